@@ -1,0 +1,1 @@
+"""Colorize whole archives of black-and-white photographs and films."""

@@ -1,0 +1,1 @@
+"""Arrays only, no files: Lab, the reference algorithm, the production composition."""

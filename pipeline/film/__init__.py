@@ -1,0 +1,1 @@
+"""One moving picture, in and out."""

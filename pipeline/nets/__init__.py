@@ -1,0 +1,1 @@
+"""A net, from its registry entry to ab predicted from lightness."""

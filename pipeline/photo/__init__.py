@@ -1,0 +1,1 @@
+"""One still picture, in and out."""

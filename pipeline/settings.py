@@ -1,0 +1,252 @@
+"""One frozen, validated `Settings` object from defaults, a TOML file, the environment and flags.
+
+The order is default < configuration file < `COLORIZE_*` variables < `--set` and flags. Each setting is declared once,
+as a field of `Settings`; the command line, the configuration files and the fingerprint are all drawn from it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pipeline.errors import SettingsError
+
+# Raised when the same settings begin to give other pixels or bytes: every finished picture is then done anew.
+FORMAT_VERSION = 1
+
+ENVIRONMENT_PREFIX = "COLORIZE_"
+
+
+def _setting(
+    default: object,
+    text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+    word: str = "",
+    pixels: bool = False,
+    metavar: str = "",
+) -> Any:
+    """Declare a setting; `word` is a text allowed beside numbers, `pixels` says that it changes the output's bytes."""
+    return field(
+        default=default,
+        metadata={
+            "text": text,
+            "choices": choices,
+            "low": low,
+            "high": high,
+            "word": word,
+            "pixels": pixels,
+            "metavar": metavar,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run is asked for; every field is a flag, a TOML key and a `COLORIZE_*` variable of the same name."""
+
+    model: str = _setting(
+        "embedded", "Net: a name from `colorize models list`, or the path of an ONNX file.", metavar="NAME|FILE"
+    )
+    models_dir: str = _setting("", "Folder of fetched and imported models (default: the user's cache).", metavar="DIR")
+    engine: str = _setting(
+        "auto",
+        "What runs the net; auto takes the fastest that passes its check here.",
+        choices=("auto", "opencv", "onnxruntime", "openvino"),
+    )
+    precision: str = _setting(
+        "auto",
+        "Arithmetic of the net; auto takes bfloat16 only where checked.",
+        choices=("auto", "float32", "bfloat16", "int8"),
+    )
+    format: str = _setting("jpg", "Format of the outputs.", choices=("jpg", "png", "tif", "webp"), pixels=True)
+    quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, pixels=True)
+    upsample: str = _setting("bilinear", "How ab reaches the picture's size.", choices=("bilinear",), pixels=True)
+    gamut: str = _setting("clip", "What happens to colours outside sRGB.", choices=("clip",), pixels=True)
+    saturation: float = _setting(1.0, "Factor on the predicted chroma, 0 to 3.", low=0.0, high=3.0, pixels=True)
+    on_color: str = _setting(
+        "copy",
+        "What is done with pictures already in colour.",
+        choices=("copy", "skip", "recolor"),
+        pixels=True,
+    )
+    jobs: int | str = _setting(
+        "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"
+    )
+    executor: str = _setting("loky", "Worker processes, or serial: all in this process.", choices=("loky", "serial"))
+    exclude: tuple[str, ...] = _setting((), "Skip sources that match (may be repeated).", metavar="GLOB")
+    follow_symlinks: bool = _setting(False, "Follow symbolic links inside INPUT.")
+    max_megapixels: float = _setting(
+        500.0, "Pictures larger than this fail instead of filling the memory.", low=0.001, high=100000.0
+    )
+    verify: bool = _setting(False, "Compare sources by sha256, not only size and time.")
+    retry_failed: bool = _setting(False, "Try again what failed or crashed before.")
+
+    def __post_init__(self) -> None:
+        for declared in fields(self):
+            _check(declared, getattr(self, declared.name))
+
+
+_HINTS = get_type_hints(Settings)
+
+
+def _check(declared: Field[Any], value: Any) -> None:
+    name, meta = declared.name, declared.metadata
+    hint = _HINTS[name]
+    wanted = {
+        str: "a text",
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        int | str: f'a whole number or "{meta["word"]}"',
+        tuple[str, ...]: "a list of texts",
+    }[hint]
+    if hint is float:
+        fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+    elif hint == int | str:
+        fits = value == meta["word"] or (isinstance(value, int) and not isinstance(value, bool))
+    elif hint == tuple[str, ...]:
+        fits = isinstance(value, tuple) and all(isinstance(each, str) for each in value)
+    else:
+        fits = type(value) is hint
+    if not fits:
+        raise SettingsError(f"{name} = {value!r}: this setting takes {wanted}.")
+    if meta["choices"] and value not in meta["choices"]:
+        raise SettingsError(
+            f"{name} = {value!r}: it can be {_alternatives(meta['choices'])}.{_nearest(value, meta['choices'])}"
+        )
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        low, high = meta["low"], meta["high"]
+        if low is not None and not low <= value <= high:
+            raise SettingsError(f"{name} = {value}: it must lie between {low:g} and {high:g}.")
+
+
+def _alternatives(choices: Iterable[str]) -> str:
+    *first, last = choices
+    return f"{', '.join(first)} or {last}" if first else f"only {last}"
+
+
+def _nearest(word: object, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
+    return f' Did you mean "{match[0]}"?' if match else ""
+
+
+def field_of(name: str) -> Field[Any]:
+    """Return the declaration of the setting `name` (also spelled with hyphens), or raise `SettingsError`."""
+    known = {each.name: each for each in fields(Settings)}
+    found = known.get(name.replace("-", "_"))
+    if found is None:
+        raise SettingsError(f'There is no setting "{name}".{_nearest(name.replace("-", "_"), known)}')
+    return found
+
+
+def parse_value(name: str, text: str) -> Any:
+    """Turn the text of a flag, a `--set` or an environment variable into the setting's own type."""
+    hint = _HINTS[field_of(name).name]
+    try:
+        if hint is bool:
+            return {
+                "1": True,
+                "true": True,
+                "yes": True,
+                "on": True,
+                "0": False,
+                "false": False,
+                "no": False,
+                "off": False,
+            }[text.lower()]
+        if hint is int:
+            return int(text)
+        if hint is float:
+            return float(text)
+        if hint == int | str:
+            return int(text) if text.lstrip("+-").isdigit() else text
+    except (KeyError, ValueError):
+        return text  # the check of the Settings object then says what was wanted
+    if hint == tuple[str, ...]:
+        return tuple(part for part in text.split(",") if part)
+    return text
+
+
+def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, origin: str = "") -> Settings:
+    """Return `base` (default: all defaults) with `values` put in; every key and value is checked.
+
+    Raises:
+        SettingsError: unknown key (the nearest known one is named) or unfit value; `origin` says where it stood.
+    """
+    try:
+        changes = {
+            field_of(key).name: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return replace(base or Settings(), **changes)
+    except SettingsError as error:
+        raise SettingsError(f"{origin}: {error}" if origin else str(error)) from None
+
+
+def from_file(path: Path, *, base: Settings | None = None) -> Settings:
+    """Read a TOML file of settings.
+
+    Raises:
+        SettingsError: the file is not there, is not TOML, or holds an unknown key or unfit value.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
+    return from_mapping(values, base=base, origin=str(path))
+
+
+def gather(
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    assignments: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Collect the settings in their order: default < file < environment < `--set KEY=VALUE` < flags that were given.
+
+    Args:
+        config: a TOML file, or None.
+        environment: usually `os.environ`; only names that begin with `COLORIZE_` and name a setting count.
+        assignments: texts "KEY=VALUE".
+        flags: values by setting name; None means that the flag was not given.
+
+    Raises:
+        SettingsError: anything unknown or unfit, with the place it came from.
+    """
+    settings = from_file(config) if config else Settings()
+    names = {each.name for each in fields(Settings)}
+    for variable, text in (environment or {}).items():
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if variable.startswith(ENVIRONMENT_PREFIX) and name in names:
+            settings = from_mapping({name: parse_value(name, text)}, base=settings, origin=variable)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f'--set {assignment}: write it as KEY=VALUE, for example "--set quality=90".')
+        settings = from_mapping({key: parse_value(key, text)}, base=settings, origin=f"--set {assignment}")
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return from_mapping(given, base=settings)
+
+
+def fingerprint(settings: Settings, *, model_sha256: str, engine_label: str) -> str:
+    """Return a short hash of all that changes pixels or bytes: an output made under another one is made anew.
+
+    Args:
+        settings: only the fields declared with `pixels` count, so more jobs never repeat work.
+        model_sha256: hash of the net's file.
+        engine_label: engine and precision as recorded in the manifest, such as "openvino/bfloat16".
+    """
+    parts = {each.name: getattr(settings, each.name) for each in fields(settings) if each.metadata["pixels"]}
+    parts |= {"model": model_sha256, "engine": engine_label, "version": FORMAT_VERSION}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
