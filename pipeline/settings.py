@@ -92,7 +92,10 @@ class Settings:
 
     def __post_init__(self) -> None:
         for declared in fields(self):
-            _check(declared, getattr(self, declared.name))
+            value = getattr(self, declared.name)
+            _check(declared, value)
+            if _HINTS[declared.name] is float:  # 1 and 1.0 must give one fingerprint
+                object.__setattr__(self, declared.name, float(value))
 
 
 _HINTS = get_type_hints(Settings)
@@ -183,7 +186,7 @@ def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, ori
         SettingsError: unknown key (the nearest known one is named) or unfit value; `origin` says where it stood.
     """
     try:
-        changes = {
+        changes: dict[str, Any] = {
             field_of(key).name: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
         return replace(base or Settings(), **changes)
