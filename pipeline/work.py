@@ -1,11 +1,28 @@
-"""What a worker process does with one item, and what it reports back."""
+"""What a worker process does with one item, and what it reports back.
+
+`prepare` runs once in each worker, `process` once for each item; both run unchanged in the driver under the serial
+executor. Heavy imports (OpenCV, the engine) happen in `prepare`'s process only.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipeline.errors import ColorizeError, ModelError, OutputError, PhotoError
 from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.nets.net import Net
+
+# Tests put a part of a file name here: a worker that meets it kills itself, as a decoder's segmentation fault would.
+POISON_VARIABLE = "COLORIZE_TEST_POISON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,7 @@ class Outcome:
         seconds: time in the worker.
         source_size, source_mtime_ns: as the worker found the source.
         output_size: bytes of the output.
+        halt: set when no further item can succeed either (the disk is full, the net is gone): the run ends with it.
     """
 
     key: str
@@ -63,6 +81,7 @@ class Outcome:
     output_size: int = 0
     output_sha256: str = ""
     metadata: str = ""
+    halt: ColorizeError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +97,127 @@ class Job:
     settings: Settings
     tmp_dir: Path
     driver_pid: int
+
+
+_job: Job | None = None
+_net: Net | None = None
+_refusal: ColorizeError | None = None
+
+
+def prepare(job: Job) -> None:
+    """Make this process ready: load and warm up the net, and see to it that the process dies with its driver.
+
+    Never raises: an initializer that does breaks the pool without a word. The first item reports the reason instead.
+    """
+    global _job, _net, _refusal
+    if os.getpid() != job.driver_pid:
+        # Ctrl-C and systemd reach the whole process group; the driver alone decides when a worker stops.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        threading.Thread(target=_die_with_driver, args=(job.driver_pid,), daemon=True).start()
+    try:
+        _job, _net, _refusal = job, _load(job.settings), None
+    except ColorizeError as error:
+        _refusal = error
+    except Exception as error:
+        _refusal = ModelError(f"The net cannot be loaded in a worker: {type(error).__name__}: {error}.")
+
+
+def _load(settings: Settings) -> Net:
+    import cv2
+    import numpy as np
+
+    from pipeline.nets.open import open_net
+    from pipeline.nets.registry import resolve
+
+    cv2.setNumThreads(1)
+    spec = resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
+    net = open_net(spec, engine=settings.engine, precision=settings.precision)
+    net.predict(np.full((spec.input_size, spec.input_size), 50.0, dtype=np.float32))  # the first call allocates
+    return net
+
+
+def _die_with_driver(driver_pid: int) -> None:
+    # An orphan would go on writing beside the next run; a killed driver cannot tell it to stop.
+    while os.getppid() == driver_pid:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def process(task: Task) -> Outcome:
+    """Colorize (or copy) one item; whatever goes wrong with it becomes its Outcome, never an exception."""
+    if _job is None or _net is None:
+        return Outcome(task.key, "failed", halt=_refusal or ColorizeError("prepare() must run first in this process."))
+    if (poison := os.environ.get(POISON_VARIABLE)) and poison in task.source.name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    began = time.perf_counter()
+    try:
+        found = task.source.stat()
+        before = Outcome(task.key, "failed", source_size=found.st_size, source_mtime_ns=found.st_mtime_ns)
+        outcome = _colorize(task, before, _job, _net)
+    except FileNotFoundError:
+        outcome = Outcome(task.key, "vanished", reason="the file was found, then gone")
+    except PhotoError as error:
+        outcome = replace(before, reason=str(error))
+    except PermissionError:
+        outcome = Outcome(task.key, "failed", reason="no permission to read the file")
+    except MemoryError:
+        outcome = replace(before, reason="not enough memory for a picture of this size; try fewer --jobs")
+    except OutputError as error:
+        outcome = replace(before, reason=str(error), halt=error)
+    except OSError as error:
+        outcome = Outcome(task.key, "failed", reason=f"reading failed: {error.strerror or error}")
+    except Exception as error:
+        outcome = replace(before, reason=f"a fault of the program: {type(error).__name__}: {error}")
+    return replace(outcome, seconds=round(time.perf_counter() - began, 4))
+
+
+def _colorize(task: Task, before: Outcome, job: Job, net: Net) -> Outcome:
+    from pipeline.colour.compose import compose
+    from pipeline.colour.lightness import net_lightness
+    from pipeline.colour.verdict import judge
+    from pipeline.photo.read import read
+    from pipeline.photo.write import copy_bytes, encode, publish
+
+    settings = job.settings
+    photo = read(task.source, max_megapixels=settings.max_megapixels)
+    verdict = judge(photo.pixels)
+    seen = replace(
+        before,
+        verdict=verdict.kind,
+        chroma=round(verdict.chroma, 2),
+        width=photo.width,
+        height=photo.height,
+        bits=photo.bits,
+        source_sha256=_sha256(task.source),
+    )
+    if verdict.kind == "color" and settings.on_color != "recolor":
+        if settings.on_color == "skip":
+            return replace(seen, status="skipped", reason="already in colour")
+        size, digest = copy_bytes(task.source, task.copy_output, job.tmp_dir)
+        return replace(
+            seen,
+            status="copied",
+            reason="already in colour",
+            output=task.copy_output,
+            output_size=size,
+            output_sha256=digest,
+        )
+    ab = net.predict(net_lightness(photo.pixels, net.spec.input_size))
+    pixels = compose(photo.pixels, ab, saturation=settings.saturation, upsample=settings.upsample, gamut=settings.gamut)
+    data = encode(pixels, settings.format, settings.quality, photo.alpha)
+    size, digest = publish(data, task.output, job.tmp_dir)
+    return replace(
+        seen,
+        status="done",
+        output=task.output,
+        output_size=size,
+        output_sha256=digest,
+        model=net.spec.name,
+        engine=f"{net.engine}/{net.precision}",
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,59 @@
+# `make help` lists the targets. INPUT, OUTPUT and OPTIONS are for colorize-archive:
+#   make colorize-archive INPUT=~/scans OUTPUT=~/colour OPTIONS="--jobs 4"
+
+PYTHON  ?= python3
+VENV    ?= .venv
+INPUT   ?=
+OUTPUT  ?= colour-out
+OPTIONS ?=
+BIN     := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup colorize-archive test lint soak bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## Make the virtual environment and install colorize into it
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "colorize needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  rm -rf $(VENV); echo "The virtual environment could not be made; on Debian: apt install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[sample]'
+	@touch $@
+
+$(VENV)/.developer: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+ifeq ($(strip $(INPUT)),)
+colorize-archive: $(VENV)/.installed ## Colorize INPUT into OUTPUT (without INPUT: a small sample archive)
+	@test -d sample || $(BIN)/python tools/sample_archive.py sample
+	$(BIN)/colorize run sample -o "$(OUTPUT)" $(OPTIONS)
+else
+colorize-archive: $(VENV)/.installed
+	$(BIN)/colorize run "$(INPUT)" -o "$(OUTPUT)" $(OPTIONS)
+endif
+
+test: lint ## Run lint, types and tests
+	$(BIN)/pytest
+
+lint: $(VENV)/.developer ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+soak: $(VENV)/.developer ## Run the tests that take minutes
+	$(BIN)/pytest -m soak
+
+bench: $(VENV)/.developer ## Measure speed against the tutorial's way, into bench-out/
+	$(BIN)/colorize bench --output bench-out $(OPTIONS)
+
+clean: ## Remove the environment, caches and the sample (never OUTPUT)
+	rm -rf $(VENV) sample build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,41 @@
+"""`colorize image`: one picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.presentation import Presentation, presentation_options
+from pipeline.cli.settings_flags import read_settings, settings_flags
+
+EPILOG = """\b
+Examples:
+  colorize image grandfather.jpg grandfather-colour.jpg
+  colorize image plate.tif plate-colour.png --saturation 0.8
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
+@click.argument("destination", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
+@presentation_options
+@settings_flags(
+    "model", "models_dir", "engine", "precision", "quality", "upsample", "gamut", "saturation", "on_color",
+    "max_megapixels",
+)  # fmt: skip
+@click.pass_obj
+def command(presentation: Presentation, source: Path, destination: Path, force: bool, **values: Any) -> int:
+    """Colorize the picture IN and write it to OUT.
+
+    OUT's suffix (.jpg, .png, .tif, .webp) chooses its format. IN is only read.
+    """
+    from pipeline.run.single import colorize_picture
+
+    outcome = colorize_picture(source, destination, read_settings(values), force=force)
+    if not presentation.quiet:
+        note = f" ({outcome.reason})" if outcome.reason else ""
+        click.echo(f"{outcome.output}: {outcome.width} x {outcome.height}, {outcome.seconds:.2f} s{note}", err=True)
+    return 0

@@ -1,0 +1,103 @@
+"""The `colorize` command: finds the subcommand, and turns every error into one sentence and its exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from pipeline.cli.presentation import Presentation
+from pipeline.errors import ColorizeError, ExitCode
+
+# Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
+COMMANDS = {
+    "run": "Colorize an archive of photographs; resumes by itself.",
+    "image": "Colorize one picture.",
+    "status": "Show where a run stands.",
+    "models": "List, fetch, verify and import models.",
+    "doctor": "Say what this machine will use and why.",
+    "bench": "Measure speed against the tutorial's way.",
+    "evaluate": "Measure colour against the truth.",
+}
+
+EPILOG = """\b
+Examples:
+  colorize run scans -o colour
+  colorize status colour
+"""
+
+
+class Commands(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"pipeline.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import version
+
+        click.echo(f"colorize {version('colorize')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def commands() -> None:
+    """Turn archives of black-and-white photographs into colour, unattended.
+
+    Originals are only ever read. A run that was stopped, by whatever, goes on
+    where it was when the same command is given again.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code the README documents."""
+    presentation = Presentation()
+    try:
+        code = commands.main(prog_name="colorize", standalone_mode=False, obj=presentation)
+    except click.exceptions.Exit as request:
+        code = request.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = ExitCode.SIGINT
+    except ColorizeError as error:
+        if presentation.verbose:
+            traceback.print_exc()
+        click.echo(f"colorize: {error}", err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away (`colorize status | head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    except Exception as error:
+        if presentation.verbose:
+            traceback.print_exc()
+        click.echo(
+            f"colorize: A fault of the program: {type(error).__name__}: {error}. "
+            "Run it again with -v for the details and report them with what you did.",
+            err=True,
+        )
+        code = ExitCode.FAULT
+    sys.exit(int(code or 0))

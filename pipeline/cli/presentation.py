@@ -1,0 +1,44 @@
+"""How results and messages are shown: options that every command shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Presentation:
+    """What -v and -q asked for; one object for the whole call.
+
+    Attributes:
+        verbose: show tracebacks and details.
+        quiet: errors only.
+    """
+
+    verbose: bool = False
+    quiet: bool = False
+
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and parameter.name:
+        setattr(ctx.ensure_object(Presentation), parameter.name, True)
+
+
+def presentation_options(command: Command) -> Command:
+    """Give a command -v and -q; the values are found in the context's `Presentation`."""
+    for decorate in (
+        click.option("-q", "--quiet", is_flag=True, expose_value=False, callback=_remember, help="Errors only."),
+        click.option(
+            "-v", "--verbose", is_flag=True, expose_value=False, callback=_remember, help="Details of errors."
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Results as JSON on stdout.")

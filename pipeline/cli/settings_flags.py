@@ -1,0 +1,67 @@
+"""The settings as flags: drawn from the fields of `Settings`, so that they cannot drift apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pipeline.settings import Settings, gather, parse_value
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+SHORT = {"jobs": "-j", "model": "-m"}
+
+
+def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
+    name, meta = declared.name, declared.metadata
+    long = "--" + name.replace("_", "-")
+    shown = declared.default
+    text = meta["text"] + (f" [{shown}]" if shown not in ("", ()) and not isinstance(shown, bool) else "")
+    if isinstance(shown, bool):
+        return click.option(f"{long}/--no-{long[2:]}", name, default=None, help=text)
+    names = [long, SHORT[name]] if name in SHORT else [long]
+    if shown == ():
+        return click.option(*names, name, multiple=True, metavar=meta["metavar"], help=text)
+    kind = click.Choice(meta["choices"]) if meta["choices"] else None
+    return click.option(*names, name, type=kind, metavar=meta["metavar"] or None, help=text)
+
+
+def settings_flags(*names: str) -> Callable[[Command], Command]:
+    """Give a command --config, --set and a flag for each of `names` (default: for every setting)."""
+    wanted = [each for each in fields(Settings) if not names or each.name in names]
+
+    def decorate(command: Command) -> Command:
+        for declared in reversed(wanted):
+            command = _flag(declared)(command)
+        command = click.option(
+            "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting (may be repeated)."
+        )(command)
+        return click.option(
+            "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a TOML file."
+        )(command)
+
+    return decorate
+
+
+def read_settings(values: dict[str, Any]) -> Settings:
+    """Collect the settings of one call.
+
+    Args:
+        values: what click gave the command: `config`, `assignments`, and the settings' flags.
+
+    Raises:
+        SettingsError: something unknown or unfit.
+    """
+    flags = {}
+    for name, value in values.items():
+        if name in ("config", "assignments") or value is None or value == ():
+            continue
+        flags[name] = parse_value(name, value) if isinstance(value, str) else value
+    return gather(
+        config=values.get("config"), environment=os.environ, assignments=values.get("assignments", ()), flags=flags
+    )

@@ -1,0 +1,29 @@
+"""`colorize status`: where a run stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.presentation import json_option, presentation_options
+
+EPILOG = """\b
+Examples:
+  colorize status colour
+  colorize status colour --json
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("output", metavar="OUTPUT", type=click.Path(path_type=Path))
+@json_option
+@presentation_options
+def command(output: Path, as_json: bool) -> int:
+    """Show where the run into OUTPUT stands: counts, rate, whether it is at work."""
+    from pipeline.archive.status import read_status, status_json, status_lines
+
+    status = read_status(output)
+    for line in [status_json(status)] if as_json else status_lines(status):
+        click.echo(line)
+    return 0

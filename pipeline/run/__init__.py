@@ -1,0 +1,1 @@
+"""The driver: lock, plan, feed, collect, manifest; signals and progress."""

@@ -1,0 +1,64 @@
+"""Draw a contact sheet: every picture of a run before and after, side by side.
+
+Usage: python tools/contact_sheet.py OUTPUT SHEET.jpg [--input INPUT] [--width 320] [--columns 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+Picture = npt.NDArray[np.uint8]
+
+
+def thumbnail(path: Path, width: int, height: int) -> Picture:
+    """Read a picture upright, fitted onto a grey tile (height, width, 3) BGR."""
+    with Image.open(path) as opened:
+        image: Image.Image = ImageOps.exif_transpose(opened)
+        if image.mode.startswith("I"):
+            image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).astype(np.uint8))
+        image = ImageOps.contain(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+        tile = Image.new("RGB", (width, height), (96, 96, 96))
+        tile.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
+    return np.ascontiguousarray(np.asarray(tile)[..., ::-1])
+
+
+def pair(before: Path, after: Path, name: str, width: int) -> Picture:
+    """Return before | after with the name below."""
+    height = width * 3 // 4
+    tiles = np.hstack([thumbnail(before, width, height), thumbnail(after, width, height)])
+    label = np.full((20, tiles.shape[1], 3), 255, np.uint8)
+    cv2.putText(label, name.encode("ascii", "replace").decode()[:60], (4, 14), 0, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.vstack([tiles, label])
+
+
+def main() -> None:
+    """Draw the sheet from OUTPUT's manifest."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("sheet", type=Path)
+    parser.add_argument("--input", type=Path, required=True)
+    parser.add_argument("--width", type=int, default=320)
+    parser.add_argument("--columns", type=int, default=3)
+    arguments = parser.parse_args()
+    with (arguments.output / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["output"] and row["status"] in ("done", "copied")]
+    pairs = [
+        pair(arguments.input / row["source"], arguments.output / row["output"], row["source"], arguments.width)
+        for row in rows
+    ]
+    blank = np.full_like(pairs[0], 255)
+    pairs += [blank] * (-len(pairs) % arguments.columns)
+    lines = [np.hstack(pairs[i : i + arguments.columns]) for i in range(0, len(pairs), arguments.columns)]
+    cv2.imwrite(str(arguments.sheet), np.vstack(lines), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    print(f"{len(rows)} pictures on {arguments.sheet}.")
+
+
+if __name__ == "__main__":
+    main()
