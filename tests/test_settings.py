@@ -1,0 +1,95 @@
+"""Settings: their order, their checks, and what counts for the fingerprint."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import SettingsError
+from pipeline.resources import configs_dir
+from pipeline.settings import Settings, fingerprint, from_file, gather
+
+
+def test_order_is_default_file_environment_assignment_flag(tmp_path: Path) -> None:
+    config = tmp_path / "night.toml"
+    config.write_text('quality = 70\nsaturation = 0.5\nformat = "png"\non_color = "skip"\n')
+    settings = gather(
+        config=config,
+        environment={"COLORIZE_SATURATION": "0.6", "COLORIZE_FORMAT": "tif", "COLORIZE_ON_COLOR": "copy", "HOME": "/"},
+        assignments=["format=webp", "on_color=recolor"],
+        flags={"on_color": "skip", "quality": None},
+    )
+    assert (settings.quality, settings.saturation, settings.format, settings.on_color) == (70, 0.6, "webp", "skip")
+    assert settings.jobs == "auto"
+
+
+@pytest.mark.parametrize("name", ["archive", "fast", "video", "preservation"])
+def test_ready_made_settings_are_valid(name: str) -> None:
+    assert from_file(configs_dir() / f"{name}.toml") is not None
+
+
+def test_archive_toml_spells_out_the_defaults() -> None:
+    assert from_file(configs_dir() / "archive.toml") == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("qualty = 90", ['no setting "qualty"', 'Did you mean "quality"']),
+        ("quality = 101", ["quality = 101", "between 1 and 100"]),
+        ('quality = "high"', ["whole number"]),
+        ("quality = true", ["whole number"]),
+        ("verify = 1", ["true or false"]),
+        ('engine = "onnx"', ["opencv", "Did you mean"]),
+        ("saturation = nan", ["between 0 and 3"]),
+        ("jobs = 0", ["between 1 and 1024"]),
+        ('jobs = "many"', ['"auto"']),
+        ("quality = ", ["not valid TOML"]),
+        ("[output]\nformat = 'png'", ["no setting"]),
+    ],
+)
+def test_a_wrong_file_is_one_clear_sentence(tmp_path: Path, text: str, words: list[str]) -> None:
+    config = tmp_path / "wrong.toml"
+    config.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        from_file(config)
+    assert "wrong.toml" in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_missing_file_and_malformed_assignment() -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        gather(config=Path("/nowhere/at-all.toml"))
+    with pytest.raises(SettingsError, match="KEY=VALUE"):
+        gather(assignments=["quality"])
+    with pytest.raises(SettingsError, match="COLORIZE_QUALITY"):
+        gather(environment={"COLORIZE_QUALITY": "best"})
+
+
+OTHER = {
+    "model": "other", "models_dir": "m", "engine": "opencv", "precision": "float32", "format": "png", "quality": 5,
+    "saturation": 0.5, "on_color": "skip", "jobs": 3, "executor": "serial", "exclude": ("*.tif",),
+    "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(Settings) if each.name in OTHER])
+def test_only_what_changes_pixels_changes_the_fingerprint(name: str) -> None:
+    changed = replace(Settings(), **{name: OTHER[name]})
+    same = fingerprint(changed, model_sha256="m", engine_label="e") == fingerprint(
+        Settings(), model_sha256="m", engine_label="e"
+    )
+    assert same != (name in {"format", "quality", "saturation", "on_color"})
+
+
+def test_model_and_engine_change_the_fingerprint_and_1_equals_1_point_0() -> None:
+    prints = {
+        fingerprint(Settings(saturation=saturation), model_sha256=model, engine_label=engine)
+        for saturation in (1, 1.0)
+        for model in ("a", "b")
+        for engine in ("opencv/float32", "openvino/bfloat16")
+    }
+    assert len(prints) == 4
