@@ -1,1 +1,1 @@
-"""A net, from its registry entry to ab predicted from lightness."""
+"""Nets: from a registry entry or a file to `predict(lightness) -> ab`, whatever engine runs it."""

@@ -1,0 +1,71 @@
+"""Is a file what its name says: its sha256, and the impostors that a failed download leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from pipeline.errors import ModelError
+
+_PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")
+
+
+def impostor(head: bytes) -> str:
+    """Say what the first bytes (a few hundred) of a would-be model really are, or return an empty text."""
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:16].lower().startswith(_PAGES):
+        return "a page of HTML, not a model (a download that failed)"
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git-LFS pointer, not the model itself"
+    return ""
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file as hexadecimal text; each file is hashed once a process.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    try:
+        status = path.stat()
+        return _hash(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise ModelError(f"The model file {path} cannot be read: {error.strerror}.") from None
+
+
+@lru_cache(maxsize=64)
+def _hash(path: Path, size: int, mtime_ns: int) -> str:  # size and time are part of the key: a changed file is new
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check(path: Path, *, sha256: str = "", size: int | None = None, remedy: str = "") -> str:
+    """Check a model file's first bytes, size and sha256, and return its sha256.
+
+    Args:
+        path: the file.
+        sha256: what it must be; empty when nobody knows.
+        size: bytes it must have; None when nobody knows.
+        remedy: a sentence that says what to do, added to every message.
+
+    Raises:
+        ModelError: unreadable, an impostor, or not the file that was meant.
+    """
+    remedy = f" {remedy}" if remedy else ""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+        found_size = path.stat().st_size
+    except OSError as error:
+        raise ModelError(f"The model file {path} cannot be read: {error.strerror}.{remedy}") from None
+    if not head:
+        raise ModelError(f"The model file {path} is empty.{remedy}")
+    if what := impostor(head):
+        raise ModelError(f"{path} is {what}.{remedy}")
+    if size is not None and found_size != size:
+        raise ModelError(f"{path} has {found_size:,} bytes where the model has {size:,}.{remedy}")
+    found = sha256_of(path)
+    if sha256 and found != sha256:
+        raise ModelError(f"{path} does not match its checksum: sha256 {found}, not {sha256}.{remedy}")
+    return found

@@ -1,0 +1,88 @@
+"""The engine that is always there: OpenCV's dnn module, 4.10 and later and 5.x, float32."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import EngineError, ModelError
+from pipeline.nets.net import Run
+from pipeline.nets.spec import NetSpec
+
+PRECISIONS = ("float32",)
+
+
+def load(spec: NetSpec, precision: str = "float32") -> Run:
+    """Load a net into cv2.dnn; this process' OpenCV has one thread from then on.
+
+    Raises:
+        EngineError: OpenCV cannot read the file, or not in that precision.
+    """
+    if precision not in PRECISIONS:
+        raise EngineError(f'The engine opencv computes in float32, not in {precision}: leave out "--precision".')
+    cv2.setNumThreads(1)
+    try:
+        net = _read_caffe(spec) if spec.form == "caffe" else cv2.dnn.readNetFromONNX(str(spec.path))
+    except cv2.error as error:
+        raise EngineError(f"OpenCV {cv2.__version__} cannot read {spec.path}: {_short(error)}.") from None
+
+    def run(feed: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
+        try:
+            for name, values in feed.items():
+                net.setInput(values, name)
+            return np.asarray(net.forward())
+        except cv2.error as error:
+            raise EngineError(f"OpenCV {cv2.__version__} cannot run {spec.path}: {_short(error)}.") from None
+
+    return run
+
+
+def reads_caffe() -> bool:
+    """Tell whether this OpenCV has a Caffe importer (4.x has, 5.x has not)."""
+    return hasattr(cv2.dnn, "readNetFromCaffe")
+
+
+def _read_caffe(spec: NetSpec) -> Any:
+    """Read the tutorial's model and fill in the two layers that its caffemodel leaves empty."""
+    if spec.prototxt is None or spec.points is None or not reads_caffe():
+        raise EngineError(f"OpenCV {cv2.__version__} cannot read Caffe models; `colorize models import` converts them.")
+    points = read_points(spec.points)
+    read: Any = getattr(cv2.dnn, "readNetFromCaffe")  # noqa: B009  (gone from OpenCV 5 and its type stubs)
+    net = read(str(spec.prototxt), str(spec.path))
+    blobs = {
+        "class8_ab": points.reshape(2, -1, 1, 1),
+        "conv8_313_rh": np.full((1, points.shape[1]), 2.606, np.float32),
+    }
+    for layer, blob in blobs.items():
+        number = net.getLayerId(layer)
+        if number < 0:
+            raise ModelError(f"{spec.prototxt} has no layer {layer}: it is not the colorization net of Zhang 2016.")
+        net.getLayer(number).blobs = [blob]
+    return net
+
+
+def read_points(path: Any) -> NDArray[np.float32]:
+    """Read the cluster centres of ab (`pts_in_hull.npy`, 313x2 or 2x313) as float32 (2, N); nothing is unpickled.
+
+    Raises:
+        ModelError: not an array of points.
+    """
+    try:
+        points = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ModelError(f"The points file {path} cannot be read: {error}.") from None
+    if points.ndim == 2 and points.shape[1] == 2 != points.shape[0]:
+        points = points.T
+    if points.ndim != 2 or points.shape[0] != 2 or points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+        raise ModelError(f"The points file {path} holds {points.dtype} {points.shape}, not N points of a and b.")
+    return np.ascontiguousarray(points, np.float32)
+
+
+def _short(error: cv2.error) -> str:
+    """Return the telling line of an OpenCV message."""
+    text = (getattr(error, "err", "") or str(error)).strip()
+    return " ".join(text.split())[:200].rstrip(". ")

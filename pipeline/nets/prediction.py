@@ -1,0 +1,97 @@
+"""From lightness to a net's inputs, and from its output to ab; every kind of net by the data of its `NetSpec`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ModelError
+from pipeline.nets.spec import NetSpec, Port
+
+
+def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[np.float32]]:
+    """Turn lightness into the arrays that the net is fed.
+
+    Args:
+        lightness: float32 (S, S), CIE L* 0..100, S = `spec.input_size`.
+        spec: how the net is fed.
+
+    Returns:
+        Input name -> float32 array with a batch of one. Inputs beyond the first (colour hints) are zero.
+
+    Raises:
+        ValueError: `lightness` has another size or dtype.
+    """
+    size = spec.input_size
+    if lightness.shape != (size, size) or lightness.dtype != np.float32:
+        raise ValueError(
+            f"lightness is {lightness.dtype} {lightness.shape}; {spec.name} takes float32 ({size}, {size})"
+        )
+    feed = spec.feed
+    if feed.channels == 1:
+        picture: NDArray[Any] = lightness[:, :, np.newaxis]
+    else:
+        lab = np.zeros((size, size, 3), np.float32)
+        lab[:, :, 0] = lightness
+        picture = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB).clip(0, 1)
+    if feed.scale != 1:
+        picture = picture * np.float32(feed.scale)
+    if feed.offset:
+        picture = picture + np.float32(feed.offset)
+    if feed.mean:
+        picture = picture - np.asarray(feed.mean, np.float32)
+    if feed.std:
+        picture = picture / np.asarray(feed.std, np.float32)
+    if feed.layout == "nchw":
+        picture = picture.transpose(2, 0, 1)
+    arrays = {main_input(spec): np.ascontiguousarray(picture[np.newaxis], np.float32)}
+    for port in spec.inputs[1:]:
+        arrays[port.name] = np.zeros(input_shape(port, size), np.float32)
+    return arrays
+
+
+def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
+    """Turn the net's output into ab.
+
+    Args:
+        raw: (1, C, h, w) or (1, h, w, C) as `spec.feed.layout` says, any float type.
+        spec: what the output means.
+
+    Returns:
+        float32 (h, w, 2), CIE a*, b* in Lab units.
+
+    Raises:
+        ModelError: the output is not of the declared kind, or not finite.
+    """
+    answer = spec.answer
+    values: NDArray[Any] = np.asarray(raw, np.float32)
+    if values.ndim == 4 and values.shape[0] == 1 and spec.feed.layout == "nchw":
+        values = values.transpose(0, 2, 3, 1)
+    if values.ndim != 4 or values.shape[0] != 1 or values.shape[3] != answer.channels:
+        raise ModelError(
+            f'The model {spec.name} gave an array of shape {raw.shape}; {answer.channels} channels ("{answer.kind}") '
+            "were expected."
+        )
+    values = values[0]
+    if answer.scale != 1:
+        values = values * np.float32(answer.scale)
+    if answer.offset:
+        values = values + np.float32(answer.offset)
+    if not np.isfinite(values).all():
+        raise ModelError(f"The model {spec.name} gave values that are no numbers.")
+    if answer.kind == "rgb":
+        values = cv2.cvtColor(np.ascontiguousarray(values.clip(0, 1)), cv2.COLOR_RGB2LAB)[:, :, 1:]
+    return np.ascontiguousarray(values)
+
+
+def main_input(spec: NetSpec) -> str:
+    """Return the name of the input that is fed; empty where the file's own first input is meant."""
+    return spec.inputs[0].name if spec.inputs else ""
+
+
+def input_shape(port: Port, size: int) -> tuple[int, ...]:
+    """Return the shape of an input with what is left open filled in: a batch of one, sides of `size`."""
+    return tuple(side if side is not None else (1 if axis == 0 else size) for axis, side in enumerate(port.shape))

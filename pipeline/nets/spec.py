@@ -1,0 +1,174 @@
+"""What there is to know of a net before it runs, told as data: how it is fed and what its answer means."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ModelError
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ModelError(f'{name} = "{value}": it can be {" or ".join(allowed)}.')
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """How CIE lightness becomes the net's main input: `((x * scale + offset) - mean) / std`.
+
+    Attributes:
+        channels: 1: x is L (0..100). 3: x is the grey of that lightness as sRGB, R = G = B in 0..1.
+        scale, offset: numbers for all channels.
+        mean, std: one number a channel, or empty.
+        layout: "nchw" or "nhwc".
+    """
+
+    channels: int = 1
+    scale: float = 1.0
+    offset: float = 0.0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    layout: str = "nchw"
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3):
+            raise ModelError(f"channels = {self.channels}: a net is fed lightness (1) or grey RGB (3).")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values and len(values) != self.channels:
+                raise ModelError(f"{name} has {len(values)} numbers for {self.channels} channels.")
+        if any(value == 0 for value in self.std):
+            raise ModelError("std holds a zero.")
+        _one_of("layout", self.layout, ("nchw", "nhwc"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the net's first output means, after `y * scale + offset`.
+
+    Attributes:
+        kind: "ab": CIE a*, b* in Lab units. "rgb": sRGB in 0..1, of which the chroma is kept.
+        scale, offset: numbers for all channels.
+    """
+
+    kind: str = "ab"
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("kind", self.kind, ("ab", "rgb"))
+
+    @property
+    def channels(self) -> int:
+        """Channels of the output: 2 for ab, 3 for rgb."""
+        return 2 if self.kind == "ab" else 3
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One declared input or output of a net.
+
+    Attributes:
+        name: as the file calls it.
+        shape: declared sizes; None where a size is left open.
+        element: "float32", "float16" or the ONNX type number as text.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    element: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class NetSpec:
+    """A net that is there, checked, and ready to be opened by an engine; small and picklable.
+
+    Attributes:
+        name: registry name, or the file's stem.
+        path: the file the engine reads (ONNX, or a caffemodel).
+        sha256: of that file (of a Caffe model: of the hashes of all three).
+        input_size: side S of the square the net is fed.
+        feed, answer: what goes in and what comes out.
+        inputs: declared inputs; the first is fed, the others get zeros (colour hints that nobody gave).
+        form: "onnx" or "caffe".
+        prototxt, points: the other two files of a Caffe model.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    input_size: int
+    feed: Feed = Feed()
+    answer: Answer = Answer()
+    inputs: tuple[Port, ...] = ()
+    form: str = "onnx"
+    prototxt: Path | None = None
+    points: Path | None = None
+
+
+def feed_from(values: Mapping[str, Any]) -> Feed:
+    """Build a `Feed` from a TOML or JSON table; unknown keys and unfit values raise `ModelError`."""
+    return Feed(**_typed(Feed, values))
+
+
+def answer_from(values: Mapping[str, Any]) -> Answer:
+    """Build an `Answer` from a TOML or JSON table; unknown keys and unfit values raise `ModelError`."""
+    return Answer(**_typed(Answer, values))
+
+
+# The metadata_props key under which our own ONNX files say how they are fed: JSON {input_size, feed, answer, sources}.
+METADATA_KEY = "colorize"
+
+
+def contract_json(input_size: int, feed: Feed, answer: Answer, sources: Mapping[str, str] | None = None) -> str:
+    """Return the text for an ONNX file's `metadata_props["colorize"]`.
+
+    Args:
+        input_size: side of the square the net is fed.
+        feed, answer: its contract.
+        sources: file name -> sha256 of what it was converted from.
+    """
+    tables = {
+        "feed": {each.name: getattr(feed, each.name) for each in fields(feed)},
+        "answer": {each.name: getattr(answer, each.name) for each in fields(answer)},
+    }
+    return json.dumps({"input_size": input_size, **tables, "sources": dict(sources or {})})
+
+
+def contract_from_json(text: str) -> tuple[int, Feed, Answer, dict[str, str]]:
+    """Read what `contract_json` wrote; raises `ModelError` when it is damaged."""
+    try:
+        values = json.loads(text)
+        size = int(values["input_size"])
+        sources = {str(key): str(value) for key, value in values.get("sources", {}).items()}
+        return size, feed_from(values.get("feed", {})), answer_from(values.get("answer", {})), sources
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f'its "{METADATA_KEY}" metadata cannot be read: {error!r}.') from None
+
+
+def _typed(table: type[Feed] | type[Answer], values: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {each.name: each.default for each in fields(table)}
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in defaults:
+            raise ModelError(f'unknown key "{key}"; known are {", ".join(defaults)}.')
+        default = defaults[key]
+        if isinstance(default, tuple):
+            fits = isinstance(value, (list, tuple)) and all(_is_number(each) for each in value)
+            found[key] = tuple(float(each) for each in value) if fits else None
+        elif isinstance(default, float):
+            fits = _is_number(value)
+            found[key] = float(value) if fits else None
+        else:
+            fits = type(value) is type(default)
+            found[key] = value
+        if not fits:
+            raise ModelError(f"{key} = {value!r}: this takes something like {default!r}.")
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
