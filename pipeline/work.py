@@ -20,6 +20,7 @@ from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.nets.net import Net
+    from pipeline.nets.spec import NetSpec
 
 # Tests put a part of a file name here: a worker that meets it kills itself, as a decoder's segmentation fault would.
 POISON_VARIABLE = "COLORIZE_TEST_POISON"
@@ -90,11 +91,13 @@ class Job:
 
     Attributes:
         settings: the run's settings, `engine` and `precision` already resolved.
+        net: what the driver found `settings.model` to be, hash checked.
         tmp_dir: `OUTPUT/.colorize/tmp/<run id>`; removed by the next run, so that an orphan cannot publish any more.
         driver_pid: workers stop when this process is gone.
     """
 
     settings: Settings
+    net: NetSpec
     tmp_dir: Path
     driver_pid: int
 
@@ -116,25 +119,20 @@ def prepare(job: Job) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         threading.Thread(target=_die_with_driver, args=(job.driver_pid,), daemon=True).start()
     try:
-        _job, _net, _refusal = job, _load(job.settings), None
+        _job, _net, _refusal = job, _load(job), None
     except ColorizeError as error:
         _refusal = error
     except Exception as error:
         _refusal = ModelError(f"The net cannot be loaded in a worker: {type(error).__name__}: {error}.")
 
 
-def _load(settings: Settings) -> Net:
+def _load(job: Job) -> Net:
     import cv2
-    import numpy as np
 
     from pipeline.nets.open import open_net
-    from pipeline.nets.registry import resolve
 
     cv2.setNumThreads(1)
-    spec = resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
-    net = open_net(spec, engine=settings.engine, precision=settings.precision)
-    net.predict(np.full((spec.input_size, spec.input_size), 50.0, dtype=np.float32))  # the first call allocates
-    return net
+    return open_net(job.net, engine=job.settings.engine, precision=job.settings.precision)
 
 
 def _die_with_driver(driver_pid: int) -> None:
@@ -214,7 +212,7 @@ def _colorize(task: Task, before: Outcome, job: Job, net: Net) -> Outcome:
         output_size=size,
         output_sha256=digest,
         model=net.spec.name,
-        engine=f"{net.engine}/{net.precision}",
+        engine=net.label,
     )
 
 

@@ -1,0 +1,67 @@
+"""What tests of several rooms share: a small archive, and the command line as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+Colorize = Callable[..., subprocess.CompletedProcess[str]]
+ENTRY = [sys.executable, "-c", "from pipeline.cli.main import main; main()"]
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def landscape(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
+    """A made-up grey photograph (height, width) uint8: sky, hills, grain."""
+    random = np.random.default_rng(seed)
+    x = np.linspace(0, 6, width)
+    horizon = height * (0.5 + 0.1 * np.sin(x + seed) + 0.05 * np.sin(3.1 * x + 2 * seed))
+    rows = np.arange(height)[:, None]
+    picture = np.where(rows < horizon, 200 - rows * 40 / height, 90 + 30 * np.sin(rows / 5 + x))
+    return np.clip(picture + random.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+
+
+def write_archive(folder: Path, count: int) -> list[Path]:
+    """Write `count` grey JPEGs into nested folders and return their paths."""
+    paths = []
+    for number in range(count):
+        path = folder / f"box {number % 7}" / f"picture {number:03d}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(".jpg", landscape(number))[1].tobytes())
+        paths.append(path)
+    return paths
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process's environment without settings of the user's, and with the checkout importable."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COLORIZE_")}
+    return clean | {"PYTHONPATH": str(CHECKOUT), "NO_COLOR": "1"} | extra
+
+
+@pytest.fixture(scope="session")
+def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache folder for all calls of a test session; never the user's own."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def colorize(user_cache: Path) -> Colorize:
+    """Call the command line in a process of its own."""
+
+    def call(*arguments: object, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*ENTRY, *map(str, arguments)],
+            env=environment(XDG_CACHE_HOME=str(user_cache), **extra),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    return call
