@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import EngineError, ModelError
 from pipeline.nets.net import Run
+from pipeline.nets.points import read_points
 from pipeline.nets.spec import NetSpec
 
 PRECISIONS = ("float32",)
@@ -63,23 +64,6 @@ def _read_caffe(spec: NetSpec) -> Any:
             raise ModelError(f"{spec.prototxt} has no layer {layer}: it is not the colorization net of Zhang 2016.")
         net.getLayer(number).blobs = [blob]
     return net
-
-
-def read_points(path: Any) -> NDArray[np.float32]:
-    """Read the cluster centres of ab (`pts_in_hull.npy`, 313x2 or 2x313) as float32 (2, N); nothing is unpickled.
-
-    Raises:
-        ModelError: not an array of points.
-    """
-    try:
-        points = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ModelError(f"The points file {path} cannot be read: {error}.") from None
-    if points.ndim == 2 and points.shape[1] == 2 != points.shape[0]:
-        points = points.T
-    if points.ndim != 2 or points.shape[0] != 2 or points.dtype.kind not in "iuf" or not np.isfinite(points).all():
-        raise ModelError(f"The points file {path} holds {points.dtype} {points.shape}, not N points of a and b.")
-    return np.ascontiguousarray(points, np.float32)
 
 
 def _short(error: cv2.error) -> str:
