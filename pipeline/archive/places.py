@@ -1,0 +1,127 @@
+"""Where a run reads and writes: INPUTs that are there, an OUTPUT that is none of them, a label for each INPUT."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.archive.spelling import fold
+from pipeline.errors import InputError, OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One INPUT.
+
+    Attributes:
+        path: as it was given.
+        label: first part of what its items are called; empty for the only folder of a run.
+        is_folder: a folder to walk, not one file.
+    """
+
+    path: Path
+    label: str
+    is_folder: bool
+
+
+def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
+    """Check INPUTs and OUTPUT before anything is touched, and label the INPUTs.
+
+    An INPUT that is named twice, or lies inside another one, counts once. One folder alone is mirrored directly. Of
+    several INPUTs each goes under its own name; equal names get that of their parent folder too ("scans (1931)"),
+    so that a label depends neither on order nor on how many others share the name.
+
+    Raises:
+        InputError: an INPUT is not there, can't be read, or is neither file nor folder.
+        OutputError: OUTPUT is an INPUT, holds one, or is a file.
+    """
+    if not inputs:
+        raise InputError("No INPUT was given: name at least one file or folder.")
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output} is a file: OUTPUT must be a folder, or not be there yet.")
+    real = {_real(path): path for path in reversed(inputs)}
+    for resolved, path in real.items():
+        _check_input(path)
+        _check_apart(path, resolved, output)
+    kept = [(resolved, path) for resolved, path in real.items() if not _is_walked_with_another(resolved, real)]
+    kept.reverse()
+    if len(kept) == 1 and kept[0][0].is_dir():
+        return [Root(kept[0][1], "", True)]
+    labels = _labels([resolved for resolved, _ in kept])
+    return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, labels, strict=True)]
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve(strict=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file or folder.") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go in a circle
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _check_input(path: Path) -> None:
+    mode = path.stat().st_mode
+    try:
+        if stat.S_ISDIR(mode):
+            with os.scandir(path):
+                return
+        if stat.S_ISREG(mode):
+            return
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+    raise InputError(f"{path} is neither a file nor a folder.")
+
+
+def _check_apart(path: Path, resolved: Path, output: Path) -> None:
+    # By device and inode: bind mounts and case-insensitive file systems give one folder several names.
+    try:
+        status = output.stat()
+    except OSError:
+        identity = None
+    else:
+        identity = (status.st_dev, status.st_ino)
+    target = output.resolve()
+    for ancestor in (resolved, *resolved.parents):
+        try:
+            here = ancestor.stat()
+        except OSError:
+            continue
+        if ancestor == target or (here.st_dev, here.st_ino) == identity:
+            if ancestor == resolved:
+                raise OutputError(f"INPUT and OUTPUT are the same folder ({output}): give OUTPUT a folder of its own.")
+            raise OutputError(f"INPUT {path} lies inside OUTPUT {output}: give OUTPUT a folder of its own.")
+
+
+def _is_walked_with_another(resolved: Path, real: Iterable[Path]) -> bool:
+    return any(
+        other in resolved.parents and not any(part.startswith(".") for part in resolved.relative_to(other).parts)
+        for other in real
+    )
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    shortest = [path.name or "root" for path in paths]
+    longer = [f"{_stem(path)} ({path.parent.name or 'root'}){_suffix(path)}" for path in paths]
+    unique = [f"{_stem(path)}~{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}{_suffix(path)}" for path in paths]
+    labels = shortest
+    for finer in (longer, unique):
+        shared = Counter(map(fold, labels))
+        labels = [
+            long if shared[fold(label)] > 1 or len(os.fsencode(label)) > 255 else label
+            for label, long in zip(labels, finer, strict=True)
+        ]
+    return labels
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
+
+
+def _suffix(path: Path) -> str:
+    return "" if path.is_dir() else path.suffix
