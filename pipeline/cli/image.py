@@ -27,7 +27,7 @@ Examples:
     "max_megapixels",
 )  # fmt: skip
 @click.pass_obj
-def command(presentation: Presentation, source: Path, destination: Path, force: bool, **values: Any) -> int:
+def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:
     """Colorize the picture IN and write it to OUT.
 
     OUT's suffix (.jpg, .png, .tif, .webp) chooses its format. IN is only read.

@@ -34,6 +34,7 @@ Examples:
 @click.pass_obj
 def command(
     presentation: Presentation,
+    /,
     inputs: tuple[Path, ...],
     output: Path,
     dry_run: bool,

@@ -6,7 +6,7 @@ in a pool of one, where a second death convicts it. All others go on in a fresh 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
@@ -23,7 +23,7 @@ GLANCE = 0.25
 CRASHED = "its worker process died twice on this item (a crash of a decoder, or out of memory)"
 
 
-def serial(tasks: Iterable[Task], job: Job, stop: Stop) -> Iterator[Outcome]:
+def serial(tasks: Iterable[Task], job: Job, stop: Stop) -> Generator[Outcome]:
     """Do the tasks one by one in this process: for tests and debugging."""
     prepared = False
     for task in tasks:
@@ -42,7 +42,7 @@ def loky(
     *,
     jobs: int,
     on_crash: Callable[[int], None] = lambda suspects: None,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome]:
     """Do the tasks in `jobs` worker processes; outcomes come in the order of their completion.
 
     Args:
@@ -68,7 +68,7 @@ def loky(
                 yield Outcome(suspect.key, "crashed", reason=CRASHED)
 
 
-def _pool(tasks: Iterator[Task], job: Job, stop: Stop, jobs: int, suspects: list[Task]) -> Iterator[Outcome]:
+def _pool(tasks: Iterator[Task], job: Job, stop: Stop, jobs: int, suspects: list[Task]) -> Generator[Outcome]:
     """Run one pool until the tasks end or a worker dies; what was then in flight is added to `suspects`."""
     pool = ProcessPoolExecutor(max_workers=jobs, initializer=prepare, initargs=(job,))
     in_flight: dict[Future[Outcome], Task] = {}

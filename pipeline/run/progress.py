@@ -15,6 +15,9 @@ from tqdm import tqdm
 
 LINE_EVERY = 60.0  # seconds
 
+# File names may hold anything; a terminal must not be steered by them.
+_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "?")
+
 
 @dataclass(slots=True)
 class Progress:
@@ -41,6 +44,7 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a line on stderr, above the bar where there is one."""
+        sentence = sentence.translate(_CONTROL)
         if self.bar is not None:
             self.bar.write(sentence, file=sys.stderr)
         else:

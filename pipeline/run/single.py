@@ -32,7 +32,7 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
     """
     written = SUFFIXES.get(destination.suffix.lower())
     if written is None:
-        raise SettingsError(f'{destination}: end the name in one of {", ".join(SUFFIXES)}; it chooses the format.')
+        raise SettingsError(f"{destination}: end the name in one of {', '.join(SUFFIXES)}; it chooses the format.")
     if not source.exists():
         raise InputError(f"{source} is not there.")
     if destination.exists():
