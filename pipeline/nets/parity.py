@@ -1,23 +1,260 @@
-"""Which engine runs a net here: the fastest one installed whose answers agree with OpenCV's."""
+"""Which engine runs a net here: the fastest one installed whose answers agree with OpenCV's.
+
+Where OpenCV cannot run a net, the first engine that can is what the others are held to.
+
+The check runs once for a machine, a set of versions and a model; what it found is kept as JSON in the user's cache.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from pipeline.errors import EngineError
+from pipeline.nets.open import ENGINES
 from pipeline.nets.spec import NetSpec
+from pipeline.nets.trial import Measured, measure
+
+REFERENCE = ("opencv", "float32")
+CANDIDATES = (REFERENCE, ("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16"))
+
+# Differences of ab, in Lab units, from OpenCV in float32: what float32 engines and bfloat16 may reach.
+FLOAT32_MOST, FLOAT32_MEAN = 0.05, 0.005
+BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0, 1.0  # the high one at the 99.9th percentile
+
+# Raised when the check itself changes: what was found before is then forgotten.
+_CHECK_VERSION = 1
+_PACKAGES = {
+    "opencv": (
+        "cv2",
+        ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
+    ),
+    "onnxruntime": ("onnxruntime", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")),
+    "openvino": ("openvino", ("openvino",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of one engine in one precision.
+
+    Attributes:
+        engine, precision: what was tried.
+        passed: whether it may be used.
+        verdict: in words, for `colorize doctor`.
+        milliseconds: one prediction with one thread; None where it did not run.
+        mean, high, most: mean, 99.9th percentile and maximum of the ab difference from the reference; None likewise.
+    """
+
+    engine: str
+    precision: str
+    passed: bool
+    verdict: str
+    milliseconds: float | None = None
+    mean: float | None = None
+    high: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The engine and precision that were chosen."""
+    """The engine that runs the net, its precision, and every trial that led there (empty where nothing was tried)."""
 
     engine: str
     precision: str
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Engine and precision, such as "openvino/bfloat16"."""
+        return f"{self.engine}/{self.precision}"
+
+    def explanation(self) -> list[str]:
+        """Say in words, a line a trial, what was tried and why this one was chosen."""
+        lines = []
+        for trial in self.trials:
+            speed = f"{trial.milliseconds:.0f} ms a picture, " if trial.milliseconds is not None else ""
+            chosen = " (chosen)" if (trial.engine, trial.precision) == (self.engine, self.precision) else ""
+            lines.append(f"{trial.engine}/{trial.precision}: {speed}{trial.verdict}{chosen}")
+        return lines
 
 
 def choose_engine(
     spec: NetSpec, wanted: str = "auto", precision: str = "auto", cache_dir: Path | None = None
 ) -> Choice:
-    """Return OpenCV in float32 wherever nothing else was asked for."""
-    return Choice("opencv" if wanted == "auto" else wanted, "float32" if precision == "auto" else precision)
+    """Choose what runs the net: the fastest installed engine that agrees with OpenCV in float32 on this machine.
+
+    Args:
+        spec: the net.
+        wanted: an engine's name, or "auto".
+        precision: "float32", "bfloat16", or "auto": bfloat16 only where the hardware has it and it stays close enough.
+        cache_dir: where the findings are kept; None: the user's cache.
+
+    Returns:
+        The choice. With both engine and precision named nothing is tried.
+
+    Raises:
+        EngineError: the engine that is wanted is not installed (the extra is named), or cannot run the net.
+    """
+    if wanted != "auto" and wanted not in ENGINES:
+        raise EngineError(f'There is no engine "{wanted}"; there are {", ".join(ENGINES)}.')
+    if wanted != "auto" and not installed(wanted):
+        raise EngineError(f"The engine {wanted} is not installed: {_remedy(wanted)}.")
+    if "auto" not in (wanted, precision):
+        return Choice(wanted, precision)
+    wished = [pair for pair in CANDIDATES if wanted in ("auto", pair[0]) and precision in ("auto", pair[1])]
+    if not wished:
+        raise EngineError(f"No engine {'' if wanted == 'auto' else wanted + ' '}computes in {precision} here.")
+    if wished == [REFERENCE]:
+        return Choice(*REFERENCE)
+    trials = examine(spec, cache_dir)
+    fit = [trial for trial in trials if trial.passed and (trial.engine, trial.precision) in wished]
+    if not fit:
+        reasons = "; ".join(
+            f"{trial.engine}/{trial.precision}: {trial.verdict}"
+            for trial in trials
+            if (trial.engine, trial.precision) in wished
+        )
+        raise EngineError(f"Nothing that was asked for can run {spec.name} here. {reasons}.")
+    best = min(fit, key=lambda trial: trial.milliseconds or 0.0)
+    return Choice(best.engine, best.precision, trials)
+
+
+def examine(spec: NetSpec, cache_dir: Path | None = None, *, anew: bool = False) -> tuple[Trial, ...]:
+    """Try all engines on this net, or read from the cache what an earlier examination found.
+
+    Args:
+        spec: the net.
+        cache_dir: where the findings are kept; None: the user's cache.
+        anew: do not read the cache.
+
+    Raises:
+        EngineError: no engine can run the net.
+    """
+    if cache_dir is None:
+        from platformdirs import user_cache_path
+
+        cache_dir = user_cache_path("colorize")
+    circumstances = _circumstances(spec)
+    digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()[:16]
+    path = cache_dir / "engines" / f"{digest}.json"
+    if not anew and (known := _recall(path, circumstances)):
+        return known
+    trials: list[Trial] = []
+    reference: Measured | None = None
+    for engine, precision in CANDIDATES:  # those in float32 come first
+        trial, found = _trial(spec, engine, precision, reference, cache_dir)
+        trials.append(trial)
+        reference = reference or found
+    if reference is None:
+        reasons = "; ".join(f"{trial.engine}: {trial.verdict}" for trial in trials)
+        raise EngineError(f"No engine can run {spec.name} here. {reasons}.")
+    _remember(path, circumstances, trials)
+    return tuple(trials)
+
+
+def installed(engine: str) -> bool:
+    """Tell whether the engine's package is there, without importing it."""
+    return importlib.util.find_spec(_PACKAGES[engine][0]) is not None
+
+
+def _trial(
+    spec: NetSpec, engine: str, precision: str, reference: Measured | None, cache_dir: Path
+) -> tuple[Trial, Measured | None]:
+    """Try one engine; where there is no reference yet and it runs, it becomes the reference (second value)."""
+
+    def no(verdict: str) -> tuple[Trial, None]:
+        return Trial(engine, precision, False, verdict), None
+
+    if not installed(engine):
+        return no(f"not installed: {_remedy(engine)}")
+    if precision == "bfloat16":
+        from pipeline.nets.openvino_engine import has_bfloat16
+
+        if not has_bfloat16():
+            return no("this processor has no bfloat16 arithmetic")
+        if reference is None:
+            return no("nothing in float32 runs, so there is nothing to compare it with")
+    found = measure(spec, engine, precision, cache_dir)
+    if found.ab is None:
+        return no(f"cannot run it: {found.fault.rstrip('.')}")
+    if reference is None or reference.ab is None:
+        return Trial(engine, precision, True, "the reference", found.milliseconds, 0.0, 0.0, 0.0), found
+    if found.ab.shape != reference.ab.shape:
+        return no("gives ab of another size than the reference")
+    difference = np.abs(found.ab - reference.ab)
+    mean, most = float(difference.mean()), float(difference.max())
+    high = float(np.percentile(difference, 99.9))
+    if precision == "float32":
+        passed = most <= FLOAT32_MOST and mean <= FLOAT32_MEAN
+        figures = f"ab differs by {mean:.4f} on average, {most:.3f} at most"
+    else:
+        passed = high <= BFLOAT16_HIGH and mean <= BFLOAT16_MEAN
+        figures = f"ab differs by {mean:.2f} on average, {high:.2f} at the 99.9th percentile"
+    verdict = f"{'agrees' if passed else 'differs too much'}: {figures}"
+    return Trial(engine, precision, passed, verdict, found.milliseconds, mean, high, most), None
+
+
+def _remedy(engine: str) -> str:
+    return f"`pip install 'colorize[{engine}]'` brings it"
+
+
+def _circumstances(spec: NetSpec) -> dict[str, Any]:
+    versions = {engine: _version(names) for engine, (_, names) in _PACKAGES.items()}
+    return {
+        "check": _CHECK_VERSION,
+        "machine": [platform.machine(), _processor()],
+        "versions": versions,
+        "model": spec.sha256,
+        "contract": [spec.input_size, asdict(spec.feed), asdict(spec.answer), spec.form],
+    }
+
+
+def _version(names: tuple[str, ...]) -> str:
+    for name in names:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+def _processor() -> str:
+    """Return the processor's model and abilities: a home folder may be shared between machines."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor()
+    wanted = ("model name", "flags", "Features", "CPU part")
+    lines = [line for line in text.partition("\n\n")[0].splitlines() if line.startswith(wanted)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _recall(path: Path, circumstances: dict[str, Any]) -> tuple[Trial, ...]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["circumstances"] != json.loads(json.dumps(circumstances)):
+            return ()
+        return tuple(Trial(**each) for each in found["trials"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()  # not there, or damaged: the check is done anew
+
+
+def _remember(path: Path, circumstances: dict[str, Any], trials: list[Trial]) -> None:
+    text = json.dumps({"circumstances": circumstances, "trials": [asdict(each) for each in trials]}, indent=1)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)  # a cache that cannot be written costs time, nothing else

@@ -1,0 +1,97 @@
+"""The engine OpenVINO (extra "openvino"): float32, and bfloat16 where the processor has it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from pipeline.errors import EngineError
+from pipeline.nets.net import Run
+from pipeline.nets.prediction import input_shape
+from pipeline.nets.spec import NetSpec
+
+PRECISIONS = ("float32", "bfloat16")
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+
+
+def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None) -> Run:
+    """Load a net into OpenVINO's CPU plugin with one thread.
+
+    Raises:
+        EngineError: OpenVINO cannot read the file, or not in that precision on this processor.
+    """
+    if precision not in PRECISIONS:
+        raise EngineError(f"The engine openvino computes in {' or '.join(PRECISIONS)}, not in {precision}.")
+    if precision == "bfloat16" and not has_bfloat16():
+        raise EngineError("This processor has no bfloat16 arithmetic: use --precision float32.")
+    if spec.form != "onnx":
+        raise EngineError("OpenVINO cannot read Caffe models; `colorize models import` converts them.")
+    core = openvino.Core()
+    try:
+        compiled = core.compile_model(
+            _read(core, spec, precision, cache_dir or user_cache_path("colorize")),
+            "CPU",
+            {
+                # Left alone, OpenVINO takes bfloat16 by itself: the same picture would differ from host to host.
+                "INFERENCE_PRECISION_HINT": _HINTS[precision],
+                "INFERENCE_NUM_THREADS": 1,
+                "NUM_STREAMS": 1,
+                "PERFORMANCE_HINT": "LATENCY",
+            },
+        )
+    except RuntimeError as error:
+        raise EngineError(f"OpenVINO cannot read {spec.path}: {_short(error)}.") from None
+    request = compiled.create_infer_request()
+    first = compiled.output(0)
+
+    def run(feed: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
+        try:
+            request.infer(dict(feed), share_inputs=True)
+            return np.asarray(request.get_tensor(first).data)
+        except RuntimeError as error:
+            raise EngineError(f"OpenVINO cannot run {spec.path}: {_short(error)}.") from None
+
+    return run
+
+
+def _read(core: openvino.Core, spec: NetSpec, precision: str, cache_dir: Path) -> openvino.Model:
+    """Read the net from OpenVINO's own form on disk, written on first use.
+
+    Weights read from there are mapped, not copied, so that all workers share their pages: with a net of the release's
+    size 102 MB of a worker's memory are its own instead of 226 (bfloat16). For bfloat16 they are kept as half-precision
+    numbers, which have more digits than the arithmetic.
+    """
+    half = precision == "bfloat16"
+    name = f"{spec.sha256[:16]}-{spec.input_size}-{'half' if half else 'float32'}-{openvino.__version__.split('-')[0]}"
+    folder = cache_dir / "openvino" / name
+    if not (folder / "net.xml").is_file():
+        model = core.read_model(spec.path)
+        model.reshape({port.name: input_shape(port, spec.input_size) for port in spec.inputs})
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part:
+                whole = Path(part) / "net"
+                whole.mkdir()
+                openvino.save_model(model, whole / "net.xml", compress_to_fp16=half)
+                with contextlib.suppress(OSError):  # another process was faster
+                    whole.rename(folder)
+        except (OSError, RuntimeError):
+            return model  # a cache that cannot be written costs memory, nothing else
+    return core.read_model(folder / "net.xml")
+
+
+def has_bfloat16() -> bool:
+    """Tell whether this processor computes in bfloat16 itself (AVX512-BF16 or AMX)."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(". ")
