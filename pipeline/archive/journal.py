@@ -161,7 +161,7 @@ class Journal:
     def put(self, outcome: Outcome, *, kind: str, fingerprint: str, run_id: str) -> None:
         """As `record`, inside a `transaction` of the caller."""
         output = escape(os.fspath(outcome.output.relative_to(self.output))) if outcome.output else ""
-        values = [getattr(outcome, name) for name in COLUMNS[:-5]]
+        values = [_text(getattr(outcome, name)) for name in COLUMNS[:-5]]
         values[COLUMNS.index("output")] = output
         with self._speaking():
             self._db.execute(RECORD, (*values, kind, fingerprint, now(), run_id))
@@ -309,6 +309,11 @@ class Journal:
         query = "SELECT coalesce(max(finished_at), '') FROM items WHERE run_id = ?"
         with self._speaking():
             return str(self._db.execute(query, (run_id,)).fetchone()[0])
+
+
+def _text(value: Any) -> Any:
+    # A reason may quote a name that is not UTF-8; SQLite takes none of that.
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _version(db: sqlite3.Connection) -> int:

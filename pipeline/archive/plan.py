@@ -223,9 +223,9 @@ class _Drawing:
 
     def _missing(self, row: Row, names: Names | None) -> str:
         """Return why a finished item has to be made again, or nothing."""
-        if names is not None and row.output not in (escape(names.output), escape(names.copy_output)):
+        place = unescape(row.output)
+        if names is not None and place != (names.copy_output if row.status == "copied" else names.output):
             return "its output has another name now"
-        place = (names.output if row.output == escape(names.output) else names.copy_output) if names else row.output
         try:
             status = (self.output / place).lstat()
         except OSError:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +14,11 @@ from pipeline.archive.schema import Run
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Status:
     """Where OUTPUT stands.
 
     Attributes:
+        output: it.
         counts: items by status, of all runs.
         run: the last run; None if none ever began.
         running: a run works on OUTPUT now.
@@ -26,6 +29,7 @@ class Standing:
         seconds_left: at that rate; None when nothing runs or the rate can't be told.
     """
 
+    output: Path
     counts: dict[str, int]
     run: Run | None
     running: bool
@@ -36,7 +40,7 @@ class Standing:
     seconds_left: float | None
 
 
-def standing(output: Path) -> Standing:
+def read_status(output: Path) -> Status:
     """Read where OUTPUT stands.
 
     Raises:
@@ -48,7 +52,8 @@ def standing(output: Path) -> Standing:
         finished = journal.worked(run.run_id) if run else 0
         left = len(journal.unfinished())
         rate = _rate(run, finished, journal.last_record(run.run_id), running) if run else 0.0
-        return Standing(
+        return Status(
+            output=output,
             counts=journal.counts(),
             run=run,
             running=running,
@@ -64,3 +69,30 @@ def _rate(run: Run, finished: int, last: str, running: bool) -> float:
     end = datetime.now(UTC) if running else datetime.fromisoformat(run.finished_at or last or run.started_at)
     seconds = (end - datetime.fromisoformat(run.started_at)).total_seconds()
     return finished / seconds if seconds > 0 else 0.0
+
+
+def status_lines(status: Status) -> Iterator[str]:
+    """Yield the status as a table for a person."""
+    for name, count in status.counts.items():
+        yield f"{name:<12} {count:>9,}"
+    if status.left:
+        yield f"{'left':<12} {status.left:>9,}"
+    yield f"{'in all':<12} {sum(status.counts.values()) + status.left:>9,}"
+    run = status.run
+    if run is None:
+        yield "No run has begun here."
+        return
+    if status.running:
+        owner = f" (process {status.owner.pid} on {status.owner.host})" if status.owner else ""
+        yield f"Running since {run.started_at}{owner}."
+        if status.seconds_left is not None:
+            yield f"About {status.seconds_left / 60:,.0f} min left at {status.rate:.2f} files/s."
+    elif run.exit_code is None:
+        yield f"The run of {run.started_at} was cut short; the same command goes on from here."
+    else:
+        yield f"The last run ended {run.finished_at} with exit code {run.exit_code}."
+
+
+def status_json(status: Status) -> str:
+    """Return the status as one JSON object; times are ISO 8601 in UTC, rates in files a second."""
+    return json.dumps(asdict(status) | {"output": str(status.output)}, indent=2, ensure_ascii=True)

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.archive.journal import Journal
+from pipeline.archive.plan import plan
+from pipeline.errors import OutputError
+
+if TYPE_CHECKING:
+    from tests.archive.conftest import Archive
+
+
+def touch(path: Path, seconds: int) -> None:
+    status = path.stat()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + seconds * 10**9))
+
+
+def test_first_run_does_all_and_the_second_nothing(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.put("a/2.jpg")
+    archive.put("notes.txt", b"notes")
+    assert archive.why() == {
+        "1.jpg": ("todo", "new"),
+        "a/2.jpg": ("todo", "new"),
+        "notes.txt": ("record", "unsupported: not a picture or film"),
+    }
+    archive.run()
+    assert archive.statuses() == {"1.jpg": "done", "a/2.jpg": "done", "notes.txt": "unsupported"}
+    assert archive.plan().counts() == {"done": 2, "keep": 1}
+
+
+def test_without_a_journal_all_is_new(archive: Archive) -> None:
+    assert plan([], {}, None, fingerprint="f", output=archive.output).items == []
+    assert not archive.output.exists()
+
+
+def test_what_changed_is_done_again_and_the_reason_is_said(archive: Archive) -> None:
+    paths = [archive.put(f"{number}.jpg") for number in range(5)]
+    archive.run()
+    touch(paths[0], 1)
+    paths[1].write_bytes(b"\xff\xd8\xff longer")
+    (archive.output / "2.jpg").unlink()
+    (archive.output / "3.jpg").write_bytes(b"torn")
+    assert list(archive.why().values()) == [
+        ("todo", "source changed"),
+        ("todo", "source changed"),
+        ("todo", "output missing"),
+        ("todo", "output has another size"),
+        ("done", "done before"),
+    ]
+    assert archive.why(fingerprint="f2")["4.jpg"] == ("todo", "settings changed")
+    archive.made.clear()
+    archive.run()
+    assert archive.made == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
+
+
+def test_verify_goes_by_content(archive: Archive) -> None:
+    same, other = archive.put("1.jpg"), archive.put("2.jpg")
+    archive.run()
+    status = other.stat()
+    other.write_bytes(b"\xff\xd8\xff\xe1")
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    touch(same, 5)
+    assert archive.why()["2.jpg"] == ("done", "done before")
+    assert archive.why(verify=True) == {"1.jpg": ("done", "done before"), "2.jpg": ("todo", "source changed")}
+
+
+def test_failed_items_wait_for_retry_failed_or_another_source(archive: Archive) -> None:
+    path = archive.put("1.jpg")
+    archive.fails = {"1.jpg"}
+    archive.run()
+    assert archive.why() == {"1.jpg": ("keep", "failed before: truncated")}
+    assert archive.why(fingerprint="f2")["1.jpg"][0] == "keep"
+    assert archive.why(retry_failed=True) == {"1.jpg": ("todo", "failed before: truncated")}
+    touch(path, 1)
+    assert archive.why() == {"1.jpg": ("todo", "source changed")}
+
+
+def test_after_a_kill_only_the_rest_is_done(archive: Archive) -> None:
+    for number in range(5):
+        archive.put(f"{number}.jpg")
+    archive.run(kill_after=2)
+    assert [action for action, _ in archive.why().values()] == ["done", "done", "todo", "todo", "todo"]
+    assert archive.why()["3.jpg"] == ("todo", "unfinished")
+    archive.run()
+    assert archive.made == [f"{number}.jpg" for number in range(5)]
+
+
+def test_an_output_published_just_before_a_kill_is_known_as_ours(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run(kill_after=0, publish_before_kill=True)
+    assert (archive.output / "1.jpg").exists()
+    assert archive.why() == {"1.jpg": ("todo", "unfinished")}
+    archive.run()
+    assert archive.statuses() == {"1.jpg": "done"}
+
+
+def test_a_foreign_file_is_never_written_over(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.put("2.png", b"\x89PNG\r\n\x1a\n")
+    archive.put("3.jpg")
+    archive.put("deep/4.jpg")
+    archive.output.mkdir()
+    (archive.output / "1.jpg").write_bytes(b"mine")
+    (archive.output / "2.png").write_bytes(b"mine too")
+    (archive.output / "3.jpg").mkdir()
+    (archive.output / "deep").write_bytes(b"mine as well")
+    archive.run()
+    assert (archive.output / "1.jpg").read_bytes() == b"mine"
+    with Journal(archive.output, read_only=True) as journal:
+        assert [(row.status, row.reason) for row in journal.rows()] == [
+            ("failed", "a file that this program did not write is in the way: 1.jpg"),
+            ("failed", "a file that this program did not write is in the way: 2.png"),
+            ("failed", "a folder is in the way: 3.jpg"),
+            ("failed", "a file is in the way of the folder: deep"),
+        ]
+    assert {action for action, _ in archive.why().values()} == {"record"}
+    (archive.output / "1.jpg").unlink()
+    assert archive.why()["1.jpg"][0] == "todo"
+
+
+def test_an_output_of_ours_stays_ours_when_its_item_fails_later(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    archive.fails = {"1.jpg"}
+    archive.run(fingerprint="f2")
+    assert archive.statuses() == {"1.jpg": "failed"}
+    archive.fails = set()
+    archive.run(fingerprint="f2", retry_failed=True)
+    assert archive.statuses() == {"1.jpg": "done"}
+
+
+def test_what_somebody_made_by_hand_for_a_failed_item_stays(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.fails = {"1.jpg"}
+    archive.run()
+    (archive.output / "1.jpg").write_bytes(b"coloured by hand")
+    action, why = archive.why(retry_failed=True)["1.jpg"]
+    assert (action, why[:31]) == ("record", "a file that this program did no")
+
+
+def test_a_newcomer_changes_names_and_the_old_output_goes(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    archive.put("1.png", b"\x89PNG\r\n\x1a\n")
+    assert archive.why()["1.jpg"] == ("todo", "its output has another name now")
+    archive.run()
+    assert sorted(path.name for path in archive.output.glob("*.*g")) == ["1.jpg.jpg", "1.png.jpg"]
+    assert archive.plan().counts() == {"done": 2}
+
+
+def test_an_old_output_that_somebody_edited_stays(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    (archive.output / "1.jpg").write_bytes(b"retouched for hours")
+    archive.run(suffix=".png")
+    assert (archive.output / "1.jpg").read_bytes() == b"retouched for hours"
+    assert (archive.output / "1.png").exists()
+
+
+def test_a_renamed_source_takes_over_its_output(archive: Archive) -> None:
+    path = archive.put("1.tif", b"II*\0")
+    archive.run()
+    path.rename(path.with_suffix(".tiff"))
+    archive.run()
+    assert archive.statuses() == {"1.tif": "vanished", "1.tiff": "done"}
+    with Journal(archive.output) as journal:
+        assert journal.owners("1.jpg") == {"1.tiff"}
+
+
+def test_names_swapped_between_sources_lose_nothing(archive: Archive) -> None:
+    # A literal a.jpg.jpg had that name first; a.png makes a.jpg want it.
+    archive.put("a.jpg.jpg", JPEG + b"literal")
+    archive.put("a.jpg", JPEG + b"plain")
+    archive.run()
+    archive.put("a.png", b"\x89PNG\r\n\x1a\n")
+    archive.run()
+    outputs = {}
+    with Journal(archive.output, read_only=True) as journal:
+        for row in journal.rows():
+            outputs[row.key] = (archive.output / row.output).read_bytes().removeprefix(b"colour of ")
+    assert outputs == {path.name: path.read_bytes() for path in archive.source.iterdir()}
+    assert archive.plan().counts() == {"done": 3}
+
+
+def test_items_that_are_gone(archive: Archive) -> None:
+    paths = {name: archive.put(f"{name}.jpg") for name in ["done", "failed", "waiting", "rest"]}
+    notes = archive.put("notes.txt", b"notes")
+    archive.fails = {"failed.jpg"}
+    archive.run(kill_after=2)  # done, failed; then rest, waiting are left
+    for path in [*paths.values(), notes]:
+        if path.name != "rest.jpg":
+            path.unlink()
+    archive.run()
+    assert archive.statuses() == {
+        "done.jpg": "done",
+        "failed.jpg": "vanished",
+        "rest.jpg": "done",
+        "waiting.jpg": "vanished",
+    }
+    archive.run()
+    assert len(archive.statuses()) == 4
+
+
+def test_a_folder_that_cannot_be_listed_fails_and_its_items_wait(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.put("locked/1.jpg")
+    archive.fails = {"locked/1.jpg"}
+    archive.run()
+    scandir = os.scandir
+    with monkeypatch.context() as patch:
+
+        def refuse(path: str) -> object:
+            if str(path).endswith("locked"):
+                raise PermissionError(13, "Permission denied")
+            return scandir(path)
+
+        patch.setattr(os, "scandir", refuse)
+        archive.run()
+        assert archive.statuses() == {"locked/": "failed", "locked/1.jpg": "failed"}
+        assert archive.why() == {"locked/": ("keep", "failed: this folder cannot be read: permission denied")}
+    archive.run()
+    assert archive.statuses() == {"locked/1.jpg": "failed"}
+
+
+def test_excluded_items_are_skipped_until_they_are_not(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.put("2.jpg")
+    archive.run(exclude=["1.*"])
+    assert archive.statuses() == {"1.jpg": "skipped", "2.jpg": "done"}
+    assert archive.why(exclude=["1.*"])["1.jpg"][0] == "keep"
+    assert archive.why()["1.jpg"][0] == "todo"
+    archive.run(exclude=["2.*"])
+    assert archive.statuses() == {"1.jpg": "done", "2.jpg": "done"}
+
+
+def test_a_text_that_became_a_picture_is_taken_up(archive: Archive) -> None:
+    path = archive.put("1.dat", b"text")
+    archive.run()
+    status = path.stat()
+    path.write_bytes(JPEG)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert archive.why()["1.dat"][0] == "todo"
+
+
+def test_another_archive_of_the_same_names_is_refused(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "1.jpg").write_bytes(JPEG + b"quite another picture")
+    with pytest.raises(OutputError, match="pictures of another INPUT under the same names"):
+        archive.plan(inputs=[other])
+
+
+def test_the_same_archive_under_another_path_goes_on(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.jpg")
+    archive.put("2.jpg")
+    archive.fails = {"2.jpg"}
+    archive.run()
+    moved = archive.source.rename(tmp_path / "moved")
+    assert [item.action for item in archive.plan(inputs=[moved]).items] == ["done", "keep"]
+
+
+def test_rows_of_another_input_are_left_alone(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.tif", b"II*\0")
+    archive.put("broken.jpg")
+    archive.fails = {"broken.jpg"}
+    archive.run()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (other / "2.jpg").write_bytes(JPEG)
+    archive.run(inputs=[other])
+    assert archive.statuses() == {"1.tif": "done", "1.png": "failed", "2.jpg": "done", "broken.jpg": "failed"}
+
+
+JPEG = b"\xff\xd8\xff\xe0"
