@@ -267,7 +267,9 @@ def _read_tiff_with_opencv(file: io.BufferedReader, max_megapixels: float) -> Ph
         size = int(directory[256]), int(directory[257])
         stored = directory.get(_BITS_PER_SAMPLE, (1,))
     except (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError) as error:
-        raise PhotoError(_reason(error) if isinstance(error, EOFError) else "damaged: a TIFF without a picture") from None
+        raise PhotoError(
+            _reason(error) if isinstance(error, EOFError) else "damaged: a TIFF without a picture"
+        ) from None
     _guard(size, max_megapixels)
     samples = _decode_with_opencv(file)
     if samples is None:
