@@ -114,7 +114,7 @@ def choose_engine(
     wished = [pair for pair in CANDIDATES if wanted in ("auto", pair[0]) and precision in ("auto", pair[1])]
     if not wished:
         raise EngineError(f"No engine {'' if wanted == 'auto' else wanted + ' '}computes in {precision} here.")
-    if wished == [REFERENCE]:
+    if all(pair == REFERENCE or not installed(pair[0]) for pair in wished):
         return Choice(*REFERENCE)
     trials = examine(spec, cache_dir)
     fit = [trial for trial in trials if trial.passed and (trial.engine, trial.precision) in wished]
