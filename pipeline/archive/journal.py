@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.archive.schema import APPLICATION_ID, COLUMNS, MIGRATIONS, RECORD, SELECT, Row, Run
+from pipeline.archive.schema import APPLICATION_ID, CLAIM, COLUMNS, MIGRATIONS, RECORD, SELECT, TAKE_OUTPUT, Row, Run
 from pipeline.archive.spelling import escape, unescape
 from pipeline.errors import OutputError
 from pipeline.work import Outcome
@@ -161,12 +161,17 @@ class Journal:
     def put(self, outcome: Outcome, *, kind: str, fingerprint: str, run_id: str) -> None:
         """As `record`, inside a `transaction` of the caller."""
         output = escape(os.fspath(outcome.output.relative_to(self.output))) if outcome.output else ""
-        values = [_text(getattr(outcome, name)) for name in COLUMNS[:-5]]
-        values[COLUMNS.index("output")] = output
+        values = {name: _text(getattr(outcome, name)) for name in COLUMNS[:-5]} | {"output": output}
         with self._speaking():
-            self._db.execute(RECORD, (*values, kind, fingerprint, now(), run_id))
+            if not outcome.source_mtime_ns:
+                # Its worker died, or never got at the source: that it failed holds for what was found.
+                query = "SELECT source_size, source_mtime_ns FROM claims WHERE key = ?"
+                found = self._db.execute(query, (outcome.key,)).fetchone()
+                if found is not None:
+                    values["source_size"], values["source_mtime_ns"] = found
+            self._db.execute(RECORD, (*values.values(), kind, fingerprint, now(), run_id))
             if output:
-                self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, '', ?, 0)", (outcome.key, output, run_id))
+                self._db.execute(CLAIM, (outcome.key, output, "", run_id, 0, 0, 0))
             else:
                 self._narrow(outcome.key)
 
@@ -202,25 +207,29 @@ class Journal:
             self._db.executemany("DELETE FROM items WHERE key = ?", ((key,) for key in keys))
         self.unclaim(keys)
 
-    def claim(self, key: str, output: str, copy_output: str, *, run_id: str) -> None:
-        """Say that files of these names (relative, as the system spells them) are about to be written for an item.
+    def claim(self, key: str, output: str, copy_output: str, *, run_id: str, size: int, mtime_ns: int) -> None:
+        """Say that files of these names are about to be written for an item.
 
         Where a name was another item's, that one loses it: its row is kept as `vanished`.
+
+        Args:
+            key: the item.
+            output, copy_output: relative to OUTPUT, as the system spells them.
+            run_id: of this run.
+            size, mtime_ns: of the source as it was found, for an outcome that can't tell.
         """
         names = (escape(output), escape(copy_output))
         with self._speaking():
             for name in set(names):
                 for other in self.owners(unescape(name)) - {key}:
                     reason = f"gone, and its output now belongs to {key}"
-                    self._db.execute(
-                        "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?",
-                        (reason, other, name),
-                    )
-                    self._db.execute("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name))
-                    self._db.execute(
-                        "UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name)
-                    )
-            self._db.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, 1)", (key, *names, run_id))
+                    for query, values in (
+                        (TAKE_OUTPUT, (reason, other, name)),
+                        ("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name)),
+                        ("UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name)),
+                    ):
+                        self._db.execute(query, values)
+            self._db.execute(CLAIM, (key, *names, run_id, 1, size, mtime_ns))
 
     def unfinished(self) -> dict[str, str]:
         """Return key and run id of all items that were begun (or waited to be) and never recorded."""

@@ -338,7 +338,14 @@ def begin(plan: Plan, journal: Journal, *, run_id: str, fingerprint: str) -> Non
             if item.outcome is not None:
                 journal.put(item.outcome, kind=item.found.kind, fingerprint=fingerprint, run_id=run_id)
             elif item.action == "todo" and item.names is not None:
-                journal.claim(item.found.key, item.names.output, item.names.copy_output, run_id=run_id)
+                journal.claim(
+                    item.found.key,
+                    item.names.output,
+                    item.names.copy_output,
+                    run_id=run_id,
+                    size=item.found.size,
+                    mtime_ns=item.found.mtime_ns,
+                )
 
 
 def remove_superseded(item: Item, outcome: Outcome, output: Path) -> bool:

@@ -23,7 +23,7 @@ MIGRATIONS = (
     -- Names in OUTPUT that are ours: claimed before the work begins, narrowed to what was written when it ends.
     CREATE TABLE claims (
         key TEXT PRIMARY KEY, output TEXT NOT NULL, copy_output TEXT NOT NULL, run_id TEXT NOT NULL,
-        pending INTEGER NOT NULL
+        pending INTEGER NOT NULL, source_size INTEGER NOT NULL, source_mtime_ns INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX claims_output ON claims (output) WHERE output != '';
     CREATE INDEX claims_copy_output ON claims (copy_output) WHERE copy_output != '';
@@ -99,3 +99,5 @@ RECORD = (
     + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:-1])
     + ", attempts = attempts + 1"
 )
+CLAIM = "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)"
+TAKE_OUTPUT = "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?"

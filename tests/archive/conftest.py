@@ -25,6 +25,7 @@ class Archive:
     source: Path
     output: Path
     fails: set[str] = field(default_factory=set)
+    crashes: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
 
     def put(self, name: str, data: bytes = JPEG) -> Path:
@@ -92,6 +93,8 @@ class Archive:
 
     def work(self, item: Item) -> Outcome:
         found = item.found
+        if found.key in self.crashes:
+            return Outcome(found.key, "crashed", reason="its worker died twice")
         if found.key in self.fails:
             return Outcome(
                 found.key, "failed", reason="truncated", source_size=found.size, source_mtime_ns=found.mtime_ns

@@ -80,6 +80,15 @@ def test_failed_items_wait_for_retry_failed_or_another_source(archive: Archive) 
     assert archive.why() == {"1.jpg": ("todo", "source changed")}
 
 
+def test_a_crash_is_held_against_the_source_that_was_found(archive: Archive) -> None:
+    path = archive.put("1.jpg")
+    archive.crashes = {"1.jpg"}
+    archive.run()
+    assert archive.why() == {"1.jpg": ("keep", "crashed before: its worker died twice")}
+    touch(path, 1)
+    assert archive.why() == {"1.jpg": ("todo", "source changed")}
+
+
 def test_after_a_kill_only_the_rest_is_done(archive: Archive) -> None:
     for number in range(5):
         archive.put(f"{number}.jpg")
