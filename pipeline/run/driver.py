@@ -267,6 +267,9 @@ class _Night:
                     self.stop.code = self.stop.code or halted.exit_code  # nothing more is begun
                     continue
                 item = todo[outcome.key]
+                if not outcome.source_mtime_ns:  # the worker died, or could not even look at the source
+                    found = item.found
+                    outcome = replace(outcome, source_size=found.size, source_mtime_ns=found.mtime_ns)
                 self.journal.record(outcome, kind=item.found.kind, fingerprint=self.fingerprint, run_id=run_id)
                 remove_superseded(item, outcome, self.output)
                 problem = outcome.status in ("failed", "crashed")
