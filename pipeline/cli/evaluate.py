@@ -1,0 +1,104 @@
+"""`colorize evaluate`: colour against the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.presentation import Presentation, json_option, presentation_options
+from pipeline.cli.settings_flags import read_settings, settings_flags
+from pipeline.errors import ExitCode, OutputError, SettingsError
+
+EPILOG = """\b
+Exit: 0 all done, 3 some pictures could not be read, 4 model, 5 input.
+
+\b
+Examples:
+  colorize evaluate holidays --csv figures.csv
+  colorize evaluate holidays -m new.onnx --compare embedded --limit 100
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--compare", metavar="NAME|FILE", help="A second net, with paired differences.")
+@click.option("--saturations", metavar="X,X...", help="Several factors on the chroma, a row each.")
+@click.option(
+    "--csv", "csv_path", metavar="FILE", type=click.Path(path_type=Path), help="Write a row for each picture."
+)
+@click.option("--limit", metavar="N", type=click.IntRange(1), help="An even selection of N pictures.")
+@click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")
+@json_option
+@presentation_options
+@settings_flags("model", "models_dir", "engine", "precision", "saturation", "max_megapixels")
+@click.pass_obj
+def command(
+    presentation: Presentation,
+    /,
+    folder: Path,
+    compare: str | None,
+    saturations: str | None,
+    csv_path: Path | None,
+    limit: int | None,
+    no_progress: bool,
+    as_json: bool,
+    **values: Any,
+) -> int:
+    """Measure colour against the truth on the colour photographs under DIR.
+
+    Each is resized to the net's input size, greyed, colorized and compared
+    with itself: PSNR, CIEDE2000, colourfulness, AuC and rebalanced AuC of
+    Zhang et al. 2016 beside those of the grey picture, and how calm the
+    colour is under a shift of one pixel and under a slight blur.
+    """
+    import json
+    from dataclasses import replace
+
+    settings = read_settings(values)
+    factors = _factors(saturations) if saturations is not None else (settings.saturation,)
+    if csv_path is not None and not csv_path.parent.is_dir():
+        raise OutputError(f"{csv_path}: the folder {csv_path.parent} is not there.")
+
+    from pipeline.measure.card import card_json, card_lines
+    from pipeline.measure.evaluation import csv_text, summarise, write_csv
+    from pipeline.measure.photographs import evaluate_photographs, photographs
+    from pipeline.nets.open import open_net
+    from pipeline.run.engine import settle_engine
+    from pipeline.run.progress import show_progress
+
+    nets = []
+    for model in (settings.model, compare) if compare else (settings.model,):
+        settled, spec = settle_engine(replace(settings, model=model))
+        nets.append(open_net(spec, settled.engine, settled.precision))
+    pictures = photographs(folder, limit)
+    with show_progress(len(pictures), bar=False if no_progress else None, quiet=presentation.quiet) as progress:
+        done = evaluate_photographs(pictures, nets, factors, progress, max_megapixels=settings.max_megapixels)
+    results = [summarise(net, rows, factors) for net, rows in zip(nets, done.measured, strict=True)]
+    count = len(done.measured[0])
+    if csv_path is not None:
+        names = [net.spec.name for net in nets]
+        if len(set(names)) < len(names):  # two files of one name in two folders
+            names = [str(net.spec.path) for net in nets]
+        write_csv(csv_path, csv_text(zip(names, done.measured, strict=True)))
+    if as_json:
+        click.echo(json.dumps(card_json(results, count, grey=done.grey, failed=done.failed), indent=2))
+    else:
+        for line in card_lines(results, count):
+            click.echo(line)
+        if done.grey:
+            click.echo(f"\n{len(done.grey):,} without any colour to compare with were left out.")
+        if done.failed:
+            click.echo(f"\n{len(done.failed):,} could not be read.")
+    return int(ExitCode.SOME_FAILED if done.failed else ExitCode.OK)
+
+
+def _factors(text: str) -> tuple[float, ...]:
+    try:
+        factors = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        factors = ()
+    if not factors or not all(0 < factor <= 3 for factor in factors):
+        raise SettingsError(f"--saturations {text}: write numbers above 0 and up to 3, for example 0.5,0.8,1.")
+    return tuple(dict.fromkeys(factors))

@@ -1,0 +1,95 @@
+"""Colour photographs under a folder, one after another through the nets that are to be measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.archive.discover import discover
+from pipeline.errors import InputError, PhotoError
+from pipeline.measure.evaluation import Measured, measure_picture, points_table
+from pipeline.measure.figures import Picture
+from pipeline.nets.net import Net
+from pipeline.photo.read import read
+from pipeline.run.progress import Progress
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What came of a folder.
+
+    Attributes:
+        measured: for each net, in the order given, its pictures.
+        grey: pictures without any colour to compare with.
+        failed: picture -> why it could not be read.
+    """
+
+    measured: list[list[Measured]]
+    grey: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def photographs(folder: Path, limit: int | None = None) -> list[tuple[str, Path]]:
+    """List name and path of the pictures under `folder`, sorted; of more than `limit` an even selection.
+
+    Raises:
+        InputError: the folder is not there, or holds no picture.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder; name one with colour photographs.")
+    # Nothing is written: the output that `discover` keeps out of is a name inside which nothing lies.
+    found = [(each.key, each.source) for each in discover([folder], folder / ".colorize") if each.kind == "photo"]
+    if not found:
+        raise InputError(f"{folder} holds no pictures; name a folder with colour photographs.")
+    if limit is not None and limit < len(found):
+        found = [found[place * len(found) // limit] for place in range(limit)]
+    return found
+
+
+def evaluate_photographs(
+    pictures: Sequence[tuple[str, Path]],
+    nets: Sequence[Net],
+    saturations: Sequence[float],
+    progress: Progress,
+    *,
+    max_megapixels: float,
+) -> Evaluation:
+    """Measure every picture through every net; one that cannot be read is said and counted, and the rest go on.
+
+    Raises:
+        InputError: not one colour photograph could be measured.
+    """
+    cv2.setNumThreads(1)
+    table = points_table()
+    done = Evaluation([[] for _ in nets])
+    for name, path in pictures:
+        reason = ""
+        try:
+            picture = read(path, max_megapixels=max_megapixels).pixels
+            if not _has_colour(picture):
+                done.grey.append(name)
+            else:
+                rows = [measure_picture(name, picture, net, saturations, table) for net in nets]
+                for place, row in enumerate(rows):
+                    done.measured[place].append(row)
+        except PhotoError as error:
+            reason = str(error)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+        except MemoryError:
+            reason = "not enough memory for a picture of this size"
+        if reason:
+            done.failed[name] = reason
+            progress.say(f"{name}: {reason}")
+        progress.step(problem=bool(reason))
+    if not done.measured[0]:
+        raise InputError("Not one colour photograph could be measured.")
+    return done
+
+
+def _has_colour(picture: Picture) -> bool:
+    return picture.ndim == 3 and bool(np.any(picture[:, :, :1] != picture[:, :, 1:]))
