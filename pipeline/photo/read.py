@@ -216,7 +216,8 @@ def _eight_bits(samples: NDArray[Any], bits: int) -> NDArray[np.uint8]:
         low, high = 0.0, white
     if high <= low:
         return np.zeros(values.shape, np.uint8)
-    return np.clip((values - low) * (255 / (high - low)) + 0.5, 0, 255).astype(np.uint8)
+    scaled: NDArray[np.uint8] = np.clip((values - low) * (255 / (high - low)) + 0.5, 0, 255).astype(np.uint8)
+    return scaled
 
 
 def _bits(image: Image.Image, head: bytes) -> int:
