@@ -197,8 +197,8 @@ def csv_text(measured: Iterable[tuple[str, Sequence[Measured]]]) -> str:
     """Return RFC 4180 text, one row for each picture, model and saturation; numbers as measured, not differences.
 
     Args:
-        measured: each model's name and its pictures. The rebalanced AuC weighs colours by the whole set's prior; the flat
-            gradients are sums over the plain part divided by all pixels.
+        measured: each model's name and its pictures. The rebalanced AuC weighs colours by the whole set's prior; the
+            flat gradients are sums over the plain part divided by all pixels.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
