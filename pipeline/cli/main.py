@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -73,6 +74,9 @@ def commands() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with the code the README documents."""
     presentation = Presentation()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file name need not be valid in the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = commands.main(prog_name="colorize", standalone_mode=False, obj=presentation)
     except click.exceptions.Exit as request:

@@ -18,6 +18,7 @@ from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.names import output_names
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Item, Plan, begin, plan, remove_superseded
+from pipeline.archive.spelling import escape
 from pipeline.errors import ColorizeError, ExitCode, OutputError
 from pipeline.nets.spec import NetSpec
 from pipeline.run import crew
@@ -93,7 +94,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Li
     items = []
     for item in drawn.items:
         place = item.names.output if item.names and item.action == "todo" else ""
-        items.append(Listed(item.found.key, item.found.kind, item.action, item.why, os.fsdecode(os.fsencode(place))))
+        items.append(Listed(item.found.key, item.found.kind, item.action, item.why, escape(place)))
     return Listing(items)
 
 
@@ -267,9 +268,6 @@ class _Night:
                     self.stop.code = self.stop.code or halted.exit_code  # nothing more is begun
                     continue
                 item = todo[outcome.key]
-                if not outcome.source_mtime_ns:  # the worker died, or could not even look at the source
-                    found = item.found
-                    outcome = replace(outcome, source_size=found.size, source_mtime_ns=found.mtime_ns)
                 self.journal.record(outcome, kind=item.found.kind, fingerprint=self.fingerprint, run_id=run_id)
                 remove_superseded(item, outcome, self.output)
                 problem = outcome.status in ("failed", "crashed")

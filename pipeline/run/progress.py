@@ -15,9 +15,6 @@ from tqdm import tqdm
 
 LINE_EVERY = 60.0  # seconds
 
-# File names may hold anything; a terminal must not be steered by them.
-_CONTROL = dict.fromkeys((*range(32), *range(127, 160)), "?")
-
 
 @dataclass(slots=True)
 class Progress:
@@ -44,7 +41,7 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a line on stderr, above the bar where there is one."""
-        sentence = sentence.translate(_CONTROL)
+        sentence = printable(sentence)
         if self.bar is not None:
             self.bar.write(sentence, file=sys.stderr)
         else:
@@ -72,6 +69,11 @@ class Progress:
         if self.count and self.count < self.total:
             parts.append(f"about {duration((self.total - self.count) / rate)} left")
         return ", ".join(parts)
+
+
+def printable(text: str) -> str:
+    """Return `text` without control characters: no file name shall steer a terminal."""
+    return text.translate(dict.fromkeys((*range(32), *range(127, 160)), "?"))
 
 
 def duration(seconds: float) -> str:

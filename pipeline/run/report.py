@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from pipeline.run.driver import Listing, Summary
-from pipeline.run.progress import duration
+from pipeline.run.progress import duration, printable
 
 # In the order of the summary; the first three are what everybody hopes for.
 STATUSES = ("done", "copied", "skipped", "unsupported", "failed", "crashed", "vanished")
@@ -45,6 +45,6 @@ def plan_lines(listing: Listing, *, as_json: bool = False) -> Iterator[str]:
         return
     for item in listing.items:
         arrow = f" -> {item.output}" if item.action == "todo" else ""
-        yield f"{item.action:<5} {item.key}{arrow} ({item.why})"
+        yield printable(f"{item.action:<6} {item.key}{arrow} ({item.why})")
     todo = sum(item.action == "todo" for item in listing.items)
     yield f"{todo:,} of {len(listing.items):,} files to do; nothing was written."
