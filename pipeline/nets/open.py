@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import EngineError
 from pipeline.nets.net import LoadedNet, Net
 from pipeline.nets.spec import NetSpec
 
@@ -27,13 +26,10 @@ def open_net(spec: NetSpec, engine: str = "auto", precision: str = "auto", *, ca
         EngineError: the engine is not installed, or cannot run this net.
         ModelError: the net's output is not what its entry says.
     """
-    if "auto" in (engine, precision):
-        from pipeline.nets.parity import choose_engine
+    from pipeline.nets.parity import choose_engine  # its trials open nets, so it needs this module
 
-        chosen = choose_engine(spec, engine, precision, cache_dir)
-        engine, precision = chosen.engine, chosen.precision
-    if engine not in ENGINES:
-        raise EngineError(f'There is no engine "{engine}"; there are {", ".join(ENGINES)}.')
+    chosen = choose_engine(spec, engine, precision, cache_dir)
+    engine, precision = chosen.engine, chosen.precision
     module = importlib.import_module(f"pipeline.nets.{engine}_engine")
     run = module.load(spec, precision) if engine == "opencv" else module.load(spec, precision, cache_dir)
     net = LoadedNet(spec, engine, precision, run)

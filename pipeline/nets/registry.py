@@ -15,6 +15,7 @@ from pipeline.nets import integrity
 from pipeline.nets.onnx_header import OnnxHeader, read_header
 from pipeline.nets.spec import METADATA_KEY, Answer, Feed, NetSpec, Port, answer_from, contract_from_json, feed_from
 
+_FOREIGN = (".caffemodel", ".prototxt", ".pth", ".npy")
 CONVERSIONS = ("", "caffe", "eccv16", "siggraph17", "export")
 
 
@@ -170,7 +171,7 @@ def resolve(model: str, models_dir: Path | None = None) -> NetSpec:
     if name in registry.entries:
         return _resolve_entry(registry.entries[name], folder)
     path = Path(model).expanduser()
-    if Path(model).name == model and not path.is_file():
+    if Path(model).name == model and not path.is_file() and path.suffix.lower() not in _FOREIGN:
         path = folder / f"{model.removesuffix('.onnx')}.onnx"  # what `colorize models import -o NAME` wrote
         if not path.is_file() and not model.endswith(".onnx"):
             raise ModelError(f'There is no model "{model}".{registry.nearest(model)}')
@@ -183,7 +184,7 @@ def resolve_file(path: Path, *, name: str) -> NetSpec:
     Raises:
         ModelError: it is missing, damaged, no ONNX, or of no kind that is known.
     """
-    if path.suffix.lower() in (".caffemodel", ".prototxt", ".pth", ".npy"):
+    if path.suffix.lower() in _FOREIGN:
         raise ModelError(f"{path} is not an ONNX file: `colorize models import` makes one of it.")
     if not path.is_file():
         raise ModelError(f"The model file {path} is not there.")

@@ -74,9 +74,10 @@ def read_torch(path: Path) -> dict[str, NDArray[np.float32]]:
     with path.open("rb") as file:
         if what := impostor(file.read(512)):
             raise ModelError(f"{path} is {what}.")
+        zipped = zipfile.is_zipfile(file)
         file.seek(0)
         try:
-            found = _read_zip(path) if zipfile.is_zipfile(file) else _read_row(file)
+            found = _read_zip(path) if zipped else _read_row(file)
             state = found.get("state_dict", found) if isinstance(found, dict) else None
             if not isinstance(state, dict):
                 raise ValueError("it holds no table of tensors")
