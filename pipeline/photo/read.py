@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import threading
 import warnings
 from collections.abc import Callable
@@ -22,6 +23,18 @@ from pipeline.photo.signature import reason_unreadable
 # Archive scans exceed Pillow's own limit; `_guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
+# What Pillow's parsers raise on damaged files, as found by damaging some.
+_DAMAGE: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+)
 _TRUNCATED: Final = "truncated: the file ends before the picture does"
 _ORIENTATION: Final = 0x0112
 _BITS_PER_SAMPLE: Final = 258
@@ -67,7 +80,7 @@ def identify(path: Path) -> str | None:
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
             return image.format
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, EOFError):
+    except _DAMAGE:
         return None
 
 
@@ -103,7 +116,7 @@ def _read(file: io.BufferedReader, max_megapixels: float) -> Photo:
         if head[:4] in (b"II*\0", b"MM\0*"):
             return _read_tiff_with_opencv(file, max_megapixels)
         raise PhotoError(reason_unreadable(head)) from None
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError) as error:
+    except _DAMAGE as error:
         raise PhotoError(_reason(error)) from None
     with image:
         _guard(image.size, max_megapixels)
@@ -191,7 +204,7 @@ def _decode_with_pillow(image: Image.Image, bits: int) -> NDArray[Any]:
             target = "LA" if mode == "La" else "RGBA" if image.has_transparency_data else "RGB"
             image = image.convert(target)
         samples: NDArray[Any] = np.asarray(image)
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError) as error:
+    except _DAMAGE as error:
         raise PhotoError(_reason(error)) from None
     if samples.ndim == 3 and samples.shape[2] >= 3:
         samples = cv2.cvtColor(samples, cv2.COLOR_RGB2BGR if samples.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
@@ -236,7 +249,7 @@ def _note(image: Image.Image) -> str:
         return ""
     try:
         count = int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError):
+    except _DAMAGE:
         return ""
     return f"first of {count} {'pages' if image.format == 'TIFF' else 'frames'}" if count > 1 else ""
 
@@ -249,7 +262,7 @@ def _orientation(image: Image.Image, file: io.BufferedReader) -> int:
             return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # EXIF is full of rubbish, and Pillow's parser raises what it likes; the picture is still good
+    except _DAMAGE:  # EXIF is full of rubbish; the picture is still good
         return 1
 
 
@@ -267,10 +280,8 @@ def _read_tiff_with_opencv(file: io.BufferedReader, max_megapixels: float) -> Ph
         directory.load(file)
         size = int(directory[256]), int(directory[257])
         stored = directory.get(_BITS_PER_SAMPLE, (1,))
-    except (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError) as error:
-        raise PhotoError(
-            _reason(error) if isinstance(error, EOFError) else "damaged: a TIFF without a picture"
-        ) from None
+    except _DAMAGE:
+        raise PhotoError("damaged: a TIFF without a picture") from None
     _guard(size, max_megapixels)
     samples = _decode_with_opencv(file)
     if samples is None:
