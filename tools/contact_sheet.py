@@ -12,21 +12,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+
+from pipeline.photo.read import read
 
 Picture = npt.NDArray[np.uint8]
 
 
 def thumbnail(path: Path, width: int, height: int) -> Picture:
     """Read a picture upright, fitted onto a grey tile (height, width, 3) BGR."""
-    with Image.open(path) as opened:
-        image: Image.Image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):
-            image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).astype(np.uint8))
-        image = ImageOps.contain(image.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
-        tile = Image.new("RGB", (width, height), (96, 96, 96))
-        tile.paste(image, ((width - image.width) // 2, (height - image.height) // 2))
-    return np.ascontiguousarray(np.asarray(tile)[..., ::-1])
+    pixels = read(path, max_megapixels=1000.0).pixels
+    if pixels.ndim == 2:
+        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR).astype(np.uint8)
+    scale = min(width / pixels.shape[1], height / pixels.shape[0])
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    tile = np.full((height, width, 3), 96, np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    tile[top : top + size[1], left : left + size[0]] = small
+    return tile
 
 
 def pair(before: Path, after: Path, name: str, width: int) -> Picture:
