@@ -1,0 +1,264 @@
+"""What this machine will use and why; it goes on where things are broken and says what is."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.errors import ColorizeError, ExitCode
+from pipeline.run.capacity import automatic_jobs, available_memory
+from pipeline.settings import Settings
+
+# Modules of the core dependencies and what people call them.
+_CORE = {
+    "cv2": "OpenCV",
+    "numpy": "NumPy",
+    "PIL": "Pillow",
+    "joblib": "joblib",
+    "filelock": "filelock",
+    "platformdirs": "platformdirs",
+    "tqdm": "tqdm",
+}
+# Extras: distribution -> what it is good for.
+EXTRAS = {
+    "openvino": "the fastest engine on x86 processors, above all with bfloat16",
+    "onnxruntime": "an engine that is faster than OpenCV's on most processors",
+    "import": "converts published models (`colorize models import`)",
+}
+EXTRA_MODULES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "import": "onnx"}
+_OPENCV_WHEELS = (
+    "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
+)  # fmt: skip
+LITTLE_SPACE = 2**30
+
+Found = TypeVar("Found")
+
+
+@dataclass(slots=True)
+class Diagnosis:
+    """Everything `colorize doctor` found; each table is ready for JSON.
+
+    Attributes:
+        machine: processor, cores, cores_of_machine, memory_bytes.
+        software: name -> version, or None where it cannot be imported.
+        extras: name -> version, or None where it is not installed.
+        model: name, path, bytes, sha256, input_size; empty when there is none that can be used.
+        engines: one table for each engine and precision tried, see `nets.parity.Trial`.
+        use: engine, precision, why, jobs, why_jobs; empty when no picture could be colorized.
+        folders: what, path, exists, writable, bytes, free_bytes.
+        problems: sentences on what is broken.
+        advice: sentences on what would go faster or better.
+        exit_code: of the worst problem.
+    """
+
+    machine: dict[str, Any] = field(default_factory=dict)
+    software: dict[str, str | None] = field(default_factory=dict)
+    extras: dict[str, str | None] = field(default_factory=dict)
+    model: dict[str, Any] = field(default_factory=dict)
+    engines: list[dict[str, Any]] = field(default_factory=list)
+    use: dict[str, Any] = field(default_factory=dict)
+    folders: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+    exit_code: ExitCode = ExitCode.OK
+
+    def attempt(self, what: str, call: Callable[[], Found]) -> Found | None:
+        """Call something that may be broken; what it raises becomes a problem."""
+        try:
+            return call()
+        except ColorizeError as error:
+            self._blame(str(error), error.exit_code)
+        except Exception as error:  # a half-installed library can raise anything
+            self._blame(f"{what}: {type(error).__name__}: {error}.", ExitCode.FAULT)
+        return None
+
+    def _blame(self, sentence: str, code: ExitCode) -> None:
+        if sentence not in self.problems:
+            self.problems.append(sentence)
+        self.exit_code = self.exit_code or code
+
+
+def diagnose(settings: Settings, *, anew: bool = False) -> Diagnosis:
+    """Look at everything a run needs; never raises.
+
+    Args:
+        settings: model, engine, precision and jobs as a run would have them.
+        anew: check the engines again instead of reading what an earlier check found.
+    """
+    found = Diagnosis()
+    found.machine = _machine()
+    _software(found)
+    folders = found.attempt("The folders", lambda: _folders(settings))
+    found.folders = folders or []
+    for each in found.folders:
+        if not each["writable"]:
+            found.advice.append(f"{each['path']} cannot be written: {each['without']}.")
+        elif each["free_bytes"] is not None and each["free_bytes"] < LITTLE_SPACE:
+            found.advice.append(f"{each['path']} has only {each['free_bytes'] / 1e6:.0f} MB left.")
+    spec = found.attempt("The model", lambda: _spec(settings))
+    if spec is None:
+        return found
+    found.model = {
+        "name": spec.name,
+        "path": str(spec.path),
+        "bytes": spec.path.stat().st_size,
+        "sha256": spec.sha256,
+        "input_size": spec.input_size,
+    }
+    found.engines = found.attempt("The engines", lambda: _engines(spec, anew)) or []
+    choice = found.attempt("The engine", lambda: _choice(spec, settings))
+    if choice is not None:
+        found.attempt("The engine", lambda: _tried(spec, *choice))
+        found.use = _use(settings, choice, found)
+    _advise(found)
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    processor, flags = platform.processor() or platform.machine(), ""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                processor = value.strip()
+            elif name.strip() in ("flags", "Features"):
+                flags = f" {value.strip()} "
+                break
+    known = {"avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX512-BF16", "amx_bf16": "AMX-BF16"}
+    cores = os.cpu_count() or 1
+    with suppress(Exception):
+        from joblib import cpu_count
+
+        cores = int(cpu_count())
+    return {
+        "processor": processor,
+        "abilities": [told for flag, told in known.items() if f" {flag} " in flags],
+        "cores": cores,
+        "cores_of_machine": os.cpu_count() or 1,
+        "memory_bytes": available_memory(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _software(found: Diagnosis) -> None:
+    found.software["colorize"] = _version("colorize")
+    found.software["Python"] = platform.python_version()
+    for module, called in _CORE.items():
+        loaded = found.attempt(f"{called} cannot be imported", partial(importlib.import_module, module))
+        version = getattr(loaded, "__version__", None) or (_version(module) if loaded else None)
+        found.software[called] = str(version) if version else None
+    found.extras = {extra: _version(module) for extra, module in EXTRA_MODULES.items()}
+    wheels = [name for name in _OPENCV_WHEELS if _version(name)]
+    if len(wheels) > 1:
+        found.advice.append(
+            f"{' and '.join(wheels)} are installed side by side and overwrite each other's files: "
+            "uninstall all of them, then install opencv-python-headless alone."
+        )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _spec(settings: Settings) -> Any:
+    from pipeline.nets.registry import resolve
+
+    return resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
+
+
+def _engines(spec: Any, anew: bool) -> list[dict[str, Any]]:
+    from pipeline.nets.parity import examine
+
+    return [asdict(trial) for trial in examine(spec, anew=anew)]
+
+
+def _choice(spec: Any, settings: Settings) -> tuple[str, str]:
+    from pipeline.nets.parity import choose_engine
+
+    chosen = choose_engine(spec, settings.engine, settings.precision)
+    return chosen.engine, chosen.precision
+
+
+def _tried(spec: Any, engine: str, precision: str) -> None:
+    # What is named outright is not checked beforehand: see whether it opens at all.
+    from pipeline.nets.open import open_net
+
+    open_net(spec, engine, precision)
+
+
+def _use(settings: Settings, choice: tuple[str, str], found: Diagnosis) -> dict[str, Any]:
+    engine, precision = choice
+    if "auto" not in (settings.engine, settings.precision):
+        why = "the settings name it"
+    elif len([trial for trial in found.engines if trial["passed"]]) > 1:
+        why = "the fastest here whose answers agree with OpenCV's in float32"
+        why += "" if settings.engine == settings.precision == "auto" else ", among those that the settings leave"
+    else:
+        why = "the only one here that passed its check"
+    if settings.jobs != "auto":
+        return {"engine": engine, "precision": precision, "why": why, "jobs": settings.jobs, "why_jobs": "--jobs"}
+    jobs = automatic_jobs(found.model["bytes"])
+    by_cores = jobs >= found.machine["cores"]
+    why_jobs = "one for each core" if by_cores else "as many as the free memory holds"
+    return {"engine": engine, "precision": precision, "why": why, "jobs": jobs, "why_jobs": why_jobs}
+
+
+def _folders(settings: Settings) -> list[dict[str, Any]]:
+    from platformdirs import user_cache_path
+
+    from pipeline.nets.registry import default_models_dir
+
+    models = Path(settings.models_dir) if settings.models_dir else default_models_dir()
+    return [
+        _folder("models", models, "models cannot be fetched or imported there"),
+        _folder("cache", user_cache_path("colorize"), "every run begins with the check of the engines"),
+    ]
+
+
+def _folder(what: str, path: Path, without: str) -> dict[str, Any]:
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+    free = None
+    with suppress(OSError):
+        free = shutil.disk_usage(there).free
+    held = 0
+    with suppress(OSError):
+        held = sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    return {
+        "what": what,
+        "path": str(path),
+        "exists": path.is_dir(),
+        "writable": writable,
+        "bytes": held,
+        "free_bytes": free,
+        "without": without,
+    }
+
+
+def _advise(found: Diagnosis) -> None:
+    for extra, version in found.extras.items():
+        if version is None:
+            found.advice.append(f"pip install 'colorize[{extra}]': {EXTRAS[extra]}.")
+    fit = [trial for trial in found.engines if trial["passed"] and trial["milliseconds"]]
+    if found.use and fit:
+        best = min(fit, key=lambda trial: trial["milliseconds"])
+        if (best["engine"], best["precision"]) != (found.use["engine"], found.use["precision"]):
+            found.advice.append(
+                f"Leave engine and precision to auto: {best['engine']}/{best['precision']} is faster here and agrees."
+            )
+    if found.use and found.use["why_jobs"].startswith("as many"):
+        found.advice.append("More free memory would let more workers run; close what is not needed.")
