@@ -1,0 +1,101 @@
+"""The command line: documented, narrow enough for a terminal, quick to start, one sentence for an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli.main import COMMANDS, commands
+from tests.conftest import CHECKOUT, environment
+
+Colorize = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_a_terminal_and_ends_with_two_examples(name: str) -> None:
+    shown = CliRunner().invoke(commands, [name, "-h"], terminal_width=80)
+    assert shown.exit_code == 0, shown.output
+    assert max(len(line) for line in shown.output.splitlines()) <= 80
+    examples = shown.output.split("Examples:")[-1].strip().splitlines()
+    assert len(examples) >= 2
+    assert all(line.strip().startswith("colorize ") for line in examples)
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    for name in COMMANDS:
+        assert f"colorize {name}" in readme or f"make {name}" in readme, name
+
+
+HEAVY = {"cv2", "numpy", "PIL", "joblib", "onnxruntime", "openvino"}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["status", "{output}"], ["models", "--help"]])
+def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path: Path, arguments: list[str]) -> None:
+    from pipeline.archive.journal import Journal
+
+    Journal(tmp_path).close()
+    arguments = [argument.format(output=tmp_path) for argument in arguments]
+    program = (
+        "import sys\nfrom pipeline.cli.main import main\n"
+        f"sys.argv = ['colorize', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print('HEAVY', sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_unknown_command_and_version(colorize: Colorize) -> None:
+    assert colorize("colourise").returncode == 2
+    assert colorize("--version").stdout.startswith("colorize ")
+
+
+def test_shell_completion_knows_the_commands(colorize: Colorize) -> None:
+    run = colorize(_COLORIZE_COMPLETE="bash_complete", COMP_WORDS="colorize s", COMP_CWORD="1")
+    assert "status" in run.stdout
+
+
+def test_an_error_is_one_sentence_and_a_traceback_only_with_v(tmp_path: Path, colorize: Colorize) -> None:
+    run = colorize("status", tmp_path / "nowhere")
+    assert run.returncode == 5
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert "Traceback" in colorize("status", tmp_path / "nowhere", "-v").stderr
+
+
+class TestImage:
+    def test_one_picture(self, tmp_path: Path, colorize: Colorize) -> None:
+        import cv2
+
+        from tests.conftest import write_archive
+
+        source = write_archive(tmp_path, 1)[0]
+        made = tmp_path / "new folder" / "colour.png"
+        assert colorize("image", source, made).returncode == 0
+        assert cv2.imread(str(made)).shape == (60, 80, 3)
+        assert list(made.parent.iterdir()) == [made]
+        refused = colorize("image", source, made)
+        assert refused.returncode == 5
+        assert "--force" in refused.stderr
+        assert colorize("image", source, made, "--force").returncode == 0
+
+    def test_what_cannot_be_done_is_said(self, tmp_path: Path, colorize: Colorize) -> None:
+        broken = tmp_path / "broken.jpg"
+        broken.write_bytes(b"\xff\xd8\xff\xe0 cut off")
+        for arguments, code in [
+            ((broken, tmp_path / "out.jpg"), 5),
+            ((tmp_path / "gone.jpg", tmp_path / "out.jpg"), 5),
+            ((broken, broken, "--force"), 5),
+            ((broken, tmp_path / "out.gif"), 2),
+            ((broken, tmp_path / "out.jpg", "--model", "nothing"), 4),
+        ]:
+            run = colorize("image", *arguments)
+            assert run.returncode == code, (arguments, run.stderr)
+            assert "Traceback" not in run.stderr
+        assert broken.read_bytes() == b"\xff\xd8\xff\xe0 cut off"
+        assert [path.name for path in tmp_path.iterdir()] == ["broken.jpg"]
