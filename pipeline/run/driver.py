@@ -85,7 +85,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Li
     Raises:
         InputError, OutputError, ModelError: as `run_archive`.
     """
-    settings, net = settle_engine(settings)
+    settings, net = settle_engine(settings, output)
     with contextlib.ExitStack() as stack:
         journal = None
         if journal_path(output).exists():
@@ -116,7 +116,7 @@ def run_archive(
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
         LockedError: another run has OUTPUT.
     """
-    settings, net = settle_engine(settings)
+    settings, net = settle_engine(settings, output)
     check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
         check_manifest(output)
