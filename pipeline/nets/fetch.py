@@ -195,12 +195,14 @@ def _download(url: str, part: Path, file: ModelFile, progress: Progress | None) 
     if offset:
         request.add_header("Range", f"bytes={offset}-")
     try:
-        with urllib.request.urlopen(request, timeout=_SILENCE) as response:
+        # An opener of its own reads the proxy variables as they are now.
+        with urllib.request.build_opener().open(request, timeout=_SILENCE) as response:
             _receive(response, offset, part, file, progress)
     except urllib.error.HTTPError as error:
         if error.code == 416 and offset:  # nothing lies beyond what is here: it is not this file's beginning
             part.unlink()
-            raise _BrokenOffError("it has no such range") from None
+            _download(url, part, file, progress)
+            return
         raise _MirrorError(f"it answers {error.code} {error.reason}") from None
     except urllib.error.URLError as error:
         raise _MirrorError(f"it cannot be reached ({error.reason})") from None

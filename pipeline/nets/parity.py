@@ -7,6 +7,7 @@ The check runs once for a machine, a set of versions and a model; what it found 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -109,11 +110,13 @@ def choose_engine(
         raise EngineError(f'There is no engine "{wanted}"; there are {", ".join(ENGINES)}.')
     if wanted != "auto" and not installed(wanted):
         raise EngineError(f"The engine {wanted} is not installed: {_remedy(wanted)}.")
-    if "auto" not in (wanted, precision):
-        return Choice(wanted, precision)
     wished = [pair for pair in CANDIDATES if wanted in ("auto", pair[0]) and precision in ("auto", pair[1])]
     if not wished:
-        raise EngineError(f"No engine {'' if wanted == 'auto' else wanted + ' '}computes in {precision} here.")
+        raise EngineError(
+            f"{'No engine' if wanted == 'auto' else f'The engine {wanted} never'} computes in {precision}."
+        )
+    if "auto" not in (wanted, precision):
+        return Choice(wanted, precision)
     if all(pair == REFERENCE or not installed(pair[0]) for pair in wished):
         return Choice(*REFERENCE)
     trials = examine(spec, cache_dir)
@@ -178,9 +181,7 @@ def _trial(
     if not installed(engine):
         return no(f"not installed: {_remedy(engine)}")
     if precision == "bfloat16":
-        from pipeline.nets.openvino_engine import has_bfloat16
-
-        if not has_bfloat16():
+        if not _has_bfloat16():
             return no("this processor has no bfloat16 arithmetic")
         if reference is None:
             return no("nothing in float32 runs, so there is nothing to compare it with")
@@ -202,6 +203,12 @@ def _trial(
         figures = f"ab differs by {mean:.2f} on average, {high:.2f} at the 99.9th percentile"
     verdict = f"{'agrees' if passed else 'differs too much'}: {figures}"
     return Trial(engine, precision, passed, verdict, found.milliseconds, mean, high, most), None
+
+
+def _has_bfloat16() -> bool:
+    from pipeline.nets.openvino_engine import has_bfloat16  # an optional library stays unimported until it is needed
+
+    return has_bfloat16()
 
 
 def _remedy(engine: str) -> str:
@@ -256,5 +263,6 @@ def _remember(path: Path, circumstances: dict[str, Any], trials: list[Trial]) ->
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(text, encoding="utf-8")
         part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)  # a cache that cannot be written costs time, nothing else
+    except OSError:  # a cache that cannot be written costs time, nothing else
+        with contextlib.suppress(OSError):
+            part.unlink()
