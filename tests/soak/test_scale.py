@@ -1,0 +1,54 @@
+"""What a large archive costs the driver."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from tests.conftest import environment, landscape
+
+pytestmark = pytest.mark.soak
+
+# The driver's own peak: workers are other processes, whose memory Linux counts among the children's.
+PROGRAM = """
+import json, resource, sys
+from pathlib import Path
+from pipeline.run.driver import run_archive
+from pipeline.settings import Settings
+began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+summary = run_archive([Path(sys.argv[1])], Path(sys.argv[2]), Settings(engine="opencv", precision="float32", jobs=2))
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps({"began": began, "peak": peak, "counts": summary.counts}))
+"""
+
+
+def driver_peak(folder: Path, count: int) -> int:
+    """Colorize `count` tiny pictures and return the driver's peak memory in KiB."""
+    data = cv2.imencode(".png", landscape(1, 8, 8))[1].tobytes()
+    scans = folder / "scans"
+    for number in range(count):
+        path = scans / f"{number // 500:03d}" / f"{number:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    run = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(scans), str(folder / "colour")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(run.stdout.splitlines()[-1])
+    assert found["counts"] == {"done": count}
+    return int(found["peak"])
+
+
+def test_the_driver_s_memory_hardly_grows_with_the_archive(tmp_path: Path) -> None:
+    small = driver_peak(tmp_path / "small", 1_000)
+    large = driver_peak(tmp_path / "large", 20_000)
+    print(f"driver's peak: {small / 1024:.0f} MiB at 1,000 items, {large / 1024:.0f} MiB at 20,000")
+    assert large - small < 100 * 1024
