@@ -14,8 +14,6 @@ from pipeline.errors import EngineError
 from pipeline.nets.net import Run
 from pipeline.nets.spec import NetSpec
 
-PRECISIONS = ("float32",)
-
 # In the order in which they are tried; all of them are told to compute in float32.
 _PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (
     ("CUDAExecutionProvider", {"use_tf32": "0"}),
@@ -28,11 +26,14 @@ _PROVIDERS: tuple[tuple[str, dict[str, str]], ...] = (
 def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None) -> Run:
     """Load a net into onnxruntime with one thread that never spins.
 
+    Args:
+        spec: the net.
+        precision: float32 is all there is here.
+        cache_dir: not needed.
+
     Raises:
-        EngineError: onnxruntime cannot read the file, or not in that precision.
+        EngineError: onnxruntime cannot read the file.
     """
-    if precision not in PRECISIONS:
-        raise EngineError(f"The engine onnxruntime computes in float32 here, not in {precision}.")
     if spec.form != "onnx":
         raise EngineError("onnxruntime cannot read Caffe models; `colorize models import` converts them.")
     options = onnxruntime.SessionOptions()

@@ -29,10 +29,9 @@ def open_net(spec: NetSpec, engine: str = "auto", precision: str = "auto", *, ca
     from pipeline.nets.parity import choose_engine  # its trials open nets, so it needs this module
 
     chosen = choose_engine(spec, engine, precision, cache_dir)
-    engine, precision = chosen.engine, chosen.precision
-    module = importlib.import_module(f"pipeline.nets.{engine}_engine")
-    run = module.load(spec, precision) if engine == "opencv" else module.load(spec, precision, cache_dir)
-    net = LoadedNet(spec, engine, precision, run)
+    module = importlib.import_module(f"pipeline.nets.{chosen.engine}_engine")
+    run = module.load(spec, chosen.precision, cache_dir)
+    net = LoadedNet(spec, chosen.engine, chosen.precision, run)
     # The first forward pass lays out memory and meets whatever the engine cannot run: better here than in a picture.
     net.predict(np.full((spec.input_size, spec.input_size), 50, np.float32))
     return net

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,17 +15,18 @@ from pipeline.nets.net import Run
 from pipeline.nets.points import read_points
 from pipeline.nets.spec import NetSpec
 
-PRECISIONS = ("float32",)
 
-
-def load(spec: NetSpec, precision: str = "float32") -> Run:
+def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None) -> Run:
     """Load a net into cv2.dnn; this process' OpenCV has one thread from then on.
 
+    Args:
+        spec: the net.
+        precision: float32 is all there is.
+        cache_dir: not needed.
+
     Raises:
-        EngineError: OpenCV cannot read the file, or not in that precision.
+        EngineError: OpenCV cannot read the file.
     """
-    if precision not in PRECISIONS:
-        raise EngineError(f'The engine opencv computes in float32, not in {precision}: leave out "--precision".')
     cv2.setNumThreads(1)
     try:
         net = _read_caffe(spec) if spec.form == "caffe" else cv2.dnn.readNetFromONNX(str(spec.path))

@@ -18,18 +18,20 @@ from pipeline.nets.net import Run
 from pipeline.nets.prediction import input_shape
 from pipeline.nets.spec import NetSpec
 
-PRECISIONS = ("float32", "bfloat16")
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
 def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None) -> Run:
     """Load a net into OpenVINO's CPU plugin with one thread.
 
+    Args:
+        spec: the net.
+        precision: "float32" or "bfloat16".
+        cache_dir: where its own form of the net is kept; None: the user's cache.
+
     Raises:
-        EngineError: OpenVINO cannot read the file, or not in that precision on this processor.
+        EngineError: OpenVINO cannot read the file, or this processor has no bfloat16.
     """
-    if precision not in PRECISIONS:
-        raise EngineError(f"The engine openvino computes in {' or '.join(PRECISIONS)}, not in {precision}.")
     if precision == "bfloat16" and not has_bfloat16():
         raise EngineError("This processor has no bfloat16 arithmetic: use --precision float32.")
     if spec.form != "onnx":

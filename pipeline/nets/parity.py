@@ -112,9 +112,9 @@ def choose_engine(
         raise EngineError(f"The engine {wanted} is not installed: {_remedy(wanted)}.")
     wished = [pair for pair in CANDIDATES if wanted in ("auto", pair[0]) and precision in ("auto", pair[1])]
     if not wished:
-        raise EngineError(
-            f"{'No engine' if wanted == 'auto' else f'The engine {wanted} never'} computes in {precision}."
-        )
+        known = " or ".join(sorted({each for engine, each in CANDIDATES if wanted in ("auto", engine)}, reverse=True))
+        who = "Engines here compute" if wanted == "auto" else f"The engine {wanted} computes"
+        raise EngineError(f"{who} in {known}, not in {precision}: choose another --precision.")
     if "auto" not in (wanted, precision):
         return Choice(wanted, precision)
     if all(pair == REFERENCE or not installed(pair[0]) for pair in wished):
