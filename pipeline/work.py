@@ -208,6 +208,7 @@ def _colorize(task: Task, before: Outcome, job: Job, net: Net) -> Outcome:
     return replace(
         seen,
         status="done",
+        reason=photo.note,
         output=task.output,
         output_size=size,
         output_sha256=digest,

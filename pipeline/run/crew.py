@@ -20,6 +20,9 @@ LOOK_AHEAD = 2
 # How often the driver looks whether a signal came while all workers are busy, in seconds.
 GLANCE = 0.25
 
+# A worker is one thread: libraries that would start as many as there are cores are told so before they load.
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 CRASHED = "its worker process died twice on this item (a crash of a decoder, or out of memory)"
 
 
@@ -70,7 +73,7 @@ def loky(
 
 def _pool(tasks: Iterator[Task], job: Job, stop: Stop, jobs: int, suspects: list[Task]) -> Generator[Outcome]:
     """Run one pool until the tasks end or a worker dies; what was then in flight is added to `suspects`."""
-    pool = ProcessPoolExecutor(max_workers=jobs, initializer=prepare, initargs=(job,))
+    pool = ProcessPoolExecutor(max_workers=jobs, initializer=prepare, initargs=(job,), env=ONE_THREAD)
     in_flight: dict[Future[Outcome], Task] = {}
     try:
         while True:
