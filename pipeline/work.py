@@ -149,22 +149,23 @@ def process(task: Task) -> Outcome:
     if (poison := os.environ.get(POISON_VARIABLE)) and poison in task.source.name:
         os.kill(os.getpid(), signal.SIGKILL)
     began = time.perf_counter()
+    before = Outcome(task.key, "failed")
     try:
         found = task.source.stat()
-        before = Outcome(task.key, "failed", source_size=found.st_size, source_mtime_ns=found.st_mtime_ns)
+        before = replace(before, source_size=found.st_size, source_mtime_ns=found.st_mtime_ns)
         outcome = _colorize(task, before, _job, _net)
     except FileNotFoundError:
         outcome = Outcome(task.key, "vanished", reason="the file was found, then gone")
     except PhotoError as error:
         outcome = replace(before, reason=str(error))
     except PermissionError:
-        outcome = Outcome(task.key, "failed", reason="no permission to read the file")
+        outcome = replace(before, reason="no permission to read the file")
     except MemoryError:
         outcome = replace(before, reason="not enough memory for a picture of this size; try fewer --jobs")
     except OutputError as error:
         outcome = replace(before, reason=str(error), halt=error)
     except OSError as error:
-        outcome = Outcome(task.key, "failed", reason=f"reading failed: {error.strerror or error}")
+        outcome = replace(before, reason=f"reading failed: {error.strerror or error}")
     except Exception as error:
         outcome = replace(before, reason=f"a fault of the program: {type(error).__name__}: {error}")
     return replace(outcome, seconds=round(time.perf_counter() - began, 4))
