@@ -1,0 +1,1 @@
+"""How the embedded net is made: prepare photographs, train, export, evaluate. One module, one command each."""

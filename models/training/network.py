@@ -1,0 +1,86 @@
+"""The embedded colour net: EfficientNet-Lite encoder, light U-Net decoder, 313 bins of chroma, annealed mean."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.training.encoder import Encoder
+
+WIDTHS = (256, 192, 128, 96)
+
+
+class Up(nn.Module):
+    """Double the size of `x`, add the encoder's features of that size, convolve."""
+
+    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(inputs, outputs, 1)
+        self.skip = nn.Conv2d(skip, outputs, 1)
+        self.mix = nn.Conv2d(outputs, outputs, 3, padding=1)
+
+    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """(N, inputs, H, W) and (N, skip, 2H, 2W) -> (N, outputs, 2H, 2W)."""
+        up = F.interpolate(self.reduce(x), scale_factor=2.0, mode="nearest")
+        return F.relu(self.mix(F.relu(up + self.skip(features))))
+
+
+class ColourNet(nn.Module):
+    """Lightness (N, 1, S, S), L* - 50 -> logits of the chroma bins (N, bins, S/4, S/4)."""
+
+    def __init__(self, centres: npt.NDArray[np.float32], variant: str = "lite0") -> None:
+        super().__init__()
+        self.encoder = Encoder(variant)
+        at4, at8, at16, at32 = self.encoder.channels
+        top, mid16, mid8, mid4 = WIDTHS
+        self.top = nn.Conv2d(at32, top, 1)
+        self.context = nn.Conv2d(top, top, 1)
+        self.up16 = Up(top, at16, mid16)
+        self.up8 = Up(mid16, at8, mid8)
+        self.up4 = Up(mid8, at4, mid4)
+        self.refine = nn.Conv2d(mid4, mid4, 3, padding=1)
+        self.head = nn.Conv2d(mid4, len(centres), 1)
+        self.centres: Tensor
+        self.register_buffer("centres", torch.tensor(centres, dtype=torch.float32))
+        self.reset_decoder()
+
+    def reset_decoder(self) -> None:
+        """He-normal decoder, an almost silent head, no global context: as at the very start of training."""
+        for module in (self.top, self.up16, self.up8, self.up4, self.refine):
+            for part in module.modules():
+                if isinstance(part, nn.Conv2d):
+                    nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+                    if part.bias is not None:
+                        nn.init.zeros_(part.bias)
+        for silent in (self.context, self.head):
+            nn.init.normal_(silent.weight, 0, 0.01 if silent is self.head else 0.0)
+            assert silent.bias is not None
+            nn.init.zeros_(silent.bias)
+
+    def encode(self, lightness: Tensor, frozen: int = 0) -> list[Tensor]:
+        """Encoder features of L* - 50 at 1/4, 1/8, 1/16, 1/32 of the size; the first `frozen` blocks without gradient."""
+        features: list[Tensor] = self.encoder(lightness / 50.0, frozen)
+        return features
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """Encoder features -> what the head reads: (N, 96, S/4, S/4)."""
+        at4, at8, at16, at32 = features
+        top = F.relu(self.top(at32))
+        top = top + self.context(top.mean((2, 3), keepdim=True))
+        y = self.up4(self.up8(self.up16(top, at16), at8), at4)
+        refined: Tensor = y + F.relu(self.refine(y))
+        return refined
+
+    def forward(self, lightness: Tensor, frozen: int = 0) -> Tensor:
+        """L* - 50, (N, 1, S, S) -> logits (N, bins, S/4, S/4)."""
+        logits: Tensor = self.head(self.decode(self.encode(lightness, frozen)))
+        return logits
+
+
+def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:
+    """Logits (N, bins, h, w) and centres (bins, 2) in Lab units -> ab (N, 2, h, w): the mean of the sharpened bins."""
+    shares = torch.softmax(logits.float() / temperature, 1)
+    return F.conv2d(shares, centres.t()[:, :, None, None])
