@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pipeline.errors import SettingsError
+from pipeline.resources import configs_dir
 
 # Raised when the same settings begin to give other pixels or bytes: every finished picture is then done anew.
 FORMAT_VERSION = 1
@@ -194,12 +195,19 @@ def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, ori
         raise SettingsError(f"{origin}: {error}" if origin else str(error)) from None
 
 
+def _ready_made(path: Path) -> Path:
+    """Let a bare name mean one of the files that travel with the program, unless such a file lies here."""
+    inside = configs_dir() / f"{path.name}.toml"
+    return inside if path.name == str(path) and not path.exists() and inside.is_file() else path
+
+
 def from_file(path: Path, *, base: Settings | None = None) -> Settings:
-    """Read a TOML file of settings.
+    """Read a TOML file of settings; "archive", "fast", "video" and "preservation" are found wherever one stands.
 
     Raises:
         SettingsError: the file is not there, is not TOML, or holds an unknown key or unfit value.
     """
+    path = _ready_made(path)
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

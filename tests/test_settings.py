@@ -30,6 +30,17 @@ def test_ready_made_settings_are_valid(name: str) -> None:
     assert from_file(configs_dir() / f"{name}.toml") is not None
 
 
+def test_ready_made_settings_are_found_by_name_unless_a_file_of_that_name_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert gather(config=Path("preservation")).format == "tif"
+    (tmp_path / "preservation").write_text('format = "png"')
+    assert gather(config=Path("preservation")).format == "png"
+    with pytest.raises(SettingsError, match="cannot be read"):
+        gather(config=Path("nothing"))
+
+
 def test_archive_toml_spells_out_the_defaults() -> None:
     assert from_file(configs_dir() / "archive.toml") == Settings()
 

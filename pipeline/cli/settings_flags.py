@@ -42,7 +42,10 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
             "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Any setting (may be repeated)."
         )(command)
         return click.option(
-            "--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings from a TOML file."
+            "--config",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Settings from a TOML file, or archive, fast, video, preservation.",
         )(command)
 
     return decorate
