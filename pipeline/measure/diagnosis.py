@@ -48,7 +48,7 @@ class Diagnosis:
     """Everything `colorize doctor` found; each table is ready for JSON.
 
     Attributes:
-        machine: processor, cores, cores_of_machine, memory_bytes.
+        machine: processor, abilities, cores, cores_of_machine, memory_bytes (free), memory_total_bytes, system.
         software: name -> version, or None where it cannot be imported.
         extras: name -> version, or None where it is not installed.
         model: name, path, bytes, sha256, input_size; empty when there is none that can be used.
@@ -95,7 +95,7 @@ def diagnose(settings: Settings, *, anew: bool = False) -> Diagnosis:
         anew: check the engines again instead of reading what an earlier check found.
     """
     found = Diagnosis()
-    found.machine = _machine()
+    found.machine = describe_machine()
     _software(found)
     folders = found.attempt("The folders", lambda: _folders(settings))
     found.folders = folders or []
@@ -123,7 +123,8 @@ def diagnose(settings: Settings, *, anew: bool = False) -> Diagnosis:
     return found
 
 
-def _machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
+    """Return processor, abilities, cores, memory and system."""
     processor, flags = platform.processor() or platform.machine(), ""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -145,8 +146,16 @@ def _machine() -> dict[str, Any]:
         "cores": cores,
         "cores_of_machine": os.cpu_count() or 1,
         "memory_bytes": available_memory(),
+        "memory_total_bytes": _total_memory(),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _total_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
 
 
 def _software(found: Diagnosis) -> None:

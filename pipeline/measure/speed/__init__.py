@@ -1,0 +1,1 @@
+"""Speed: this pipeline against the tutorial's loop, on the same pictures and cores, taking turns."""

@@ -1,0 +1,185 @@
+"""Everything `colorize bench` does: nets, entrants, the race, the report."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from pipeline.errors import EngineError, OutputError
+from pipeline.measure.diagnosis import describe_machine
+from pipeline.measure.speed.race import LARGE, Entrant, Race, Say, as_document, entrant, run_race, scale
+from pipeline.measure.speed.report import markdown
+from pipeline.measure.speed.specimens import write_specimens
+from pipeline.nets.open import ENGINES
+from pipeline.nets.parity import choose_engine, installed
+from pipeline.nets.registry import resolve, resolve_file
+from pipeline.nets.spec import NetSpec
+from pipeline.run.capacity import automatic_jobs, available_memory
+from pipeline.settings import Settings
+
+SIZES = (0.3, 2.0, 12.0, 24.0, 100.0)
+QUICK_SIZES = (0.3, 2.0)
+# The reference holds some six float32 pictures at once.
+REFERENCE_BYTES_A_PIXEL = 90
+
+NO_RELEASE = (
+    'Without the extra "import" there is no net of the release\'s size, hence no reference: '
+    "pip install 'colorize[import]'."
+)
+
+
+def run_bench(
+    settings: Settings,
+    *,
+    output: Path | None,
+    sizes: Sequence[float],
+    engines: Sequence[str],
+    rounds: int,
+    quick: bool,
+    say: Say,
+) -> dict[str, Any]:
+    """Measure speed and write `performance.md` and `performance.json`.
+
+    Args:
+        settings: model, models_dir and jobs count; compositions other than the reference's are measured beside it.
+        output: folder of the two files; None: nothing is written.
+        sizes: in megapixels.
+        engines: names or labels such as "openvino/bfloat16"; empty: all that are installed (at sizes above 1 MP
+            OpenCV's and the fastest).
+        rounds: how often everything takes its turn.
+        quick: only OpenCV and the fastest engine, and no scaling.
+        say: told what is going on, a line at a time.
+
+    Returns:
+        What the JSON file holds.
+
+    Raises:
+        OutputError: `output` cannot be written.
+        ModelError: no such model, or an engine that is not there.
+    """
+    spec = resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
+    if output is not None:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{output} cannot be written: {error.strerror}.") from None
+    jobs = settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(spec.path.stat().st_size)
+    best = choose_engine(spec).label
+    labels = _labels(engines)
+    few = labels if engines else [label for label in labels if label in ("opencv/float32", best)]
+    race = Race()
+    machine = describe_machine()
+    with tempfile.TemporaryDirectory(prefix="colorize-bench-") as place:
+        folder = Path(place)
+        tmp = folder / "tmp"
+        tmp.mkdir()
+        nets = {"embedded" if settings.model == "embedded" else spec.name: spec}
+        release = _release(folder)
+        if release is not None:
+            nets["release"] = release
+        else:
+            race.left_out.append(NO_RELEASE)
+            say(NO_RELEASE)
+        for megapixels in sizes:
+            chosen = few if quick or megapixels > 1 else labels
+            entrants = _entrants(nets, chosen, jobs, tmp, settings, best)
+            reference = release
+            memory = available_memory()
+            if memory is not None and megapixels * 1e6 * REFERENCE_BYTES_A_PIXEL > memory:
+                reference = None
+                race.left_out.append(f"The reference at {megapixels:g} MP: not enough free memory.")
+            part = run_race(
+                entrants,
+                reference,
+                [megapixels],
+                rounds=min(rounds, 2) if megapixels >= LARGE else rounds,
+                threads=jobs,
+                folder=folder,
+                say=say,
+            )
+            _add(race, part)
+        if not quick and jobs > 1:
+            pictures = write_specimens(folder, 0.3, 8)
+            fastest = entrant(next(iter(nets)), spec, best, jobs, tmp)
+            scale(race, fastest, jobs, pictures, rounds, folder, say)
+    document = as_document(race, {"machine": machine, **_versions(), "workers": jobs, "rounds": rounds, "best": best})
+    if output is not None:
+        _write(output / "performance.json", json.dumps(document, indent=1))
+        _write(output / "performance.md", markdown(document))
+    return document
+
+
+def _labels(engines: Sequence[str]) -> list[str]:
+    """Return the labels of the engines asked for, or of all that are installed."""
+    labels = []
+    for name in engines or [each for each in ENGINES if installed(each)]:
+        engine, _, precision = name.partition("/")
+        if engine not in ENGINES:
+            raise EngineError(f'There is no engine "{name}"; there are {", ".join(ENGINES)}.')
+        if not installed(engine):
+            raise EngineError(f"The engine {engine} is not installed: pip install 'colorize[{engine}]' brings it.")
+        if precision:
+            labels.append(name)
+            continue
+        labels.append(f"{engine}/float32")
+        if engine == "openvino":
+            from pipeline.nets.openvino_engine import has_bfloat16
+
+            if has_bfloat16():
+                labels.append("openvino/bfloat16")
+    return list(dict.fromkeys(labels))
+
+
+def _release(folder: Path) -> NetSpec | None:
+    if importlib.util.find_spec("onnx") is None:
+        return None
+    from pipeline.nets.release_topology import write_release_onnx
+
+    path = folder / "release.onnx"
+    write_release_onnx(path)
+    return resolve_file(path, name="release")
+
+
+def _entrants(
+    nets: dict[str, NetSpec], labels: Sequence[str], jobs: int, tmp: Path, settings: Settings, best: str
+) -> list[Entrant]:
+    plain = [entrant(model, spec, label, jobs, tmp) for model, spec in nets.items() for label in labels]
+    if (settings.upsample, settings.gamut) == ("bilinear", "clip"):
+        return plain
+    # What the composition of the settings costs, with the engine that leaves it the largest share.
+    label = best if best in labels else labels[0]
+    return plain + [entrant(model, spec, label, jobs, tmp, replace(settings)) for model, spec in nets.items()]
+
+
+def _add(race: Race, part: Race) -> None:
+    for name in ("rows", "probes", "comparisons", "reference", "scaling", "left_out"):
+        getattr(race, name).extend(getattr(part, name))
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version(), "opencv": cv2.__version__, "load": f"{os.getloadavg()[0]:.1f}"}
+    for name in ("colorize", "onnxruntime", "openvino", "numpy"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from None
