@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Rng = np.random.Generator
+AGED = 0.65  # the rest stays as it was taken, but for damage and mounts
 
 
 def _uniform(rng: Rng, count: int, low: float, high: float) -> Tensor:
@@ -145,7 +146,8 @@ def mount(lightness: Tensor, chroma: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
 def age(lightness: Tensor, chroma: Tensor, rng: Rng, side: int, smallest: float = 0.65) -> tuple[Tensor, Tensor]:
     """The whole of it: L 0..100 (N, 1, 128, 128), ab (N, 2, 64, 64) -> L - 50 (N, 1, side, side), ab (N, 2, side/4, side/4)."""
     lightness, chroma = crop(*flip(lightness, chroma, rng), rng, side, smallest)
-    lightness = tone(film_response(lightness, chroma, rng), rng)
-    lightness = grain(soften(vignette(lightness, rng), rng), rng).contiguous()
+    aged = tone(film_response(lightness, chroma, rng), rng)
+    aged = grain(soften(vignette(aged, rng), rng), rng)
+    lightness = torch.where(_chosen(rng, len(lightness), AGED), aged, lightness).contiguous()
     lightness, chroma = mount(damage(lightness, rng), chroma.contiguous(), rng)
     return lightness.clamp(0, 100) - 50, chroma

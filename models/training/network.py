@@ -14,33 +14,38 @@ WIDTHS = (256, 192, 128, 96)
 
 
 class Up(nn.Module):
-    """Double the size of `x`, add the encoder's features of that size, convolve."""
+    """Double the size of `x` (bilinear if smooth, else nearest), add the encoder's features of that size, convolve."""
 
-    def __init__(self, inputs: int, skip: int, outputs: int) -> None:
+    def __init__(self, inputs: int, skip: int, outputs: int, smooth: bool) -> None:
         super().__init__()
+        self.smooth = smooth
         self.reduce = nn.Conv2d(inputs, outputs, 1)
         self.skip = nn.Conv2d(skip, outputs, 1)
         self.mix = nn.Conv2d(outputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """(N, inputs, H, W) and (N, skip, 2H, 2W) -> (N, outputs, 2H, 2W)."""
-        up = F.interpolate(self.reduce(x), scale_factor=2.0, mode="nearest")
+        small = self.reduce(x)
+        if self.smooth:
+            up = F.interpolate(small, scale_factor=2.0, mode="bilinear", align_corners=False)
+        else:
+            up = F.interpolate(small, scale_factor=2.0, mode="nearest")
         return F.relu(self.mix(F.relu(up + self.skip(features))))
 
 
 class ColourNet(nn.Module):
     """Lightness (N, 1, S, S), L* - 50 -> logits of the chroma bins (N, bins, S/4, S/4)."""
 
-    def __init__(self, centres: npt.NDArray[np.float32], variant: str = "lite0") -> None:
+    def __init__(self, centres: npt.NDArray[np.float32], variant: str = "lite0", smooth: bool = True) -> None:
         super().__init__()
         self.encoder = Encoder(variant)
         at4, at8, at16, at32 = self.encoder.channels
         top, mid16, mid8, mid4 = WIDTHS
         self.top = nn.Conv2d(at32, top, 1)
         self.context = nn.Conv2d(top, top, 1)
-        self.up16 = Up(top, at16, mid16)
-        self.up8 = Up(mid16, at8, mid8)
-        self.up4 = Up(mid8, at4, mid4)
+        self.up16 = Up(top, at16, mid16, smooth)
+        self.up8 = Up(mid16, at8, mid8, smooth)
+        self.up4 = Up(mid8, at4, mid4, smooth)
         self.refine = nn.Conv2d(mid4, mid4, 3, padding=1)
         self.head = nn.Conv2d(mid4, len(centres), 1)
         self.centres: Tensor
