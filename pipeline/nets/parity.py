@@ -33,7 +33,7 @@ FLOAT32_MOST, FLOAT32_MEAN = 0.05, 0.005
 BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0, 1.0  # the high one at the 99.9th percentile
 
 # Raised when the check itself changes: what was found before is then forgotten.
-_CHECK_VERSION = 1
+_CHECK_VERSION = 2
 _PACKAGES = {
     "opencv": (
         "cv2",

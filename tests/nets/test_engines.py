@@ -107,4 +107,4 @@ def test_samples_look_like_lightness():
     assert 75 < first.max() <= 100
     assert not np.allclose(first, second)
     np.testing.assert_array_equal(first, sample_lightness(96, 1)[0])
-    assert np.abs(np.diff(first, axis=1)).mean() < 0.3 * first.std()  # smooth, unlike noise
+    assert np.abs(np.diff(first, axis=1)).mean() < 0.5 * first.std()  # noise without any areas: 1.13
