@@ -162,7 +162,7 @@ def _copy(source: Path, part: Path, file: ModelFile, progress: Progress | None) 
 
 def _from_mirror(url: str, part: Path, file: ModelFile, progress: Progress | None) -> None:
     """Bring `part` to the whole, checked file, or raise `_MirrorError`; what arrived stays for the next mirror."""
-    resumed = _size(part) > 0
+    stale = _size(part) > 0
     for _ in range(_RESUMES + 1):
         before = _size(part)
         try:
@@ -171,14 +171,13 @@ def _from_mirror(url: str, part: Path, file: ModelFile, progress: Progress | Non
         except _BrokenOffError:
             if _size(part) <= before:
                 raise
-            resumed = True
     else:
         raise _MirrorError(f"it broke off {_RESUMES + 1} times")
     try:
         integrity.check(part, sha256=file.sha256, size=file.size)
     except ModelError:
         part.unlink()
-        if resumed:  # what lay here from before may have been another file: once more from the start
+        if stale:  # what lay here from before may have been another file: once more from the start
             _from_mirror(url, part, file, progress)
             return
         raise _MirrorError("it sent another file: the sha256 does not match") from None

@@ -13,7 +13,7 @@ from pipeline.nets.prediction import decode, encode
 from pipeline.nets.spec import NetSpec
 
 # What an engine is, once it has loaded a net: arrays by input name in, the first output as it comes out.
-Run = Callable[[Mapping[str, NDArray[np.float32]]], NDArray[Any]]
+Run = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
 
 
 class Net(Protocol):

@@ -47,13 +47,11 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
         session = onnxruntime.InferenceSession(str(spec.path), options, providers=providers)
     except Exception as error:  # its exceptions have no common class
         raise EngineError(f"onnxruntime cannot read {spec.path}: {_short(error)}.") from None
-    half = {port.name for port in session.get_inputs() if port.type == "tensor(float16)"}
     first = session.get_outputs()[0].name
 
-    def run(feed: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
-        arrays = {name: values.astype(np.float16) if name in half else values for name, values in feed.items()}
+    def run(feed: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         try:
-            return np.asarray(session.run([first], arrays)[0])
+            return np.asarray(session.run([first], feed)[0])
         except Exception as error:
             raise EngineError(f"onnxruntime cannot run {spec.path}: {_short(error)}.") from None
 

@@ -33,10 +33,10 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
     except cv2.error as error:
         raise EngineError(f"OpenCV {cv2.__version__} cannot read {spec.path}: {_short(error)}.") from None
 
-    def run(feed: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
+    def run(feed: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         try:
             for name, values in feed.items():
-                net.setInput(values, name)
+                net.setInput(values.astype(np.float32, copy=False), name)  # it converts inside
             return np.asarray(net.forward())
         except cv2.error as error:
             raise EngineError(f"OpenCV {cv2.__version__} cannot run {spec.path}: {_short(error)}.") from None

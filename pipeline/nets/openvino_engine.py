@@ -54,7 +54,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
     request = compiled.create_infer_request()
     first = compiled.output(0)
 
-    def run(feed: Mapping[str, NDArray[np.float32]]) -> NDArray[Any]:
+    def run(feed: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         try:
             request.infer(dict(feed), share_inputs=True)
             return np.asarray(request.get_tensor(first).data)

@@ -12,7 +12,7 @@ from pipeline.errors import ModelError
 from pipeline.nets.spec import NetSpec, Port
 
 
-def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[np.float32]]:
+def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[Any]]:
     """Turn lightness into the arrays that the net is fed.
 
     Args:
@@ -20,7 +20,8 @@ def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[n
         spec: how the net is fed.
 
     Returns:
-        Input name -> float32 array with a batch of one. Inputs beyond the first (colour hints) are zero.
+        Input name -> array with a batch of one, float32 (float16 where the net declares it). Inputs beyond the first
+        (colour hints) are zero.
 
     Raises:
         ValueError: `lightness` has another size or dtype.
@@ -47,9 +48,10 @@ def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[n
         picture = picture / np.asarray(feed.std, np.float32)
     if feed.layout == "nchw":
         picture = picture.transpose(2, 0, 1)
-    arrays = {main_input(spec): np.ascontiguousarray(picture[np.newaxis], np.float32)}
-    for port in spec.inputs[1:]:
-        arrays[port.name] = np.zeros(input_shape(port, size), np.float32)
+    main, *others = spec.inputs
+    arrays = {main.name: np.ascontiguousarray(picture[np.newaxis], _element(main))}
+    for port in others:
+        arrays[port.name] = np.zeros(input_shape(port, size), _element(port))
     return arrays
 
 
@@ -84,12 +86,11 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
         raise ModelError(f"The model {spec.name} gave values that are no numbers.")
     if answer.kind == "rgb":
         values = cv2.cvtColor(np.ascontiguousarray(values.clip(0, 1)), cv2.COLOR_RGB2LAB)[:, :, 1:]
-    return np.ascontiguousarray(values)
+    return np.array(values, np.float32, order="C")  # never a view of memory that the engine will use again
 
 
-def main_input(spec: NetSpec) -> str:
-    """Return the name of the input that is fed; empty where the file's own first input is meant."""
-    return spec.inputs[0].name if spec.inputs else ""
+def _element(port: Port) -> type[np.floating[Any]]:
+    return np.float16 if port.element == "float16" else np.float32
 
 
 def input_shape(port: Port, size: int) -> tuple[int, ...]:

@@ -195,12 +195,14 @@ def resolve_file(path: Path, *, name: str) -> NetSpec:
             size, feed, answer, _ = contract_from_json(header.metadata[METADATA_KEY])
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from None
-        return _described(NetSpec(name, path, sha256, size, feed, answer), header)
+        return _described(NetSpec(name, path, sha256, size, feed, answer, header.inputs), header)
     for entry in load_registry().entries.values():
         if not entry.convert and entry.files[0].sha256 == sha256:
-            return _described(NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer), header)
+            return _described(
+                NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer, header.inputs), header
+            )
     size, feed, answer = _kind_by_shape(path, header)
-    return _described(NetSpec(name, path, sha256, size, feed, answer), header)
+    return _described(NetSpec(name, path, sha256, size, feed, answer, header.inputs), header)
 
 
 def _resolve_entry(entry: ModelEntry, models_dir: Path) -> NetSpec:
@@ -223,7 +225,9 @@ def _resolve_entry(entry: ModelEntry, models_dir: Path) -> NetSpec:
         known = entry.files[0]
         sha256 = integrity.check(path, sha256=known.sha256, size=known.size, remedy=remedy)
         header = read_header(path)
-        return _described(NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer), header)
+        return _described(
+            NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer, header.inputs), header
+        )
     return converted_spec(entry, path)
 
 
@@ -242,7 +246,7 @@ def converted_spec(entry: ModelEntry, path: Path) -> NetSpec:
     weights = entry.files[0]
     if weights.sha256 not in sources.values():
         raise ModelError(f"{path} was not made from the {weights.name} that the registry knows. {remedy}")
-    return _described(NetSpec(entry.name, path, sha256, size, feed, answer), header)
+    return _described(NetSpec(entry.name, path, sha256, size, feed, answer, header.inputs), header)
 
 
 def _described(spec: NetSpec, header: OnnxHeader) -> NetSpec:

@@ -101,9 +101,9 @@ class NetSpec:
     path: Path
     sha256: str
     input_size: int
-    feed: Feed = Feed()
-    answer: Answer = Answer()
-    inputs: tuple[Port, ...] = ()
+    feed: Feed
+    answer: Answer
+    inputs: tuple[Port, ...]
     form: str = "onnx"
     prototxt: Path | None = None
     points: Path | None = None

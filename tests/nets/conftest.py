@@ -28,14 +28,16 @@ def make_net(tmp_path):
             "siggraph": ([("data_l", 1), ("user_ab", 2), ("user_map", 1)], 2, 1),
             "ddcolor": ([("input", 3)], 2, 1),
             "deoldify": ([("input", 3)], 3, 1),
+            "half": ([("input", 3)], 2, 1),
             "unknown": ([("input", 5)], 7, 1),
         }
         inputs, outgoing, smaller = shapes[kind]
         weights, nodes = [], []
+        number, element = (np.float16, TensorProto.FLOAT16) if kind == "half" else (np.float32, TensorProto.FLOAT)
 
         def weight(title, *shape, factor=1.0):
             values = random.standard_normal(shape).astype(np.float32) * np.float32(factor / np.sqrt(np.prod(shape[1:])))
-            weights.append(numpy_helper.from_array(values, title))
+            weights.append(numpy_helper.from_array(values.astype(number), title))
             return title
 
         source = inputs[0][0]
@@ -47,7 +49,7 @@ def make_net(tmp_path):
         step = {"kernel_shape": [3, 3], "pads": [1] * 4, "strides": [smaller] * 2}
         nodes.append(helper.make_node("Conv", first, ["hidden"], **step))
         nodes.append(helper.make_node("Relu", ["hidden"], ["shown"]))
-        factor = 20.0 if kind == "ddcolor" else 0.7
+        factor = 20.0 if kind in ("ddcolor", "half") else 0.7
         nodes.append(helper.make_node("Conv", ["shown", weight("w2", outgoing, 8, 1, 1, factor=factor)], ["last"]))
         last = "last"
         if kind == "deoldify":  # RGB as 0..255
@@ -60,8 +62,8 @@ def make_net(tmp_path):
         graph = helper.make_graph(
             nodes,
             kind,
-            [helper.make_tensor_value_info(each, TensorProto.FLOAT, [1, n, side, side]) for each, n in inputs],
-            [helper.make_tensor_value_info(last, TensorProto.FLOAT, [1, outgoing, small, small])],
+            [helper.make_tensor_value_info(each, element, [1, n, side, side]) for each, n in inputs],
+            [helper.make_tensor_value_info(last, element, [1, outgoing, small, small])],
             weights,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], producer_name="test")

@@ -9,7 +9,7 @@ from pipeline.nets.open import open_net
 from pipeline.nets.registry import resolve
 from pipeline.nets.samples import sample_lightness
 
-KINDS = ["zhang", "raw", "siggraph", "ddcolor", "deoldify"]
+KINDS = ["zhang", "raw", "siggraph", "ddcolor", "deoldify", "half"]
 
 
 def needs(engine):

@@ -63,6 +63,12 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.answer(piece, length=len(CONTENT) - offset, status=206 if offset else 200, Content_Range=span)
         self.close_connection = True
 
+    def get_breaking_other(self, offset):  # breaks off, and what it sends is another file
+        span = f"bytes {offset}-{len(CONTENT) - 1}/{len(CONTENT)}"
+        piece, status = b"x" * 300_000, 206 if offset else 200
+        self.answer(piece[: len(CONTENT) - offset], length=len(CONTENT) - offset, status=status, Content_Range=span)
+        self.close_connection = True
+
     def get_dead(self, _):  # breaks off before the first byte
         self.answer(b"", length=len(CONTENT))
 
@@ -201,6 +207,7 @@ def test_a_part_of_another_file_is_thrown_away(registry, folder, left, size):
         ("shorter", "1,000 bytes where the model has 1,048,576"),
         ("longer", "more than"),
         ("other", "sha256 does not match"),
+        ("breaking_other", "sha256 does not match"),
         ("dead", "broke off"),
     ],
 )

@@ -11,7 +11,7 @@ from pipeline.nets.spec import Answer, Feed, NetSpec, Port, answer_from, contrac
 
 SIZE = 4
 L = np.linspace(0, 100, SIZE * SIZE, dtype=np.float32).reshape(SIZE, SIZE)
-SPEC = NetSpec("x", Path("x.onnx"), "0" * 64, SIZE, inputs=(Port("in", (1, 1, SIZE, SIZE)),))
+SPEC = NetSpec("x", Path("x.onnx"), "0" * 64, SIZE, Feed(), Answer(), (Port("in", (1, 1, SIZE, SIZE)),))
 
 
 def test_lightness_is_scaled_and_shifted():
@@ -72,6 +72,19 @@ def test_of_rgb_the_chroma_is_kept():
     raw = colour.transpose(2, 0, 1)[None] * 255
     ab = decode(raw, replace(SPEC, answer=Answer(kind="rgb", scale=1 / 255)))
     np.testing.assert_allclose(ab, cv2.cvtColor(colour, cv2.COLOR_RGB2LAB)[..., 1:], atol=1e-3)
+
+
+def test_half_precision_input_is_fed_as_such():
+    half = replace(SPEC, inputs=(Port("in", (1, 1, SIZE, SIZE), "float16"),))
+    assert encode(L, half)["in"].dtype == np.float16
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_ab_is_no_view_of_the_engine_s_memory(layout):
+    raw = np.ones((1, 2, 2, 2), np.float32)
+    ab = decode(raw, replace(SPEC, feed=Feed(layout=layout)))
+    raw[:] = 5
+    assert ab.max() == 1
 
 
 def test_half_precision_output():
