@@ -85,7 +85,11 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
     if not np.isfinite(values).all():
         raise ModelError(f"The model {spec.name} gave values that are no numbers.")
     if answer.kind == "rgb":
-        values = cv2.cvtColor(np.ascontiguousarray(values.clip(0, 1)), cv2.COLOR_RGB2LAB)[:, :, 1:]
+        # OpenCV's conversion from sRGB interpolates in a coarse table, whose steps of 0.1 would look like differences
+        # between engines; from linear RGB it computes.
+        values = values.clip(0, 1)
+        linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)  # IEC 61966-2-1
+        values = cv2.cvtColor(linear.astype(np.float32), cv2.COLOR_LRGB2LAB)[:, :, 1:]
     return np.array(values, np.float32, order="C")  # never a view of memory that the engine will use again
 
 

@@ -10,6 +10,7 @@ from pipeline.nets.prediction import decode, encode
 from pipeline.nets.spec import Answer, Feed, NetSpec, Port, answer_from, contract_from_json, contract_json, feed_from
 
 SIZE = 4
+RED, GREY = [1, 0, 0], [0.3, 0.3, 0.3]
 L = np.linspace(0, 100, SIZE * SIZE, dtype=np.float32).reshape(SIZE, SIZE)
 SPEC = NetSpec("x", Path("x.onnx"), "0" * 64, SIZE, Feed(), Answer(), (Port("in", (1, 1, SIZE, SIZE)),))
 
@@ -71,7 +72,12 @@ def test_of_rgb_the_chroma_is_kept():
     colour = np.random.default_rng(0).random((5, 6, 3), np.float32)
     raw = colour.transpose(2, 0, 1)[None] * 255
     ab = decode(raw, replace(SPEC, answer=Answer(kind="rgb", scale=1 / 255)))
-    np.testing.assert_allclose(ab, cv2.cvtColor(colour, cv2.COLOR_RGB2LAB)[..., 1:], atol=1e-3)
+    np.testing.assert_allclose(ab, cv2.cvtColor(colour, cv2.COLOR_RGB2LAB)[..., 1:], atol=0.5)  # OpenCV's coarse table
+    red, grey = (
+        decode(np.float32(c).reshape(1, 3, 1, 1), replace(SPEC, answer=Answer(kind="rgb"))) for c in (RED, GREY)
+    )
+    np.testing.assert_allclose(red[0, 0], [80.09, 67.20], atol=0.05)  # sRGB red under D65 (Lindbloom)
+    np.testing.assert_allclose(grey[0, 0], [0, 0], atol=0.02)
 
 
 def test_half_precision_input_is_fed_as_such():
