@@ -57,6 +57,8 @@ class Settings:
     model: str = _setting(
         "embedded", "Net: a name from `colorize models list`, or the path of an ONNX file.", metavar="NAME|FILE"
     )
+    prototxt: str = _setting("", "The tutorial's .prototxt, with --model FILE.caffemodel and --points.", metavar="FILE")
+    points: str = _setting("", "The tutorial's pts_in_hull.npy.", metavar="FILE")
     models_dir: str = _setting("", "Folder of fetched and imported models (default: the user's cache).", metavar="DIR")
     engine: str = _setting(
         "auto",
@@ -66,7 +68,7 @@ class Settings:
     precision: str = _setting(
         "auto",
         "Arithmetic of the net; auto takes bfloat16 only where checked.",
-        choices=("auto", "float32", "bfloat16", "int8"),
+        choices=("auto", "float32", "bfloat16"),
     )
     format: str = _setting("jpg", "Format of the outputs.", choices=("jpg", "png", "tif", "webp"), pixels=True)
     quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, pixels=True)

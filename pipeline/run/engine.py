@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.archive.journal import Journal, journal_path
+from pipeline.errors import SettingsError
+from pipeline.nets.conversion import resolve_caffe
 from pipeline.nets.parity import choose_engine
 from pipeline.nets.registry import resolve
 from pipeline.nets.spec import NetSpec
@@ -23,7 +25,7 @@ def settle_engine(settings: Settings, output: Path | None = None) -> tuple[Setti
         ModelError: the net is missing, unfit or does not match its checksum, or the engine cannot run it.
         OutputError: `output` holds a journal that cannot be read.
     """
-    spec = resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
+    spec = find_net(settings)
     chosen = choose_engine(spec, settings.engine, settings.precision)
     engine, precision = chosen.engine, chosen.precision
     if output is not None and (last := _last_engine(output)):
@@ -31,6 +33,21 @@ def settle_engine(settings: Settings, output: Path | None = None) -> tuple[Setti
         if last in fit and settings.engine in ("auto", last[0]) and settings.precision in ("auto", last[1]):
             engine, precision = last
     return replace(settings, engine=engine, precision=precision), spec
+
+
+def find_net(settings: Settings) -> NetSpec:
+    """Return the net that the settings name: by `model`, or by the tutorial's three files.
+
+    Raises:
+        SettingsError: only some of the three files are named.
+        ModelError: it is missing, unfit or does not match its checksum.
+    """
+    models_dir = Path(settings.models_dir) if settings.models_dir else None
+    if not settings.prototxt and not settings.points:
+        return resolve(settings.model, models_dir)
+    if not (settings.prototxt and settings.points and settings.model.endswith(".caffemodel")):
+        raise SettingsError("The tutorial's model is three files: --prototxt P --model C.caffemodel --points N.npy.")
+    return resolve_caffe(Path(settings.prototxt), Path(settings.model), Path(settings.points), models_dir)
 
 
 def _last_engine(output: Path) -> tuple[str, str] | None:

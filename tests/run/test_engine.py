@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from pipeline.archive.journal import Journal
+from pipeline.errors import ModelError, SettingsError
 from pipeline.nets import parity
 from pipeline.run import engine
 from pipeline.settings import Settings
+from tests.conftest import write_archive
+
+Colorize = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def begun(output: Path, settings: Settings) -> None:
@@ -47,3 +53,24 @@ def test_auto_stays_with_the_engine_of_the_last_run_while_it_passes(
         begun(tmp_path, last)
     found, _ = engine.settle_engine(asked, tmp_path)
     assert (found.engine, found.precision) == settled
+
+
+def test_the_tutorial_s_three_files_come_together(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="three files"):
+        engine.find_net(Settings(prototxt="a.prototxt", model="b.caffemodel"))
+    with pytest.raises(ModelError, match=r"a\.prototxt"):
+        engine.find_net(Settings(prototxt=str(tmp_path / "a.prototxt"), model="b.caffemodel", points="c.npy"))
+
+
+def test_the_tutorial_s_three_files_colorize(tmp_path: Path, colorize: Colorize) -> None:
+    pytest.importorskip("onnx", reason="makes and, on OpenCV 5, converts the Caffe files; extra: import")
+    from pipeline.nets.release_topology import write_release_caffe
+
+    prototxt, caffemodel, points = write_release_caffe(tmp_path, width=0.125)
+    write_archive(tmp_path / "scans", 2)
+    run = colorize(
+        "run", tmp_path / "scans", "-o", tmp_path / "colour", "--prototxt", prototxt, "--model", caffemodel,
+        "--points", points, "--engine", "opencv", "--models-dir", tmp_path / "models",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert len(list((tmp_path / "colour").glob("box*/*.jpg"))) == 2

@@ -21,13 +21,14 @@ from pathlib import Path
 from pipeline.run.driver import run_archive
 from pipeline.settings import Settings
 began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-summary = run_archive([Path(sys.argv[1])], Path(sys.argv[2]), Settings(engine="opencv", precision="float32", jobs=2))
+settings = Settings(model=sys.argv[3], engine="opencv", precision="float32", jobs=2, format="png")
+summary = run_archive([Path(sys.argv[1])], Path(sys.argv[2]), settings)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"began": began, "peak": peak, "counts": summary.counts}))
 """
 
 
-def driver_peak(folder: Path, count: int) -> int:
+def driver_peak(folder: Path, net: Path, count: int) -> int:
     """Colorize `count` tiny pictures and return the driver's peak memory in KiB."""
     data = cv2.imencode(".png", landscape(1, 8, 8))[1].tobytes()
     scans = folder / "scans"
@@ -36,7 +37,7 @@ def driver_peak(folder: Path, count: int) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     run = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(scans), str(folder / "colour")],
+        [sys.executable, "-c", PROGRAM, str(scans), str(folder / "colour"), str(net)],
         env=environment(),
         capture_output=True,
         text=True,
@@ -48,7 +49,12 @@ def driver_peak(folder: Path, count: int) -> int:
 
 
 def test_the_driver_s_memory_hardly_grows_with_the_archive(tmp_path: Path) -> None:
-    small = driver_peak(tmp_path / "small", 1_000)
-    large = driver_peak(tmp_path / "large", 20_000)
+    pytest.importorskip("onnx", reason="makes a tiny net; extra: import")
+    from pipeline.nets.release_topology import write_release_onnx
+
+    net = tmp_path / "tiny.onnx"
+    write_release_onnx(net, width=0.0625, size=32)
+    small = driver_peak(tmp_path / "small", net, 1_000)
+    large = driver_peak(tmp_path / "large", net, 20_000)
     print(f"driver's peak: {small / 1024:.0f} MiB at 1,000 items, {large / 1024:.0f} MiB at 20,000")
     assert large - small < 100 * 1024
