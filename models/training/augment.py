@@ -37,14 +37,16 @@ def flip(lightness: Tensor, chroma: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
 
 
 def crop(lightness: Tensor, chroma: Tensor, rng: Rng, side: int, smallest: float) -> tuple[Tensor, Tensor]:
-    """One window (smallest..1 of the side) for the whole batch: lightness to (side, side), chroma to (side/4, side/4)."""
+    """Cut one window (smallest..1 of the side) for the whole batch: lightness to side, chroma to side / 4 squares."""
     full = lightness.shape[-1]
-    window = 4 * int(round(rng.uniform(smallest, 1.0) * full / 4))
+    window = 4 * round(rng.uniform(smallest, 1.0) * full / 4)
     top, left = (2 * rng.integers(0, (full - window) // 2 + 1, 2)).tolist()
     lightness = lightness[:, :, top : top + window, left : left + window]
     chroma = chroma[:, :, top // 2 : (top + window) // 2, left // 2 : (left + window) // 2]
     if window != side:
-        lightness = F.interpolate(lightness, size=(side, side), mode="bilinear", align_corners=False, antialias=window > side)
+        lightness = F.interpolate(
+            lightness, size=(side, side), mode="bilinear", align_corners=False, antialias=window > side
+        )
     return lightness, F.adaptive_avg_pool2d(chroma, side // 4)
 
 
@@ -116,7 +118,11 @@ def damage(lightness: Tensor, rng: Rng) -> Tensor:
             place = int(rng.integers(0, side))
             if rng.random() < 0.6:
                 start, length = int(rng.integers(0, side // 2)), int(rng.integers(side // 8, side))
-                line = picture[start : start + length, place] if rng.random() < 0.7 else picture[place, start : start + length]
+                line = (
+                    picture[start : start + length, place]
+                    if rng.random() < 0.7
+                    else picture[place, start : start + length]
+                )
                 line.lerp_(torch.tensor(level), float(rng.uniform(0.3, 0.9)))
             else:
                 spot, size = int(rng.integers(0, side)), int(rng.integers(1, 4))
@@ -144,7 +150,7 @@ def mount(lightness: Tensor, chroma: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
 
 
 def age(lightness: Tensor, chroma: Tensor, rng: Rng, side: int, smallest: float = 0.65) -> tuple[Tensor, Tensor]:
-    """The whole of it: L 0..100 (N, 1, 128, 128), ab (N, 2, 64, 64) -> L - 50 (N, 1, side, side), ab (N, 2, side/4, side/4)."""
+    """All of it: L 0..100 (N, 1, 128, 128), ab (N, 2, 64, 64) -> L - 50 of that side, ab of side / 4."""
     lightness, chroma = crop(*flip(lightness, chroma, rng), rng, side, smallest)
     aged = tone(film_response(lightness, chroma, rng), rng)
     aged = grain(soften(vignette(aged, rng), rng), rng)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 Floats = npt.NDArray[np.float32]
 
+CENTRES = Path(__file__).resolve().parents[1] / "pts_in_hull.npy"
 RADIUS = 112
 NEIGHBOURS = 5
 SIGMA = 5.0
@@ -19,7 +20,8 @@ SIGMA = 5.0
 
 def read_centres(path: Path) -> Floats:
     """The bins' centres in Lab units, float32 (bins, 2), from `pts_in_hull.npy`."""
-    return np.load(path).astype(np.float32)
+    centres: Floats = np.load(path).astype(np.float32)
+    return centres
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ def soft_bins(centres: Floats) -> SoftBins:
 
 def prior_of(chroma: npt.NDArray[np.int8], centres: Floats) -> Floats:
     """Share of each bin among true colours int8 (N, 2, h, w), smoothed over neighbouring bins; float32 (bins,)."""
-    nearest, shares = soft_bins(centres).encode(torch.from_numpy(chroma.astype(np.float32)))
-    counts = torch.zeros(len(centres)).scatter_add_(0, nearest.reshape(-1), shares.reshape(-1)).numpy()
+    nearest, parts = soft_bins(centres).encode(torch.from_numpy(chroma.astype(np.float32)))
+    counts = torch.zeros(len(centres)).scatter_add_(0, nearest.reshape(-1), parts.reshape(-1)).numpy()
     distance = ((centres[:, None] - centres[None]) ** 2).sum(-1)
     kernel = np.exp(-distance / (2 * SIGMA * SIGMA))
     kernel /= kernel.sum(1, keepdims=True)
     prior = kernel @ (counts / counts.sum())
-    return (prior / prior.sum()).astype(np.float32)
+    shares: Floats = (prior / prior.sum()).astype(np.float32)
+    return shares
 
 
 def rebalancing(prior: Floats, share_of_uniform: float) -> Floats:
     """Weight of each bin, 1 / (prior mixed with a uniform share), with mean 1 under the prior; float32 (bins,)."""
     weights = 1 / ((1 - share_of_uniform) * prior + share_of_uniform / len(prior))
-    return (weights / (prior * weights).sum()).astype(np.float32)
+    balanced: Floats = (weights / (prior * weights).sum()).astype(np.float32)
+    return balanced

@@ -6,6 +6,7 @@ import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from torch import Tensor
 
 # a set's pull grows with its size to this power, so that the two largest do not drown the small varied ones
 SET_POWER = 0.75
+SIDE = 128
 HELD_OUT_OF_1000 = 10
 
 
@@ -50,7 +52,7 @@ class Photographs:
 
 def load(folder: Path, in_memory: bool = False) -> Photographs:
     """Map what `prepare` wrote; `in_memory` reads it whole (for a GPU that outruns the disk)."""
-    mode = None if in_memory else "r"
+    mode: Literal["r"] | None = None if in_memory else "r"
     names = (folder / "names.txt").read_text(encoding="utf-8").splitlines()
     sizes = Counter(set_of(name) for name in names)
     held = np.array([is_held_out(name) for name in names])

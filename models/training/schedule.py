@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-LONGEST_STEP = 30.0
+LONGEST_STEP = 10.0
 
 
 @dataclass
@@ -38,10 +38,10 @@ class Progress:
             left = self.deadline - now
             step = max(step, (1 - self.done) * took / (left + took) if left > 0 else 1.0)
         self._before = now
-        self.done = min(1.0, self.done + step)
+        self.done = self.done + step if self.done + step < 1 - 1e-9 else 1.0
         return self.done
 
 
 def learning_rate(progress: float, steps: int, warm_up: int = 200, floor: float = 0.02) -> float:
-    """Factor on the learning rate: linear warm-up over steps (since start or resume), then a cosine down to the floor."""
+    """Factor on the learning rate: linear warm-up over steps since start or resume, then a cosine to the floor."""
     return min(1.0, (steps + 1) / warm_up) * (floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress)))

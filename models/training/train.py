@@ -1,10 +1,10 @@
-"""Train the embedded net: `python -m models.training.train DATA --bins FILE --out FOLDER (--samples N | --deadline TIME)`.
+"""Train the embedded net: `python -m models.training.train DATA --out FOLDER (--samples N | --deadline TIME)`.
 
-Writes `last.pt` (resumed from by itself when it is there) and `log.csv` into the folder, and exports `final.onnx` at the end.
+Writes `last.pt` (and goes on from it when it is there) and `log.csv` into the folder; exports `final.onnx` at the end.
 
-On a GPU: one worker, bf16 autocast, channels-last, optional `--compile`, data read into memory. On a CPU: one thread a
-worker and as many workers as cores, all writing to one shared set of weights without locks (Hogwild); threads inside one
-convolution would wait for one another whenever something else runs. Only one worker is repeatable to the bit.
+On a GPU: one worker, bf16 autocast, channels-last, optional `--compile`, data read into memory. On a CPU: one thread
+a worker and as many workers as cores, all writing to one shared set of weights without locks (Hogwild); threads inside
+one convolution would wait for one another whenever something else runs. Only one worker is repeatable to the bit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import torch.multiprocessing
 from torch import Tensor, nn
 
 from models.training import augment, checkpoint, dataset, views
-from models.training.bins import SoftBins, prior_of, read_centres, rebalancing, soft_bins
+from models.training.bins import CENTRES, SoftBins, prior_of, read_centres, rebalancing, soft_bins
 from models.training.encoder import load_imagenet
 from models.training.loss import rebalanced_cross_entropy
 from models.training.network import ColourNet, annealed_mean
@@ -35,7 +35,11 @@ from models.training.schedule import Progress, learning_rate
 from models.training.warmstart import load_exported
 
 # Without these, glibc gives every large tensor back to the kernel and page faults take a third of the time.
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_TOP_PAD_": "200000000"}
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "4000000000",
+    "MALLOC_TRIM_THRESHOLD_": "8000000000",
+    "MALLOC_TOP_PAD_": "200000000",
+}
 EMA_EVERY = 4
 LOG_SECONDS = 30.0
 
@@ -47,6 +51,7 @@ class Recipe:
     data: Path
     bins: Path
     out: Path
+    imagenet: bool = True
     variant: str = "lite0"
     smooth: bool = True
     warm_start: Path | None = None
@@ -86,12 +91,12 @@ class Teacher:
 
 
 def new_net(recipe: Recipe) -> ColourNet:
-    """The net as training starts: from an exported net if one is given, else from ImageNet."""
+    """The net as training starts: from an exported net if one is given, else from ImageNet, else from nothing."""
     torch.manual_seed(recipe.seed)
     net = ColourNet(read_centres(recipe.bins), recipe.variant, recipe.smooth)
-    if recipe.warm_start is None:
+    if recipe.warm_start is None and recipe.imagenet:
         load_imagenet(net.encoder)
-    else:
+    elif recipe.warm_start is not None:
         load_exported(net, recipe.warm_start, recipe.warm_temperature)
     return net
 
@@ -115,7 +120,7 @@ def new_teacher(recipe: Recipe, photographs: dataset.Photographs) -> Teacher:
 
 
 def logits_of(net: ColourNet, lightness: Tensor, frozen: int) -> Tensor:
-    """Logits of L - 50. On a GPU all of it in bf16; on a CPU the encoder in float32, its bf16 depthwise backward is slow."""
+    """Logits of L - 50: bf16, but on a CPU the encoder in float32, where bf16 depthwise backward is slow."""
     device = lightness.device.type
     with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
         features = net.encode(lightness, frozen)
@@ -125,7 +130,12 @@ def logits_of(net: ColourNet, lightness: Tensor, frozen: int) -> Tensor:
 
 
 def loss_of(
-    net: ColourNet, batch: tuple[Tensor, Tensor], teacher: Teacher, recipe: Recipe, progress: float, rng: np.random.Generator
+    net: ColourNet,
+    batch: tuple[Tensor, Tensor],
+    teacher: Teacher,
+    recipe: Recipe,
+    progress: float,
+    rng: np.random.Generator,
 ) -> tuple[Tensor, Tensor]:
     """The loss of one batch (L - 50 and ab), and its cross-entropy alone."""
     lightness, ab = (tensor.to(recipe.device) for tensor in batch)
@@ -162,7 +172,8 @@ class Shared:
     """What the workers share: how far training is, how many pictures were seen, and whether to stop."""
 
     def __init__(self) -> None:
-        self.numbers = torch.zeros(3, dtype=torch.float64).share_memory_()
+        self.numbers = torch.zeros(3, dtype=torch.float64)
+        self.numbers.share_memory_()  # type: ignore[no-untyped-call]
 
     @property
     def progress(self) -> float:
@@ -217,8 +228,13 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
     began = told = saved = time.time()
 
     def keep() -> None:
-        state = {"net": net.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
-        state |= {"random": rng.bit_generator.state, "progress": shared.progress, "seen": shared.seen, "recipe": asdict(recipe)}
+        state: dict[str, Any] = {"net": net.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
+        state |= {
+            "random": rng.bit_generator.state,
+            "progress": shared.progress,
+            "seen": shared.seen,
+            "recipe": asdict(recipe),
+        }
         checkpoint.save(kept, state)
 
     while not shared.stop and shared.progress < 1:
@@ -312,16 +328,25 @@ def parse() -> Recipe:
     """The recipe from the command line; every field of it is a flag."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
-    parser.add_argument("--bins", type=Path, required=True, help="pts_in_hull.npy, 313x2")
+    parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and final.onnx")
     parser.add_argument("--variant", choices=["lite0", "lite1", "lite2"], default=Recipe.variant)
     parser.add_argument("--warm-start", type=Path, help="an exported net of the same variant")
     parser.add_argument("--deadline", help="end by this time, ISO 8601, UTC unless it says otherwise")
     parser.add_argument("--samples", type=int, help="end after so many pictures")
+    parser.add_argument("--imagenet", action=argparse.BooleanOptionalAction, default=Recipe.imagenet)
     parser.add_argument("--smooth", action=argparse.BooleanOptionalAction, default=Recipe.smooth)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    typed = {"batch": int, "frozen": int, "side": int, "large_side": int, "workers": int, "seed": int, "validate": int}
+    typed: dict[str, type] = {
+        "batch": int,
+        "frozen": int,
+        "side": int,
+        "large_side": int,
+        "workers": int,
+        "seed": int,
+        "validate": int,
+    }
     typed |= dict.fromkeys(("decoder_rate", "encoder_rate", "weight_decay", "uniform_share", "ema", "thaw_at"), float)
     typed |= dict.fromkeys(("large_from", "smallest_crop", "pairs", "calm", "plain", "temperature"), float)
     typed |= dict.fromkeys(("save_seconds", "warm_temperature"), float)
@@ -343,8 +368,14 @@ def main() -> None:
         os.environ.update(MALLOC, OMP_NUM_THREADS="1")
         os.execv(sys.executable, [sys.executable, "-m", "models.training.train", *sys.argv[1:]])
     if train(recipe):
-        command = [sys.executable, "-m", "models.training.export", recipe.out / "last.pt", recipe.out / "final.onnx"]
-        subprocess.run([*command, "--bins", recipe.bins, "--data", recipe.data], check=True)
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "models.training.export",
+            recipe.out / "last.pt",
+            recipe.out / "final.onnx",
+        ]
+        subprocess.run([*command, "--bins", recipe.bins], check=True)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ def load_exported(net: ColourNet, path: Path, temperature: float) -> None:
     """Copy the weights of an exported net into `net`; `temperature` is the one it was exported with."""
     graph = onnx.load(path).graph
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    # the exporter stores equal arrays once
+    arrays |= {node.output[0]: arrays[node.input[0]] for node in graph.node if node.op_type == "Identity"}
     found = [[arrays[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
     wanted = _in_order(net)
     found = [entry for entry in found if entry[0].shape[0] != 2]

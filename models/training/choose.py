@@ -1,0 +1,67 @@
+"""Compare decodings of a checkpoint on the held-out split: `python -m models.training.choose CHECKPOINT DATA`.
+
+Temperature, saturation, the blur before the net and the number of views are chosen here, never on the pictures that
+the model card measures. The held-out pictures are 128 pixels wide and are measured at that size. Temperature and
+saturation both set colourfulness: compare rows that are alike in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.training import dataset
+from models.training.bins import CENTRES, read_centres
+from models.training.evaluate import Picture, exported, measure
+from models.training.export import averaged_net, export
+
+FIGURES = ("psnr", "ciede2000", "colourfulness", "auc", "rebalanced_auc", "shift", "blur", "flat_gradient")
+
+
+def held_out_pictures(folder: Path, limit: int) -> list[tuple[str, Picture]]:
+    """The first `limit` held-out pictures put together again: BGR uint8 (128, 128, 3)."""
+    photographs = dataset.load(folder)
+    pictures = []
+    for index in photographs.held_out[:limit]:
+        lightness = photographs.lightness[index].astype(np.float32) / 2.55
+        chroma = photographs.chroma[index].astype(np.float32).transpose(1, 2, 0)
+        lab = np.dstack([lightness, cv2.resize(chroma, lightness.shape, interpolation=cv2.INTER_LINEAR)])
+        bgr = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR) * 255 + 0.5, 0, 255).astype(np.uint8)
+        pictures.append((str(index), bgr))
+    return pictures
+
+
+def main() -> None:
+    """Parse the command line, print one row for each decoding."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
+    parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
+    parser.add_argument("--temperature", type=float, nargs="+", default=[0.5, 0.65, 0.8])
+    parser.add_argument("--saturation", type=float, nargs="+", default=[0.9, 1.0, 1.1])
+    parser.add_argument("--blur", type=float, nargs="+", default=[0.0, 0.6])
+    parser.add_argument("--views", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--limit", type=int, default=300)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    pictures = held_out_pictures(arguments.data, arguments.limit)
+    centres = read_centres(arguments.bins)
+    print("temperature,blur,views,saturation," + ",".join(FIGURES), flush=True)
+    for temperature in arguments.temperature:
+        for blur in arguments.blur:
+            for views in arguments.views:
+                with tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder) / "candidate.onnx"
+                    export(averaged_net(arguments.checkpoint, centres), path, temperature, 1.0, blur, views)
+                    result = measure(exported(path, dataset.SIDE), pictures, arguments.saturation)
+                for saturation, row in result.saturations.items():
+                    cells = ",".join(f"{row[name].value:.2f}" for name in FIGURES)
+                    print(f"{temperature},{blur},{views},{saturation},{cells}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Export a checkpoint: `python -m models.training.export CHECKPOINT OUT.onnx`.
+
+One graph that cv2 4.14, cv2 5.0, onnxruntime and OpenVINO run alike: input `L` 1x1xSxS float32, L* - 50; output `ab`
+1x2x(S/4)x(S/4) float32 in Lab units; any S divisible by 32. Folded in: a slight blur before the net, the stem's / 50,
+the temperature, the bins' centres times the default saturation, and the mean over a second, shifted view. Weights are
+rounded to half precision inside a float32 file, which then compresses to about half and needs no special loader.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from models.training import checkpoint
+from models.training.agree import largest_difference
+from models.training.bins import CENTRES, Floats, read_centres
+from models.training.encoder import SameConv
+from models.training.network import ColourNet
+
+SHIFT = 2
+OPSET = 13
+
+
+def gaussian(sigma: float) -> Tensor:
+    """A 5x5 Gaussian kernel, sum 1, float32 (1, 1, 5, 5); sigma 0 is the identity."""
+    place = torch.arange(-2, 3, dtype=torch.float32)
+    line = torch.exp(-(place**2) / (2 * sigma**2)) if sigma > 0 else (place == 0).float()
+    return torch.outer(line, line)[None, None] / line.sum() ** 2
+
+
+class Exported(nn.Module):
+    """The graph as it is shipped: L - 50 -> ab."""
+
+    def __init__(self, net: ColourNet, temperature: float, saturation: float, blur: float, views: int) -> None:
+        super().__init__()
+        self.net = net.eval()
+        self.views = views
+        with torch.no_grad():
+            # a broadcast Add after a convolution stops cv2 5.0's new engine; a Sub of the negated context does not
+            net.context.weight.neg_()
+            assert net.context.bias is not None
+            assert net.head.bias is not None
+            net.context.bias.neg_()
+            net.head.weight.div_(temperature)
+            net.head.bias.div_(temperature)
+            net.encoder.stem.weight.div_(50)
+        self.centres = nn.Conv2d(net.centres.shape[0], 2, 1, bias=False)
+        self.centres.weight.data.copy_(net.centres.t()[:, :, None, None] * saturation)
+        self.before = nn.Conv2d(1, 1, 5, padding=2, bias=False) if blur > 0 else None
+        if self.before is not None:
+            self.before.weight.data.copy_(gaussian(blur))
+        if views == 2:
+            self.move = nn.Conv2d(1, 1, 2 * SHIFT + 1, padding=SHIFT, bias=False)
+            self.move.weight.data.zero_()
+            self.move.weight.data[0, 0, 0, 0] = 1.0
+            # half a cell of the quarter-size output: the mean of four neighbours moves it back
+            self.move_back = nn.Conv2d(2, 2, 3, padding=1, groups=2, bias=False)
+            self.move_back.weight.data.zero_()
+            self.move_back.weight.data[:, :, 1:, 1:] = 0.25
+
+    def colour(self, lightness: Tensor) -> Tensor:
+        """One view: L - 50 (1, 1, S, S) -> ab (1, 2, S/4, S/4)."""
+        net = self.net
+        at4, at8, at16, at32 = net.encoder(lightness)
+        top = F.relu(net.top(at32))
+        top = top - net.context(F.adaptive_avg_pool2d(top, 1))
+        y = net.up4(net.up8(net.up16(top, at16), at8), at4)
+        ab: Tensor = self.centres(torch.softmax(net.head(y + F.relu(net.refine(y))), 1))
+        return ab
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """L - 50 (1, 1, S, S) -> ab (1, 2, S/4, S/4)."""
+        if self.before is not None:
+            lightness = self.before(lightness)
+        ab = self.colour(lightness)
+        if self.views == 2:
+            ab = (ab + self.move_back(self.colour(self.move(lightness)))) * 0.5
+        return ab
+
+
+def _plain_padding(net: nn.Module) -> dict[str, tuple[int, int, int, int]]:
+    """Trace stride-2 layers with symmetric padding; returns the uneven (left, right, top, bottom) by parameter name."""
+    uneven = {}
+    for name, module in net.named_modules():
+        if isinstance(module, SameConv) and module.uneven_pad is not None:
+            uneven[f"{name}.weight"] = module.uneven_pad
+            module.padding = (module.kernel_size[0] // 2, module.kernel_size[0] // 2)
+            module.uneven_pad = None
+    return uneven
+
+
+def _put_uneven_padding(model: onnx.ModelProto, uneven: dict[str, tuple[int, int, int, int]]) -> None:
+    """Write the uneven padding into the Conv nodes: cv2 4.14 can't import Pad nodes traced from `F.pad`."""
+    done = set()
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1] in uneven:
+            left, right, top, bottom = uneven[node.input[1]]
+            for attribute in node.attribute:
+                if attribute.name == "pads":
+                    attribute.ints[:] = [top, left, bottom, right]
+                    done.add(node.input[1])
+    if done != set(uneven):
+        raise RuntimeError(f"no Conv node found for {sorted(set(uneven) - done)}")
+
+
+def round_to_half(model: onnx.ModelProto) -> None:
+    """Round every float32 weight to the nearest half-precision value, stored as float32."""
+    for tensor in model.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            rounded = numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
+
+
+def export(net: ColourNet, out: Path, temperature: float, saturation: float, blur: float, views: int) -> None:
+    """Write `net` (changed by this) as ONNX."""
+    graph = Exported(net, temperature, saturation, blur, views).eval()
+    uneven = _plain_padding(graph)
+    axes = {"L": {2: "height", 3: "width"}, "ab": {2: "quarter_height", 3: "quarter_width"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            graph,
+            (torch.zeros(1, 1, 160, 160),),
+            out,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["L"],
+            output_names=["ab"],
+            dynamic_axes=axes,
+        )
+    model = onnx.load(out)
+    _put_uneven_padding(model, uneven)
+    round_to_half(model)
+    onnx.checker.check_model(model)
+    onnx.save(model, out)
+
+
+def averaged_net(path: Path, centres: Floats) -> ColourNet:
+    """The averaged weights of a training checkpoint as a net."""
+    state = checkpoint.load(path)
+    net = ColourNet(centres, state["recipe"]["variant"], state["recipe"]["smooth"])
+    net.load_state_dict(state["average"])
+    return net
+
+
+def main() -> None:
+    """Parse the command line, export, check that the engines here agree."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
+    parser.add_argument("--temperature", type=float, default=0.65)
+    parser.add_argument("--saturation", type=float, default=1.0, help="folded into the centres")
+    parser.add_argument("--blur", type=float, default=0.6, help="sigma of the blur before the net, pixels; 0 for none")
+    parser.add_argument("--views", type=int, choices=[1, 2], default=2, help="2: mean over a shifted view too")
+    parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)  # train passes it
+    arguments = parser.parse_args()
+    net = averaged_net(arguments.checkpoint, read_centres(arguments.bins))
+    export(net, arguments.out, arguments.temperature, arguments.saturation, arguments.blur, arguments.views)
+    difference = largest_difference(arguments.out)
+    print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, engines differ by {difference:.1e}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The whole way on made-up pictures: prepare, a few steps, stop, go on, export, the same answers in two engines."""
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install 'colorize[train]'")
+onnx = pytest.importorskip("onnx", reason="export needs onnx: pip install 'colorize[train]'")
+onnxruntime = pytest.importorskip("onnxruntime", reason="the check after export needs onnxruntime")
+
+from models.training import augment, checkpoint, dataset, views  # noqa: E402
+from models.training.agree import TOLERANCE, largest_difference  # noqa: E402
+from models.training.bins import CENTRES, prior_of, read_centres, rebalancing, soft_bins  # noqa: E402
+from models.training.export import averaged_net, export  # noqa: E402
+from models.training.network import ColourNet, annealed_mean  # noqa: E402
+from models.training.prepare import prepare  # noqa: E402
+from models.training.schedule import Progress, learning_rate  # noqa: E402
+from models.training.train import Recipe, train  # noqa: E402
+from models.training.warmstart import load_exported  # noqa: E402
+
+
+def made_up(seed: int) -> np.ndarray:
+    """A picture of soft coloured clouds, BGR uint8."""
+    noise = np.random.default_rng(seed).standard_normal((150, 170, 3)).astype(np.float32)
+    clouds = cv2.GaussianBlur(noise, (0, 0), 12) * 900 + 128 + noise * 4
+    return np.clip(clouds, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepared arrays of a folder and a zip; a grey picture, a logo and a broken file among them."""
+    base = tmp_path_factory.mktemp("photographs")
+    folder = base / "folder"
+    folder.mkdir()
+    for number in range(24):
+        cv2.imwrite(str(folder / f"clouds__{number:03}.png"), made_up(number))
+    grey = cv2.cvtColor(made_up(99), cv2.COLOR_BGR2GRAY)
+    cv2.imwrite(str(folder / "grey__0.png"), grey)
+    logo = np.full((140, 140, 3), 255, np.uint8)
+    logo[40:80, 40:80] = (0, 0, 255)
+    cv2.imwrite(str(folder / "logo__0.png"), logo)
+    (folder / "broken__0.jpg").write_bytes(b"not a picture")
+    with zipfile.ZipFile(base / "more.zip", "w") as archive:
+        for number in range(24, 30):
+            archive.writestr(f"zipped__{number}.png", cv2.imencode(".png", made_up(number))[1].tobytes())
+    assert prepare([folder, base / "more.zip"], base / "data") == 30
+    return base / "data"
+
+
+@pytest.fixture(scope="module")
+def recipe(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    return Recipe(
+        data, CENTRES, tmp_path_factory.mktemp("run"), imagenet=False, samples=24, batch=4, side=64, large_side=96,
+        frozen=0, pairs=0.5, validate=2,
+    )  # fmt: skip
+
+
+def test_it_trains_goes_on_and_exports_alike_for_all_engines(recipe: Recipe) -> None:
+    assert train(replace(recipe, samples=8))
+    first = checkpoint.load(recipe.out / "last.pt")
+    assert first["seen"] == 8
+
+    # A longer budget takes up where the last one ended.
+    first["progress"] = 8 / 24
+    checkpoint.save(recipe.out / "last.pt", first)
+    assert train(recipe)
+    second = checkpoint.load(recipe.out / "last.pt")
+    assert second["seen"] == 24
+    changed = [name for name, tensor in second["net"].items() if not torch.equal(tensor, first["net"][name])]
+    assert "head.weight" in changed
+    assert "encoder.stem.weight" in changed
+
+    centres = read_centres(CENTRES)
+    for count in (1, 2):
+        path = recipe.out / f"{count}.onnx"
+        export(
+            averaged_net(recipe.out / "last.pt", centres), path, temperature=0.5, saturation=1.2, blur=0.6, views=count
+        )
+        assert largest_difference(path, (64, 96)) <= TOLERANCE
+        weights = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
+        assert all(np.array_equal(each, each.astype(np.float16)) for each in weights if each.dtype == np.float32)
+        session = onnxruntime.InferenceSession(path)
+        assert session.get_inputs()[0].name == "L"
+        assert session.run(None, {"L": np.zeros((1, 1, 128, 128), np.float32)})[0].shape == (1, 2, 32, 32)
+
+
+def test_an_exported_net_comes_back_as_it_was(tmp_path: Path) -> None:
+    centres = read_centres(CENTRES)
+    torch.manual_seed(3)
+    net = ColourNet(centres, smooth=False)
+    lightness = torch.randn(1, 1, 64, 64) * 20
+    with torch.no_grad():
+        net.context.weight.normal_(0, 0.02)
+        before = annealed_mean(net(lightness), net.centres, 0.65)
+    export(net, tmp_path / "net.onnx", temperature=0.65, saturation=1.0, blur=0.0, views=1)
+    back = ColourNet(centres, smooth=False)
+    load_exported(back, tmp_path / "net.onnx", 0.65)
+    with torch.no_grad():
+        after = annealed_mean(back(lightness), back.centres, 0.65)
+    assert float((after - before).abs().max()) < 0.05  # weights were rounded to half precision
+
+
+def test_one_worker_is_repeatable(recipe: Recipe, tmp_path: Path) -> None:
+    results = []
+    for name in ("one", "two"):
+        train(replace(recipe, samples=8, out=tmp_path / name))
+        results.append(checkpoint.load(tmp_path / name / "last.pt")["average"]["head.weight"])
+    assert torch.equal(*results)
+
+
+def test_aged_pictures_keep_their_colours_but_for_neutral_mounts(data: Path) -> None:
+    photographs = dataset.load(data)
+    rng = np.random.default_rng(0)
+    lightness, chroma = augment.age(*photographs.draw(32, rng), rng, 64)
+    assert lightness.shape == (32, 1, 64, 64)
+    assert chroma.shape == (32, 2, 16, 16)
+    assert float(lightness.min()) >= -50
+    assert float(lightness.max()) <= 50
+    paper = (chroma == 0).all(1)
+    assert paper.any()  # a mount somewhere
+    assert paper.float().mean() < 0.2
+    moved = views.second_view(lightness, rng)
+    assert moved.shape == lightness.shape
+
+
+def test_every_true_colour_is_shared_by_its_nearest_bins() -> None:
+    centres = read_centres(CENTRES)
+    table = soft_bins(centres)
+    nearest, shares = table.encode(torch.tensor([[20.0, -30.0], [127.0, 127.0]])[:, :, None, None])
+    assert torch.allclose(shares.sum(1), torch.ones(2))
+    assert centres[nearest[0, 0]].tolist() == [20, -30]
+    prior = prior_of(np.zeros((1, 2, 8, 8), np.int8), centres)
+    weights = rebalancing(prior, 0.5)
+    assert float((prior * weights).sum()) == pytest.approx(1)
+    assert weights[nearest[0, 0]] > weights[int(np.argmax(prior))]
+
+
+def test_a_deadline_is_met_in_spite_of_a_pause() -> None:
+    now = 0.0
+    progress = Progress(None, 100.0, clock=lambda: now)
+    steps = []
+    for second in [*range(1, 20), *range(70, 101)]:
+        now = float(second)
+        before = progress.done
+        steps.append(progress.advance(32) - before)
+    assert progress.done == 1
+    assert max(steps[:-1]) < 0.55
+    assert learning_rate(1.0, 1000) == pytest.approx(0.02)
+    assert learning_rate(0.0, 0) < 0.01
