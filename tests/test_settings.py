@@ -81,9 +81,9 @@ def test_missing_file_and_malformed_assignment() -> None:
 
 
 OTHER = {
-    "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32", "format": "png", "quality": 5,
-    "saturation": 0.5, "on_color": "skip", "jobs": 3, "executor": "serial", "exclude": ("*.tif",),
-    "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
+    "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
+    "format": "png", "quality": 5, "saturation": 0.5, "on_color": "skip", "jobs": 3, "executor": "serial",
+    "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
 }  # fmt: skip
 
 

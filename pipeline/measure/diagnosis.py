@@ -182,7 +182,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _spec(settings: Settings) -> Any:
-    from pipeline.nets.registry import resolve
+    from pipeline.nets.resolve import resolve
 
     return resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pipeline.errors import ModelError, OutputError
 from pipeline.nets import integrity
-from pipeline.nets.registry import ModelEntry, converted_spec, default_models_dir, load_registry, resolve_file
+from pipeline.nets.identify import converted_spec, resolve_file
+from pipeline.nets.registry import ModelEntry, default_models_dir, load_registry
 from pipeline.nets.spec import Answer, Feed, NetSpec, Port
 
 _INSTALL = "`pip install 'colorize[import]'` brings what converts them"

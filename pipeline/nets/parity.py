@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -21,12 +19,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import EngineError
-from pipeline.nets.open import ENGINES
+from pipeline.nets import engines
+from pipeline.nets.engines import ENGINES, PRECISIONS
 from pipeline.nets.spec import NetSpec
 from pipeline.nets.trial import Measured, measure
 
 REFERENCE = ("opencv", "float32")
-CANDIDATES = (REFERENCE, ("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16"))
+CANDIDATES = sorted(
+    ((name, each) for name in ENGINES for each in PRECISIONS[name]), key=lambda pair: pair[1] != "float32"
+)
 
 # Differences of ab, in Lab units, from OpenCV in float32: what float32 engines and bfloat16 may reach.
 FLOAT32_MOST, FLOAT32_MEAN = 0.05, 0.005
@@ -34,14 +35,6 @@ BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0, 1.0  # the high one at the 99.9th percentile
 
 # Raised when the check itself changes: what was found before is then forgotten.
 _CHECK_VERSION = 2
-_PACKAGES = {
-    "opencv": (
-        "cv2",
-        ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
-    ),
-    "onnxruntime": ("onnxruntime", ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml")),
-    "openvino": ("openvino", ("openvino",)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +99,11 @@ def choose_engine(
     Raises:
         EngineError: the engine that is wanted is not installed (the extra is named), or cannot run the net.
     """
-    if wanted != "auto" and wanted not in ENGINES:
-        raise EngineError(f'There is no engine "{wanted}"; there are {", ".join(ENGINES)}.')
-    if wanted != "auto" and not installed(wanted):
-        raise EngineError(f"The engine {wanted} is not installed: {_remedy(wanted)}.")
-    wished = [pair for pair in CANDIDATES if wanted in ("auto", pair[0]) and precision in ("auto", pair[1])]
-    if not wished:
-        known = " or ".join(sorted({each for engine, each in CANDIDATES if wanted in ("auto", engine)}, reverse=True))
-        who = "Engines here compute" if wanted == "auto" else f"The engine {wanted} computes"
-        raise EngineError(f"{who} in {known}, not in {precision}: choose another --precision.")
+    engines.require(wanted, precision)
     if "auto" not in (wanted, precision):
         return Choice(wanted, precision)
-    if all(pair == REFERENCE or not installed(pair[0]) for pair in wished):
+    wished = [pair for pair in CANDIDATES if wanted in ("auto", pair[0]) and precision in ("auto", pair[1])]
+    if all(pair == REFERENCE or not engines.installed(pair[0]) for pair in wished):
         return Choice(*REFERENCE)
     trials = examine(spec, cache_dir)
     fit = [trial for trial in trials if trial.passed and (trial.engine, trial.precision) in wished]
@@ -165,11 +151,6 @@ def examine(spec: NetSpec, cache_dir: Path | None = None, *, anew: bool = False)
     return tuple(trials)
 
 
-def installed(engine: str) -> bool:
-    """Tell whether the engine's package is there, without importing it."""
-    return importlib.util.find_spec(_PACKAGES[engine][0]) is not None
-
-
 def _trial(
     spec: NetSpec, engine: str, precision: str, reference: Measured | None, cache_dir: Path
 ) -> tuple[Trial, Measured | None]:
@@ -178,8 +159,8 @@ def _trial(
     def no(verdict: str) -> tuple[Trial, None]:
         return Trial(engine, precision, False, verdict), None
 
-    if not installed(engine):
-        return no(f"not installed: {_remedy(engine)}")
+    if not engines.installed(engine):
+        return no(f"not installed: {engines.remedy(engine)}")
     if precision == "bfloat16":
         if not _has_bfloat16():
             return no("this processor has no bfloat16 arithmetic")
@@ -211,12 +192,8 @@ def _has_bfloat16() -> bool:
     return has_bfloat16()
 
 
-def _remedy(engine: str) -> str:
-    return f"`pip install 'colorize[{engine}]'` brings it"
-
-
 def _circumstances(spec: NetSpec) -> dict[str, Any]:
-    versions = {engine: _version(names) for engine, (_, names) in _PACKAGES.items()}
+    versions = {engine: engines.package_version(engine) for engine in ENGINES}
     return {
         "check": _CHECK_VERSION,
         "machine": [platform.machine(), _processor()],
@@ -224,15 +201,6 @@ def _circumstances(spec: NetSpec) -> dict[str, Any]:
         "model": spec.sha256,
         "contract": [spec.input_size, asdict(spec.feed), asdict(spec.answer), spec.form],
     }
-
-
-def _version(names: tuple[str, ...]) -> str:
-    for name in names:
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return ""
 
 
 def _processor() -> str:

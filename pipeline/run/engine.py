@@ -9,7 +9,7 @@ from pipeline.archive.journal import Journal, journal_path
 from pipeline.errors import SettingsError
 from pipeline.nets.conversion import resolve_caffe
 from pipeline.nets.parity import choose_engine
-from pipeline.nets.registry import resolve
+from pipeline.nets.resolve import resolve
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings
 

@@ -6,12 +6,14 @@ import pytest
 
 from pipeline.errors import EngineError, ModelError, OutputError
 from pipeline.nets import conversion
+from pipeline.nets.identify import resolve_file
 from pipeline.nets.onnx_header import read_header
 from pipeline.nets.open import open_net
 from pipeline.nets.opencv_engine import reads_caffe
 from pipeline.nets.parity import FLOAT32_MEAN, FLOAT32_MOST
 from pipeline.nets.points import read_points
-from pipeline.nets.registry import load_registry, resolve, resolve_file
+from pipeline.nets.registry import load_registry
+from pipeline.nets.resolve import resolve
 from pipeline.nets.samples import sample_lightness
 from pipeline.nets.spec import METADATA_KEY, contract_from_json
 
@@ -283,7 +285,7 @@ def test_the_registry_s_caffe_model_is_converted_on_first_use(caffe, tmp_path, m
     assert spec.path == tmp_path / "zhang2016.onnx"
     assert spec.name == "zhang2016"
     other = replace(entry, files=(replace(files[0], sha256="0" * 64), *files[1:]))
-    from pipeline.nets.registry import converted_spec
+    from pipeline.nets.identify import converted_spec
 
     with pytest.raises(ModelError, match="was not made from"):
         converted_spec(other, spec.path)

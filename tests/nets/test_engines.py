@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import EngineError
-from pipeline.nets import parity
+from pipeline.nets import engines, parity
 from pipeline.nets.open import open_net
-from pipeline.nets.registry import resolve
+from pipeline.nets.resolve import resolve
 from pipeline.nets.samples import sample_lightness
 
 KINDS = ["zhang", "raw", "siggraph", "ddcolor", "deoldify", "half"]
@@ -94,10 +94,12 @@ def test_an_unknown_engine_is_refused(make_net):
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_a_missing_engine_names_its_extra(make_net, engine, monkeypatch):
-    monkeypatch.setattr(parity, "installed", lambda name: name == "opencv")
-    for precision in ("auto", "float32"):
-        with pytest.raises(EngineError, match=rf"colorize\[{engine}\]"):
-            open_net(resolve(str(make_net("zhang"))), engine, precision)
+    monkeypatch.setattr(engines, "installed", lambda name: name == "opencv")
+    spec = resolve(str(make_net("zhang")))
+    with pytest.raises(EngineError, match=rf"colorize\[{engine}\]"):
+        open_net(spec, engine, "float32")
+    with pytest.raises(EngineError, match=rf"colorize\[{engine}\]"):
+        parity.choose_engine(spec, engine, "auto")
 
 
 def test_samples_look_like_lightness():

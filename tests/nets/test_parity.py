@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import EngineError
+from pipeline.nets import engines as known
 from pipeline.nets import parity, trial
 from pipeline.nets.parity import choose_engine, examine
-from pipeline.nets.registry import resolve
+from pipeline.nets.resolve import resolve
 from pipeline.nets.trial import Measured
 
 SPEED = {
@@ -39,7 +40,7 @@ def engines(monkeypatch):
         return Measured(found, SPEED[engine, precision])
 
     monkeypatch.setattr(parity, "measure", measure)
-    monkeypatch.setattr(parity, "installed", lambda engine: True)
+    monkeypatch.setattr(known, "installed", lambda engine: True)
     monkeypatch.setattr(parity, "_has_bfloat16", lambda: True)
     return answers, asked
 
@@ -114,14 +115,14 @@ def test_a_pair_that_does_not_exist_is_refused(spec, engines, tmp_path, wanted, 
 
 
 def test_nothing_is_tried_where_there_is_no_choice(spec, engines, tmp_path, monkeypatch):
-    monkeypatch.setattr(parity, "installed", lambda engine: engine == "opencv")
+    monkeypatch.setattr(known, "installed", lambda engine: engine == "opencv")
     assert choose_engine(spec, cache_dir=tmp_path).label == "opencv/float32"
     assert choose_engine(spec, "opencv", "float32", tmp_path).trials == ()
     assert engines[1] == []
 
 
 def test_a_missing_engine_is_named_with_its_extra(spec, engines, tmp_path, monkeypatch):
-    monkeypatch.setattr(parity, "installed", lambda engine: engine == "opencv")
+    monkeypatch.setattr(known, "installed", lambda engine: engine == "opencv")
     with pytest.raises(EngineError, match=r"pip install 'colorize\[openvino\]'") as caught:
         choose_engine(spec, "openvino", "auto", tmp_path)
     assert caught.value.exit_code == 4
@@ -135,7 +136,7 @@ def test_the_findings_are_kept_for_machine_versions_and_model(spec, engines, tmp
     assert len(engines[1]) == count
     examine(replace(spec, sha256="f" * 64), tmp_path)
     assert len(engines[1]) == 2 * count
-    monkeypatch.setattr(parity, "_version", lambda names: "99")
+    monkeypatch.setattr(known, "package_version", lambda engine: "99")
     examine(spec, tmp_path)
     assert len(engines[1]) == 3 * count
     monkeypatch.setattr(parity, "_processor", lambda: "another")

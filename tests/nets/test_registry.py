@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.nets import registry as rooms
-from pipeline.nets.registry import load_registry, resolve
+from pipeline.nets import identify
+from pipeline.nets import resolve as resolution
+from pipeline.nets.registry import load_registry
+from pipeline.nets.resolve import resolve
 from pipeline.nets.spec import Answer, Feed
 
 ENTRY = """
@@ -29,7 +31,8 @@ def registry_of(tmp_path, monkeypatch):
         path = tmp_path / "models.toml"
         path.write_text(text, encoding="utf-8")
         found = load_registry(path)
-        monkeypatch.setattr(rooms, "load_registry", lambda: found)
+        for room in (resolution, identify):
+            monkeypatch.setattr(room, "load_registry", lambda: found)
         return found
 
     return use

@@ -9,7 +9,7 @@ from pipeline.nets import conversion
 from pipeline.nets.open import open_net
 from pipeline.nets.opencv_engine import reads_caffe
 from pipeline.nets.parity import FLOAT32_MEAN, FLOAT32_MOST, examine
-from pipeline.nets.registry import resolve
+from pipeline.nets.resolve import resolve
 from pipeline.nets.samples import sample_lightness
 
 pytest.importorskip("onnx", reason="the extra import is not installed")

@@ -20,9 +20,10 @@ from pipeline.measure.diagnosis import describe_machine
 from pipeline.measure.speed.race import LARGE, Entrant, Race, Say, as_document, entrant, run_race, scale
 from pipeline.measure.speed.report import markdown
 from pipeline.measure.speed.specimens import write_specimens
-from pipeline.nets.open import ENGINES
-from pipeline.nets.parity import choose_engine, installed
-from pipeline.nets.registry import resolve, resolve_file
+from pipeline.nets.engines import ENGINES, installed
+from pipeline.nets.identify import resolve_file
+from pipeline.nets.parity import choose_engine
+from pipeline.nets.resolve import resolve
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings

@@ -12,7 +12,7 @@ from pipeline.measure.speed.lanes import PipelineLane, Station, cycle
 from pipeline.measure.speed.race import entrant, run_race, scale
 from pipeline.measure.speed.report import markdown, summary_lines
 from pipeline.measure.speed.specimens import sides, write_specimens
-from pipeline.nets.registry import resolve
+from pipeline.nets.resolve import resolve
 from pipeline.work import Task
 
 

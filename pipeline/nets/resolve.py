@@ -1,0 +1,53 @@
+"""From what `--model` says to a net that is there, checked and described."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import ModelError
+from pipeline.nets.conversion import spec_from_sources
+from pipeline.nets.identify import FOREIGN, carried_spec, converted_spec, resolve_file
+from pipeline.nets.registry import ModelEntry, default_models_dir, load_registry
+from pipeline.nets.spec import NetSpec
+
+
+def resolve(model: str, models_dir: Path | None = None) -> NetSpec:
+    """Find the net that `model` names, check it, and say how it is fed.
+
+    Args:
+        model: a registry name or alias, the name of an imported model in `models_dir`, or the path of an ONNX file.
+        models_dir: folder of fetched and imported models; None: the user's cache.
+
+    Raises:
+        ModelError: unknown, missing (with the command that gets it), damaged, or of no kind that is known.
+    """
+    registry = load_registry()
+    folder = models_dir or default_models_dir()
+    name = registry.aliases.get(model, model)
+    if name in registry.entries:
+        return _resolve_entry(registry.entries[name], folder)
+    path = Path(model).expanduser()
+    if Path(model).name == model and not path.is_file() and path.suffix.lower() not in FOREIGN:
+        path = folder / f"{model.removesuffix('.onnx')}.onnx"  # what `colorize models import -o NAME` wrote
+        if not path.is_file() and not model.endswith(".onnx"):
+            raise ModelError(f'There is no model "{model}".{registry.nearest(model)}')
+    return resolve_file(path, name=path.stem)
+
+
+def _resolve_entry(entry: ModelEntry, models_dir: Path) -> NetSpec:
+    folder = entry.folder(models_dir)
+    if entry.convert == "export":
+        raise ModelError(
+            f'The weights "{entry.name}" cannot be run as they are. {entry.note} (`--model FILE.onnx`)'.rstrip()
+        )
+    path = folder / entry.loads()
+    remedy = f"`colorize models fetch {entry.name}` gets it."
+    if entry.carried:
+        remedy = "Install colorize again."
+    if not path.is_file() and entry.convert:
+        return spec_from_sources(entry, folder)
+    if not path.is_file():
+        raise ModelError(f'The model "{entry.name}" is not here ({path}). {remedy}')
+    if not entry.convert:
+        return carried_spec(entry, path, remedy)
+    return converted_spec(entry, path)
