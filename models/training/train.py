@@ -163,7 +163,7 @@ def validate(state: dict[str, Tensor], recipe: Recipe, photographs: dataset.Phot
     losses = []
     for part in np.array_split(photographs.held_out[: recipe.validate], max(1, recipe.validate // 32)):
         lightness, chroma = (tensor.to(recipe.device) for tensor in photographs.take(part))
-        ab = nn.functional.adaptive_avg_pool2d(chroma, recipe.side // 4)
+        ab = nn.functional.avg_pool2d(chroma, 2)
         losses.append(float(rebalanced_cross_entropy(net(lightness - 50), ab, teacher.bins, teacher.weights)))
     return float(np.mean(losses))
 
@@ -226,6 +226,7 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
     compiled: Any = torch.compile(loss_of) if recipe.compile else loss_of
     steps, loss_mean, seen_before = 0, 0.0, shared.seen
     began = told = saved = time.time()
+    counted = shared.seen
 
     def keep() -> None:
         state: dict[str, Any] = {"net": net.state_dict(), "average": average, "optimizer": optimizer.state_dict()}
@@ -254,7 +255,8 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
         shared.add_seen(recipe.batch)
         if not lead:
             continue
-        shared.progress = progress.advance(recipe.batch * recipe.workers)
+        shared.progress = progress.advance(shared.seen - counted)
+        counted = shared.seen
         loss_mean = float(entropy) if steps == 1 else 0.98 * loss_mean + 0.02 * float(entropy)
         if steps % EMA_EVERY == 0:
             with torch.no_grad():
