@@ -79,7 +79,8 @@ def run_bench(
     labels = _labels(engines)
     few = labels if engines else [label for label in labels if label in ("opencv/float32", best)]
     race = Race()
-    machine = describe_machine()
+    conditions = {"machine": describe_machine(), **_versions(), "workers": jobs, "rounds": rounds, "best": best}
+    document = as_document(race, conditions)
     with tempfile.TemporaryDirectory(prefix="colorize-bench-") as place:
         folder = Path(place)
         tmp = folder / "tmp"
@@ -109,11 +110,18 @@ def run_bench(
                 say=say,
             )
             _add(race, part)
+            document = _saved(race, conditions, output)
         if not quick and jobs > 1:
             pictures = write_specimens(folder, 0.3, 8)
             fastest = entrant(next(iter(nets)), spec, best, jobs, tmp)
             scale(race, fastest, jobs, pictures, rounds, folder, say)
-    document = as_document(race, {"machine": machine, **_versions(), "workers": jobs, "rounds": rounds, "best": best})
+            document = _saved(race, conditions, output)
+    return document
+
+
+def _saved(race: Race, conditions: dict[str, Any], output: Path | None) -> dict[str, Any]:
+    """Write what there is so far: what was measured is not lost when the rest is stopped."""
+    document = as_document(race, conditions)
     if output is not None:
         _write(output / "performance.json", json.dumps(document, indent=1))
         _write(output / "performance.md", markdown(document))
