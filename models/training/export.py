@@ -24,6 +24,7 @@ from models.training.agree import largest_difference
 from models.training.bins import CENTRES, Floats, read_centres
 from models.training.encoder import SameConv
 from models.training.network import ColourNet
+from models.training.warmstart import load_exported
 
 SHIFT = 2
 OPSET = 13
@@ -151,6 +152,15 @@ def averaged_net(path: Path, centres: Floats) -> ColourNet:
     return net
 
 
+@torch.no_grad()
+def mix(net: ColourNet, other: Path, temperature: float, share: float) -> None:
+    """Move `net`'s weights towards those of an exported one-view net it was trained on from, by `share` (0..1)."""
+    aim = ColourNet(net.centres.numpy(), net.encoder.variant)
+    load_exported(aim, other, temperature)
+    for mine, others in zip(net.parameters(), aim.parameters(), strict=True):
+        mine.lerp_(others, share)
+
+
 def main() -> None:
     """Parse the command line, export, check that the engines here agree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -161,9 +171,14 @@ def main() -> None:
     parser.add_argument("--saturation", type=float, default=1.0, help="folded into the centres")
     parser.add_argument("--blur", type=float, default=0.6, help="sigma of the blur before the net, pixels; 0 for none")
     parser.add_argument("--views", type=int, choices=[1, 2], default=2, help="2: mean over a shifted view too")
+    parser.add_argument("--mix", type=Path, help="average the weights with those of the net that training started from")
+    parser.add_argument("--mix-share", type=float, default=0.5, help="share of that net, 0..1")
+    parser.add_argument("--mix-temperature", type=float, default=0.65, help="what that net was exported with")
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)  # train passes it
     arguments = parser.parse_args()
     net = averaged_net(arguments.checkpoint, read_centres(arguments.bins))
+    if arguments.mix is not None:
+        mix(net, arguments.mix, arguments.mix_temperature, arguments.mix_share)
     export(net, arguments.out, arguments.temperature, arguments.saturation, arguments.blur, arguments.views)
     difference = largest_difference(arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, engines differ by {difference:.1e}")
