@@ -11,6 +11,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How fast examples come says something of the machine, nothing of the program.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENTRY = [sys.executable, "-c", "from pipeline.cli.main import main; main()"]
