@@ -63,7 +63,7 @@ class Settings:
     engine: str = _setting(
         "auto",
         "What runs the net; auto takes the fastest that passes its check here.",
-        choices=("auto", "opencv", "onnxruntime", "openvino"),
+        choices=("auto", "opencv", "onnxruntime", "openvino", "onnxruntime-gpu", "openvino-gpu"),
     )
     precision: str = _setting(
         "auto",

@@ -7,11 +7,14 @@ import importlib.util
 
 from pipeline.errors import EngineError
 
-# The engine that is always there comes first; so does the precision that all others are held to.
+# The engine that is always there comes first; so does the precision that all others are held to. What runs on a GPU is
+# an engine of its own: it answers a little differently, and the manifest is to say so.
 PRECISIONS = {
     "opencv": ("float32",),
     "onnxruntime": ("float32",),
     "openvino": ("float32", "bfloat16"),
+    "onnxruntime-gpu": ("float32",),
+    "openvino-gpu": ("float32",),
 }
 ENGINES = tuple(PRECISIONS)
 
@@ -26,14 +29,19 @@ _PACKAGES = {
 }
 
 
+def library(engine: str) -> str:
+    """Return the library that an engine runs in: "openvino" for "openvino-gpu"."""
+    return engine.removesuffix("-gpu")
+
+
 def installed(engine: str) -> bool:
-    """Tell whether the engine's package is there, without importing it."""
-    return importlib.util.find_spec(_PACKAGES[engine][0]) is not None
+    """Tell whether the engine's package is there, without importing it; whether it finds a GPU is seen when it runs."""
+    return importlib.util.find_spec(_PACKAGES[library(engine)][0]) is not None
 
 
 def package_version(engine: str) -> str:
     """Return the version of the engine's package; empty where it is not installed."""
-    for name in _PACKAGES[engine][1]:
+    for name in _PACKAGES[library(engine)][1]:
         try:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -43,7 +51,7 @@ def package_version(engine: str) -> str:
 
 def remedy(engine: str) -> str:
     """Say how to install an engine."""
-    return f"`pip install 'colorize[{engine}]'` brings it"
+    return f"`pip install 'colorize[{library(engine)}]'` brings it"
 
 
 def require(engine: str, precision: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.nets.engines import require
+from pipeline.nets.engines import library, require
 from pipeline.nets.net import LoadedNet, Net
 from pipeline.nets.spec import NetSpec
 
@@ -26,8 +26,8 @@ def open_net(spec: NetSpec, engine: str, precision: str, *, cache_dir: Path | No
         ModelError: the net's output is not what its entry says.
     """
     require(engine, precision)
-    module = importlib.import_module(f"pipeline.nets.{engine}_engine")
-    run = module.load(spec, precision, cache_dir)
+    module = importlib.import_module(f"pipeline.nets.{library(engine)}_engine")
+    run = module.load(spec, precision, cache_dir, on_gpu=engine != library(engine))
     net = LoadedNet(spec, engine, precision, run)
     # The first forward pass lays out memory and meets whatever the engine cannot run: better here than in a picture.
     net.predict(np.full((spec.input_size, spec.input_size), 50, np.float32))

@@ -16,13 +16,14 @@ from pipeline.nets.points import read_points
 from pipeline.nets.spec import NetSpec
 
 
-def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None) -> Run:
+def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None, *, on_gpu: bool = False) -> Run:
     """Load a net into cv2.dnn; this process' OpenCV has one thread from then on.
 
     Args:
         spec: the net.
         precision: float32 is all there is.
         cache_dir: not needed.
+        on_gpu: OpenCV's wheels have no GPU.
 
     Raises:
         EngineError: OpenCV cannot read the file.

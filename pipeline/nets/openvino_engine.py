@@ -21,33 +21,34 @@ from pipeline.nets.spec import NetSpec
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
 
-def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None) -> Run:
-    """Load a net into OpenVINO's CPU plugin with one thread.
+def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = None, *, on_gpu: bool = False) -> Run:
+    """Load a net into OpenVINO: into its CPU plugin with one thread, or onto an Intel GPU.
 
     Args:
         spec: the net.
         precision: "float32" or "bfloat16".
         cache_dir: where its own form of the net is kept; None: the user's cache.
+        on_gpu: use the GPU.
 
     Raises:
-        EngineError: OpenVINO cannot read the file, or this processor has no bfloat16.
+        EngineError: OpenVINO cannot read the file, this processor has no bfloat16, or there is no GPU it can use.
     """
     if precision == "bfloat16" and not has_bfloat16():
         raise EngineError("This processor has no bfloat16 arithmetic: use --precision float32.")
     if spec.form != "onnx":
         raise EngineError("OpenVINO cannot read Caffe models; `colorize models import` converts them.")
     core = openvino.Core()
+    if on_gpu and "GPU" not in {device.partition(".")[0] for device in core.available_devices}:
+        raise EngineError("OpenVINO found no GPU it could use.")
+    # Left alone, OpenVINO takes bfloat16 (on a GPU float16) by itself: a picture would differ from host to host.
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+    if not on_gpu:
+        settings |= {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
     try:
         compiled = core.compile_model(
             _read(core, spec, precision, cache_dir or user_cache_path("colorize")),
-            "CPU",
-            {
-                # Left alone, OpenVINO takes bfloat16 by itself: the same picture would differ from host to host.
-                "INFERENCE_PRECISION_HINT": _HINTS[precision],
-                "INFERENCE_NUM_THREADS": 1,
-                "NUM_STREAMS": 1,
-                "PERFORMANCE_HINT": "LATENCY",
-            },
+            "GPU" if on_gpu else "CPU",
+            settings,
         )
     except RuntimeError as error:
         raise EngineError(f"OpenVINO cannot read {spec.path}: {_short(error)}.") from None

@@ -87,6 +87,18 @@ def test_a_file_that_no_engine_can_read_is_an_error_not_a_crash(make_net, tmp_pa
         open_net(spec, engine, "float32", cache_dir=tmp_path)
 
 
+@pytest.mark.parametrize("engine", [needs("onnxruntime"), needs("openvino")])
+def test_a_gpu_agrees_or_its_absence_is_said(make_net, tmp_path, engine):
+    spec = resolve(str(make_net("zhang")))
+    picture = sample_lightness(spec.input_size, 1)[0]
+    try:
+        ab = open_net(spec, f"{engine}-gpu", "float32", cache_dir=tmp_path).predict(picture)
+    except EngineError as error:
+        assert "GPU" in str(error)  # noqa: PT017 - either outcome is right, depending on the machine
+    else:
+        assert np.abs(ab - open_net(spec, "opencv", "float32").predict(picture)).max() <= parity.FLOAT32_MOST
+
+
 def test_an_unknown_engine_is_refused(make_net):
     with pytest.raises(EngineError, match="tensorrt"):
         open_net(resolve(str(make_net("zhang"))), "tensorrt", "float32")

@@ -33,6 +33,8 @@ def engines(monkeypatch):
     asked: list[tuple[str, str]] = []
 
     def measure(spec, engine, precision, cache_dir):
+        if (engine, precision) not in SPEED:
+            return Measured(None, 0.0, "no GPU")
         asked.append((engine, precision))
         found = answers.get((engine, precision), TRUTH)
         if isinstance(found, str):
@@ -54,8 +56,7 @@ def off_by(most: float, share: float = 1.0) -> np.ndarray:
 def test_the_fastest_that_agrees_is_taken(spec, engines, tmp_path):
     choice = choose_engine(spec, cache_dir=tmp_path)
     assert choice.label == "openvino/bfloat16"
-    assert len(choice.explanation()) == 4
-    assert "(chosen)" in choice.explanation()[3]
+    assert [line.partition(":")[0] for line in choice.explanation() if "(chosen)" in line] == ["openvino/bfloat16"]
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_a_missing_engine_is_named_with_its_extra(spec, engines, tmp_path, monke
     with pytest.raises(EngineError, match=r"pip install 'colorize\[openvino\]'") as caught:
         choose_engine(spec, "openvino", "auto", tmp_path)
     assert caught.value.exit_code == 4
-    assert [trial.passed for trial in examine(spec, tmp_path)] == [True, False, False, False]
+    assert [trial.engine for trial in examine(spec, tmp_path) if trial.passed] == ["opencv"]
 
 
 def test_the_findings_are_kept_for_machine_versions_and_model(spec, engines, tmp_path, monkeypatch):

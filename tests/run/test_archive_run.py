@@ -132,7 +132,7 @@ def test_a_poisoned_picture_takes_only_itself_along(tmp_path: Path, colorize: Co
 
 def start(scans: Path, colour: Path, cache: Path, *more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [*ENTRY, "run", str(scans), "-o", str(colour), "-j", "2", *more],
+        [*ENTRY, "run", str(scans), "-o", str(colour), "-j", "2", "--engine", "opencv", *more],
         env=environment(XDG_CACHE_HOME=str(cache)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
