@@ -25,7 +25,6 @@ from pipeline.work import Job, Task
 
 # A block that takes longer has lost its worker.
 _TIME_LIMIT = 600.0
-_GLANCE = 0.0005
 
 
 class Station:
@@ -130,18 +129,24 @@ class PipelineLane:
         self._blocks: queue.Queue[list[Task] | None] = queue.Queue()
         self._seconds: queue.Queue[float | None] = queue.Queue()
         self._fault = ""
+        self._waiting: list[Task] = []
+        self._out = 0  # tasks handed out whose outcome has not come back
+        self._began = 0.0
         self._thread = threading.Thread(target=self._run, args=(job, jobs), daemon=True)
         self._thread.start()
 
     def block(self, sources: Sequence[Path]) -> float:
-        """Colorize the pictures; return seconds a picture, from the first task to the last file in its place."""
+        """Colorize the pictures; return seconds a picture, from the first task to the last outcome."""
         shutil.rmtree(self._folder)
         self._folder.mkdir()
         outputs = [self._folder / f"{number}.jpg" for number in range(len(sources))]
         self._blocks.put([Task(o.name, s, o, o) for s, o in zip(sources, outputs, strict=True)])
-        seconds = self._seconds.get()
+        try:
+            seconds = self._seconds.get(timeout=_TIME_LIMIT)
+        except queue.Empty:
+            seconds, self._fault = None, "it does not answer"
         if seconds is None or self._fault:
-            raise ColorizeError(f"A worker of the measurement failed: {self._fault or 'it does not answer'}.")
+            raise ColorizeError(f"A worker of the measurement failed: {self._fault or 'it ended'}.")
         return seconds / len(sources)
 
     def close(self) -> None:
@@ -151,24 +156,31 @@ class PipelineLane:
 
     def _run(self, job: Job, jobs: int) -> None:
         try:
-            for outcome in crew.loky(self._tasks(), job, Stop(), jobs=jobs):
+            for outcome in crew.loky(self, job, Stop(), jobs=jobs):
+                self._out -= 1
                 if outcome.status != "done":
                     self._fault = str(outcome.halt or outcome.reason or outcome.status)
         except Exception as error:
             self._fault = f"{type(error).__name__}: {error}"
         self._seconds.put(None)
 
-    def _tasks(self) -> Iterator[Task]:
-        while (block := self._blocks.get()) is not None:
-            began = time.perf_counter()
-            yield from block
-            # The crew is stopped here, inside its look for more work, while the workers finish what they hold.
-            for task in block:
-                while not task.output.exists():
-                    if time.perf_counter() - began > _TIME_LIMIT:
-                        return
-                    time.sleep(_GLANCE)
-            self._seconds.put(time.perf_counter() - began)
+    def __iter__(self) -> Iterator[Task]:
+        """Return this lane: the crew asks it for tasks."""
+        return self
+
+    def __next__(self) -> Task:
+        """Return the next task; end for the moment while outcomes are awaited, and wait for a block when all came."""
+        if not self._waiting and not self._out:
+            if self._began:
+                self._seconds.put(time.perf_counter() - self._began)
+            block = self._blocks.get()
+            if block is None:
+                raise StopIteration
+            self._waiting, self._began = block[::-1], time.perf_counter()
+        if not self._waiting:
+            raise StopIteration  # the crew asks again after each outcome, as long as it awaits one
+        self._out += 1
+        return self._waiting.pop()
 
 
 def cycle(paths: Sequence[Path], count: int) -> list[Path]:

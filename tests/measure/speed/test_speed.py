@@ -70,12 +70,20 @@ def test_a_worker_alone_tells_every_stage_and_its_memory(tmp_path, spec):
     assert 20e6 < found["memory"]["peak"] < 2e9
 
 
-def test_a_crew_that_cannot_work_is_said(tmp_path, spec):
-    lane = PipelineLane(entrant("embedded", spec, "opencv/float32", 1, tmp_path / "gone").job, 1, tmp_path / "out")
-    lane._blocks.put(None)  # the tasks end before the block comes
-    lane._thread.join()
-    with pytest.raises(ColorizeError, match="does not answer"):
-        lane.block(write_specimens(tmp_path, 0.01, 1))
+def test_a_worker_that_fails_is_said_at_once(tmp_path, spec):
+    lane = PipelineLane(entrant("embedded", spec, "opencv/bfloat16", 1, tmp_path).job, 1, tmp_path / "out")
+    with pytest.raises(ColorizeError, match="float32"):
+        lane.block(write_specimens(tmp_path, 0.01, 3))
+    lane.close()
+
+
+def test_a_lane_does_block_after_block(tmp_path, spec):
+    lane = PipelineLane(entrant("embedded", spec, "opencv/float32", 2, tmp_path).job, 2, tmp_path / "out")
+    pictures = write_specimens(tmp_path, 0.01, 2)
+    for count in (5, 1, 4):
+        assert lane.block(cycle(pictures, count)) > 0
+        assert len(list((tmp_path / "out").iterdir())) == count
+    lane.close()
 
 
 def test_the_race_gives_ratios_outputs_and_a_report(tmp_path, spec, monkeypatch):
