@@ -6,7 +6,9 @@ VENV    ?= .venv
 INPUT   ?=
 OUTPUT  ?= colour-out
 OPTIONS ?=
+EXTRAS  ?=
 BIN     := $(VENV)/bin
+comma   := ,
 
 .DEFAULT_GOAL := help
 .PHONY: help setup colorize-archive test lint soak bench clean
@@ -14,7 +16,9 @@ BIN     := $(VENV)/bin
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.installed ## Make the virtual environment and install colorize into it
+setup: | $(BIN)/python ## Make the virtual environment, install colorize (and EXTRAS=openvino)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[sample$(if $(EXTRAS),$(comma)$(EXTRAS))]'
+	@touch $(VENV)/.installed
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -37,5 +37,6 @@ def command(presentation: Presentation, /, source: Path, destination: Path, forc
     outcome = colorize_picture(source, destination, read_settings(values), force=force)
     if not presentation.quiet:
         note = f" ({outcome.reason})" if outcome.reason else ""
-        click.echo(f"{outcome.output}: {outcome.width} x {outcome.height}, {outcome.seconds:.2f} s{note}", err=True)
+        made = outcome.output or "nothing written"
+        click.echo(f"{made}: {outcome.width} x {outcome.height}, {outcome.seconds:.2f} s{note}", err=True)
     return 0

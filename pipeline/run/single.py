@@ -42,7 +42,10 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
             raise OutputError(f"{destination} is the original itself; originals are never written.")
         if not force:
             raise OutputError(f"{destination} is there already; --force replaces it.")
-    settings, net = settle_engine(replace(settings, format=written))
+    # A copy byte for byte under another format's suffix would lie.
+    cannot_copy = settings.on_color == "copy" and SUFFIXES.get(source.suffix.lower()) != written
+    settings = replace(settings, format=written, on_color="skip" if cannot_copy else settings.on_color)
+    settings, net = settle_engine(settings)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(prefix=".colorize-", dir=destination.parent)
@@ -55,4 +58,9 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
         raise outcome.halt
     if outcome.status in ("failed", "vanished"):
         raise InputError(f"{source}: {outcome.reason}.")
+    if cannot_copy and outcome.status == "skipped":
+        raise InputError(
+            f"{source} is already in colour, and a copy cannot be named {destination.name}: "
+            f"give it the suffix {source.suffix}, or colorize it anew with --on-color recolor."
+        )
     return outcome

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -70,7 +72,6 @@ def test_an_error_is_one_sentence_and_a_traceback_only_with_v(tmp_path: Path, co
 
 class TestImage:
     def test_one_picture(self, tmp_path: Path, colorize: Colorize) -> None:
-        import cv2
 
         from tests.conftest import write_archive
 
@@ -83,6 +84,21 @@ class TestImage:
         assert refused.returncode == 5
         assert "--force" in refused.stderr
         assert colorize("image", source, made, "--force").returncode == 0
+
+    def test_a_picture_in_colour(self, tmp_path: Path, colorize: Colorize) -> None:
+        source, made = tmp_path / "parrot.png", tmp_path / "out.png"
+        hues = np.dstack([np.tile(np.arange(0, 180, 2, np.uint8), (60, 1)), *[np.full((60, 90), 200, np.uint8)] * 2])
+        cv2.imwrite(str(source), cv2.cvtColor(hues, cv2.COLOR_HSV2BGR))
+        assert colorize("image", source, made).returncode == 0
+        assert made.read_bytes() == source.read_bytes()
+        refused = colorize("image", source, tmp_path / "out.jpg")
+        assert refused.returncode == 5
+        assert "--on-color recolor" in refused.stderr
+        assert not (tmp_path / "out.jpg").exists()
+        assert colorize("image", source, tmp_path / "out.jpg", "--on-color", "recolor").returncode == 0
+        skipped = colorize("image", source, tmp_path / "other.png", "--on-color", "skip")
+        assert skipped.returncode == 0
+        assert "nothing written" in skipped.stderr
 
     def test_what_cannot_be_done_is_said(self, tmp_path: Path, colorize: Colorize) -> None:
         broken = tmp_path / "broken.jpg"
