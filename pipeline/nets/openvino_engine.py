@@ -43,7 +43,8 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
     # Left alone, OpenVINO takes bfloat16 (on a GPU float16) by itself: a picture would differ from host to host.
     settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
     if not on_gpu:
-        settings |= {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+        # Pinned, the one thread of every worker would sit on the same core.
+        settings |= {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     try:
         compiled = core.compile_model(
             _read(core, spec, precision, cache_dir or user_cache_path("colorize")),
