@@ -1,0 +1,71 @@
+"""The driver from inside: what whole runs through the command line do not show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ExitCode
+from pipeline.run import driver
+from pipeline.run.progress import Progress
+from pipeline.settings import Settings
+from tests.conftest import write_archive
+
+SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+
+
+def rows(output: Path) -> int:
+    path = output / "manifest.csv"
+    return len(path.read_text(encoding="utf-8").splitlines()) - 1 if path.exists() else 0
+
+
+def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "MANIFEST_EVERY", 0.0)
+    write_archive(tmp_path / "scans", 3)
+    seen: list[int] = []
+    step = Progress.step
+
+    def watched(self: Progress, *, problem: bool = False) -> None:
+        seen.append(rows(tmp_path / "colour"))
+        step(self, problem=problem)
+
+    monkeypatch.setattr(Progress, "step", watched)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert seen == [0, 1, 2]
+    assert rows(tmp_path / "colour") == 3
+
+
+def test_films_wait_for_another_version(tmp_path: Path) -> None:
+    write_archive(tmp_path / "scans", 1)
+    (tmp_path / "scans" / "reel.mp4").write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 64)
+    summary = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert summary.counts == {"done": 1, "unsupported": 1}
+    assert summary.exit_code == ExitCode.OK
+    again = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert again.worked == 0
+
+
+def test_a_picture_that_goes_while_the_run_works_is_vanished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = write_archive(tmp_path / "scans", 2)
+    step = Progress.step
+
+    def take_away(self: Progress, *, problem: bool = False) -> None:
+        paths[1].unlink(missing_ok=True)
+        step(self, problem=problem)
+
+    monkeypatch.setattr(Progress, "step", take_away)
+    summary = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert summary.counts == {"done": 1, "vanished": 1}
+    assert summary.exit_code == ExitCode.OK
+
+
+def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "scans", 1)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+
+    def never(*_: object) -> None:
+        raise AssertionError("a net was loaded for nothing")
+
+    monkeypatch.setattr("pipeline.run.crew.prepare", never)
+    assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).worked == 0
