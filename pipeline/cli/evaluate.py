@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Presentation, json_option, presentation_options
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.errors import ExitCode, OutputError, SettingsError
 
@@ -22,11 +22,15 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=Place())
 @click.option("--compare", metavar="NAME|FILE", help="A second net, with paired differences.")
 @click.option("--saturations", metavar="X,X...", help="Several factors on the chroma, a row each.")
 @click.option(
-    "--csv", "csv_path", metavar="FILE", type=click.Path(path_type=Path), help="Write a row for each picture."
+    "--csv",
+    "csv_path",
+    metavar="FILE",
+    type=Place(),
+    help="Write a row for each picture.",
 )
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="An even selection of N pictures.")
 @click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Presentation, presentation_options
+from pipeline.cli.presentation import Place, Presentation, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 
 EPILOG = """\b
@@ -18,8 +18,8 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("destination", metavar="OUT", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=Place())
+@click.argument("destination", metavar="OUT", type=Place())
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
 @presentation_options
 @settings_flags(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
 import traceback
 from typing import NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from pipeline.cli.presentation import Presentation
+from pipeline.cli.streams import make_streams_last
 from pipeline.errors import ColorizeError, ExitCode
 
 # Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
@@ -74,11 +75,13 @@ def commands() -> None:
 def main() -> NoReturn:
     """Run the command line and exit with the code the README documents."""
     presentation = Presentation()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file name need not be valid in the terminal's encoding
-            stream.reconfigure(errors="backslashreplace")
+    make_streams_last()
     try:
-        code = commands.main(prog_name="colorize", standalone_mode=False, obj=presentation)
+        if instruction := os.environ.get("_COLORIZE_COMPLETE"):  # the shell's Tab key
+            sys.exit(shell_complete(commands, {}, "colorize", "_COLORIZE_COMPLETE", instruction))
+        # Not `commands.main`: that takes every broken pipe, a worker's too, for a reader who went away.
+        with commands.make_context("colorize", sys.argv[1:], obj=presentation) as context:
+            code = commands.invoke(context)
     except click.exceptions.Exit as request:
         code = request.exit_code
     except click.ClickException as error:
@@ -91,13 +94,12 @@ def main() -> NoReturn:
             traceback.print_exc()
         click.echo(f"colorize: {error}", err=True)
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output went away (`colorize status | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.OK
     except Exception as error:
         if presentation.verbose:
             traceback.print_exc()
+        if isinstance(error, OSError) and error.filename and error.strerror:  # a folder that may not be looked into
+            click.echo(f"colorize: {os.fsdecode(error.filename)}: {error.strerror.lower()}.", err=True)
+            sys.exit(int(ExitCode.INPUT_OUTPUT))
         click.echo(
             f"colorize: A fault of the program: {type(error).__name__}: {error}. "
             "Run it again with -v for the details and report them with what you did.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -39,6 +40,20 @@ def presentation_options(command: Command) -> Command:
     ):
         command = decorate(command)
     return command
+
+
+class Place(click.Path):
+    """A path as an argument; what is wrong with it is found out when it is used, and said with its exit code."""
+
+    def __init__(self) -> None:
+        """Take any path but an empty one."""
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an empty text, or `colorize run "$UNSET"` would colorize the current folder."""
+        if value == "":
+            self.fail("it is empty: name a file or folder.", parameter, ctx)
+        return super().convert(value, parameter, ctx)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Results as JSON on stdout.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Presentation, json_option, presentation_options
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 
 EPILOG = """\b
@@ -22,9 +22,14 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Place())
 @click.option(
-    "-o", "--output", required=True, metavar="OUTPUT", type=click.Path(path_type=Path), help="Folder to fill."
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUTPUT",
+    type=Place(),
+    help="Folder to fill.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be done and why; write nothing.")
 @click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")

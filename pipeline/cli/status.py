@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.archive.status import read_status, status_json, status_lines
-from pipeline.cli.presentation import json_option, presentation_options
+from pipeline.cli.presentation import Place, json_option, presentation_options
 
 EPILOG = """\b
 Examples:
@@ -17,7 +17,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=click.Path(path_type=Path))
+@click.argument("output", metavar="OUTPUT", type=Place())
 @json_option
 @presentation_options
 def command(output: Path, as_json: bool) -> int:

@@ -35,6 +35,8 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
         raise SettingsError(f"{destination}: end the name in one of {', '.join(SUFFIXES)}; it chooses the format.")
     if not source.exists():
         raise InputError(f"{source} is not there.")
+    if not source.is_file():
+        raise InputError(f"{source} is {'a folder: `colorize run` takes those' if source.is_dir() else 'not a file'}.")
     if destination.exists():
         if destination.is_dir():
             raise OutputError(f"{destination} is a folder; name a file.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from pipeline.archive.journal import Journal
 from pipeline.cli.main import COMMANDS, commands
-from tests.conftest import CHECKOUT, environment
+from tests.conftest import CHECKOUT, ENTRY, environment, write_archive
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -39,8 +41,6 @@ HEAVY = {"cv2", "numpy", "PIL", "joblib", "onnxruntime", "openvino"}
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["status", "{output}"], ["models", "--help"]])
 def test_nothing_heavy_is_imported_before_it_is_needed(tmp_path: Path, arguments: list[str]) -> None:
-    from pipeline.archive.journal import Journal
-
     Journal(tmp_path).close()
     arguments = [argument.format(output=tmp_path) for argument in arguments]
     program = (
@@ -70,11 +70,46 @@ def test_an_error_is_one_sentence_and_a_traceback_only_with_v(tmp_path: Path, co
     assert "Traceback" in colorize("status", tmp_path / "nowhere", "-v").stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirections")
+@pytest.mark.parametrize("ending", ["| true", "2>&1 | true", ">&-", "2>&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_a_run_outlives_its_readers(tmp_path: Path, user_cache: Path, ending: str) -> None:
+    write_archive(tmp_path / "scans", 2)
+    (tmp_path / "scans" / "broken.jpg").write_bytes(b"no picture")
+    program = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from pipeline.cli.main import main; main()"
+    line = f'{{ "$0" -c "$1" run scans -o colour -j 1 --engine opencv; echo $? >code; }} {ending}'
+    subprocess.run(
+        ["sh", "-c", line, sys.executable, program],
+        env=environment(XDG_CACHE_HOME=str(user_cache)),
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    assert (tmp_path / "code").read_text().strip() == "3"
+    with (tmp_path / "colour" / "manifest.csv").open(newline="") as file:
+        assert sorted(row["status"] for row in csv.DictReader(file)) == ["done", "done", "failed"]
+
+
+def test_a_full_disk_behind_stdout_is_said(tmp_path: Path) -> None:
+    Journal(tmp_path).close()
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [*ENTRY, "status", str(tmp_path)], env=environment(), stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert run.returncode == 5
+    assert run.stderr.decode() == "colorize: Standard output cannot be written: no space left on device.\n"
+
+
+def test_an_empty_input_is_not_the_current_folder(tmp_path: Path, colorize: Colorize) -> None:
+    run = colorize("run", "", "-o", tmp_path / "colour")
+    assert run.returncode == 2
+    assert not (tmp_path / "colour").exists()
+
+
 class TestImage:
     def test_one_picture(self, tmp_path: Path, colorize: Colorize) -> None:
-
-        from tests.conftest import write_archive
-
         source = write_archive(tmp_path, 1)[0]
         made = tmp_path / "new folder" / "colour.png"
         assert colorize("image", source, made).returncode == 0
@@ -107,6 +142,7 @@ class TestImage:
             ((broken, tmp_path / "out.jpg"), 5),
             ((tmp_path / "gone.jpg", tmp_path / "out.jpg"), 5),
             ((broken, broken, "--force"), 5),
+            ((tmp_path, tmp_path / "out.jpg"), 5),
             ((broken, tmp_path / "out.gif"), 2),
             ((broken, tmp_path / "out.jpg", "--model", "nothing"), 4),
         ]:
