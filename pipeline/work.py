@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import stat
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -114,9 +115,11 @@ def prepare(job: Job) -> None:
     """
     global _job, _net, _refusal
     if os.getpid() != job.driver_pid:
-        # Ctrl-C and systemd reach the whole process group; the driver alone decides when a worker stops.
+        # Ctrl-C, systemd and a closed terminal reach the whole group; the driver alone decides when a worker stops.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         threading.Thread(target=_die_with_driver, args=(job.driver_pid,), daemon=True).start()
     try:
         _job, _net, _refusal = job, _load(job), None
@@ -153,6 +156,8 @@ def process(task: Task) -> Outcome:
     try:
         found = task.source.stat()
         before = replace(before, source_size=found.st_size, source_mtime_ns=found.st_mtime_ns)
+        if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
+            raise PhotoError("no longer a file: something else has taken its name")
         outcome = _colorize(task, before, _job, _net)
     except FileNotFoundError:
         outcome = Outcome(task.key, "vanished", reason="the file was found, then gone")

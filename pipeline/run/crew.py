@@ -1,16 +1,21 @@
 """The crew: tasks go in, outcomes come out, whatever happens to a worker.
 
 A loky worker that dies breaks its whole pool. The tasks then in flight are the suspects: each is tried once more, alone
-in a pool of one, where a second death convicts it. All others go on in a fresh pool.
+in a pool of one, where a second death convicts it, if the worker had come up before. All others go on in a fresh pool.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
+from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import BrokenProcessPool, ProcessPoolExecutor
 
+from pipeline.errors import ColorizeError
 from pipeline.run.signals import Stop
 from pipeline.work import Job, Outcome, Task, prepare, process
 
@@ -24,6 +29,14 @@ GLANCE = 0.25
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 CRASHED = "its worker process died twice on this item (a crash of a decoder, or out of memory)"
+
+# So often a worker may die before it has taken anything, until the run ends: no picture is to blame then.
+STARTS = 3
+
+NO_START = (
+    "The worker processes die before they take a picture (out of memory, or killed by something). "
+    "Try fewer --jobs; --executor serial works without them."
+)
 
 
 def serial(tasks: Iterable[Task], job: Job, stop: Stop) -> Generator[Outcome]:
@@ -66,14 +79,72 @@ def loky(
             if stop.requested:
                 return
             convicted: list[Task] = []
-            yield from _pool(iter([suspect]), job, stop, 1, convicted)
+            yield from _pool(iter([suspect]), job, stop, 1, convicted, pool=_ready_pool(job, stop))
             if convicted:
                 yield Outcome(suspect.key, "crashed", reason=CRASHED)
 
 
-def _pool(tasks: Iterator[Task], job: Job, stop: Stop, jobs: int, suspects: list[Task]) -> Generator[Outcome]:
+def _open_pool(job: Job, jobs: int) -> ProcessPoolExecutor:
+    try:
+        _start_tracker()
+        return ProcessPoolExecutor(max_workers=jobs, initializer=prepare, initargs=(job,), env=ONE_THREAD)
+    except OSError as error:
+        raise _no_workers(error) from None
+
+
+def _start_tracker() -> None:
+    """Start loky's housekeeper deaf to SIGHUP, as it is to SIGINT and SIGTERM: it is to outlive the workers."""
+    if not hasattr(signal, "SIGHUP") or threading.current_thread() is not threading.main_thread():
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _no_workers(error: OSError) -> ColorizeError:
+    if isinstance(error, BrokenPipeError):  # it died before it had read its first words
+        return ColorizeError(NO_START)
+    return ColorizeError(
+        f"Worker processes cannot be started: {(error.strerror or str(error)).lower()}. "
+        "Try fewer --jobs; --executor serial works without them."
+    )
+
+
+def _ready_pool(job: Job, stop: Stop) -> ProcessPoolExecutor:
+    """Return a pool of one worker that has come up (or is to be left at once).
+
+    Raises:
+        ColorizeError: none comes up.
+    """
+    for _ in range(STARTS):
+        pool = _open_pool(job, 1)
+        try:
+            up = pool.submit(os.getpid)
+            while not up.done() and not stop.at_once:
+                wait([up], timeout=GLANCE)
+            if stop.at_once or up.exception() is None:
+                return pool
+        except BrokenProcessPool:
+            pass
+        except OSError as error:
+            raise _no_workers(error) from None
+        pool.shutdown(wait=True, kill_workers=True)
+    raise ColorizeError(NO_START)
+
+
+def _pool(
+    tasks: Iterator[Task],
+    job: Job,
+    stop: Stop,
+    jobs: int,
+    suspects: list[Task],
+    *,
+    pool: ProcessPoolExecutor | None = None,
+) -> Generator[Outcome]:
     """Run one pool until the tasks end or a worker dies; what was then in flight is added to `suspects`."""
-    pool = ProcessPoolExecutor(max_workers=jobs, initializer=prepare, initargs=(job,), env=ONE_THREAD)
+    pool = pool or _open_pool(job, jobs)
     in_flight: dict[Future[Outcome], Task] = {}
     try:
         while True:
@@ -86,6 +157,8 @@ def _pool(tasks: Iterator[Task], job: Job, stop: Stop, jobs: int, suspects: list
                     in_flight[pool.submit(process, task)] = task
                 except BrokenProcessPool:  # a worker died between two looks
                     suspects.append(task)
+                except OSError as error:
+                    raise _no_workers(error) from None
             if not in_flight or stop.at_once:
                 break
             finished, _ = wait(in_flight, timeout=GLANCE, return_when=FIRST_COMPLETED)

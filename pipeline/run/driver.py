@@ -19,7 +19,7 @@ from pipeline.archive.names import output_names
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Item, Plan, begin, plan, remove_superseded
 from pipeline.archive.spelling import escape
-from pipeline.errors import ColorizeError, ExitCode, OutputError
+from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
 from pipeline.nets.spec import NetSpec
 from pipeline.run import crew
 from pipeline.run.capacity import automatic_jobs
@@ -118,8 +118,8 @@ def run_archive(
     """
     settings, net = settle_engine(settings, output)
     check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
+    check_manifest(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
-        check_manifest(output)
         drawn = _plan(inputs, output, settings, net, journal, stop)
         if stop.requested:
             return _summary(journal, output, settings, 0, 0, 0.0, 0, stop)
@@ -200,11 +200,14 @@ class _Night:
                 if item.outcome is not None and item.outcome.status == "failed":
                     _say_problem(progress, item.outcome)
             job = Job(self.settings, self.net, tmp_dir, os.getpid())
-            halted = self._collect(todo, self._outcomes(todo, job, jobs, progress), run_id, progress)
+            try:
+                halted = self._collect(todo, self._outcomes(todo, job, jobs, progress), run_id, progress)
+            except ColorizeError as error:  # no worker comes up, or the journal cannot be written
+                halted = error
             worked, seconds = progress.count, time.monotonic() - progress.began
         if halted is not None:
-            self.journal.finish_run(run_id, halted.exit_code)
             with contextlib.suppress(OutputError):  # the first sentence says what is wrong
+                self.journal.finish_run(run_id, halted.exit_code)
                 write_manifest(self.journal, self.output)
             raise halted
         summary = _summary(
@@ -263,8 +266,9 @@ class _Night:
         halted: ColorizeError | None = None
         with contextlib.closing(outcomes):
             for outcome in outcomes:
-                if outcome.halt is not None:
-                    halted = halted or outcome.halt
+                halt = outcome.halt or (self._input_gone() if outcome.status == "vanished" else None)
+                if halt is not None:
+                    halted = halted or halt
                     self.stop.code = self.stop.code or halted.exit_code  # nothing more is begun
                     continue
                 item = todo[outcome.key]
@@ -276,6 +280,17 @@ class _Night:
                 progress.step(problem=problem)
                 self._manifest_when_due()
         return halted
+
+    def _input_gone(self) -> ColorizeError | None:
+        """Tell a file that went from a disk that did: then the other ten thousand have not vanished."""
+        for path in self.inputs:
+            try:
+                gone = path.is_dir() and not any(path.iterdir())
+            except OSError:
+                gone = True
+            if gone or not path.exists():
+                return InputError(f"{path} is gone, or empty all of a sudden: bring it back and run again.")
+        return None
 
     def _manifest_when_due(self) -> None:
         if time.monotonic() - self.manifest_at >= MANIFEST_EVERY:

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first asks for a stop in good order, the second stops at once."""
+"""SIGINT, SIGTERM, SIGHUP: the first asks for a stop in good order, the second stops at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(announce: Callable[[str], None]) -> Iterator[Stop]:
-    """Turn SIGINT and SIGTERM into a `Stop` for the length of the block.
+    """Turn SIGINT, SIGTERM and SIGHUP (the terminal was closed) into a `Stop` for the length of the block.
 
     Args:
         announce: told, in a sentence, what the signal will do.
@@ -49,7 +49,10 @@ def stop_on_signals(announce: Callable[[str], None]) -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():
         yield stop  # signal handlers can be set in the main thread only; a caller in another one stops by itself
         return
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under nohup
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield stop
     finally:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ExitCode
+from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
 from pipeline.run import driver
 from pipeline.run.progress import Progress
 from pipeline.settings import Settings
@@ -58,6 +60,47 @@ def test_a_picture_that_goes_while_the_run_works_is_vanished(tmp_path: Path, mon
     summary = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
     assert summary.counts == {"done": 1, "vanished": 1}
     assert summary.exit_code == ExitCode.OK
+
+
+def test_an_input_that_goes_altogether_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "scans", 3)
+    step = Progress.step
+
+    def unplug(self: Progress, *, problem: bool = False) -> None:
+        (tmp_path / "scans").rename(tmp_path / "elsewhere")
+        step(self, problem=problem)
+
+    monkeypatch.setattr(Progress, "step", unplug)
+    with pytest.raises(InputError, match="gone"):
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert rows(tmp_path / "colour") == 1  # the others wait for the disk to come back
+    monkeypatch.undo()
+    (tmp_path / "elsewhere").rename(tmp_path / "scans")
+    assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).worked == 2
+
+
+def test_workers_that_cannot_start_blame_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "scans", 2)
+    settings = Settings(engine="opencv", precision="float32", jobs=1)
+    monkeypatch.setattr("pipeline.run.crew.prepare", os._exit)  # a Job is no exit code: the worker ends at once
+    with pytest.raises(ColorizeError, match="die before they take a picture"):
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings)
+    assert rows(tmp_path / "colour") == 0
+    monkeypatch.undo()
+    assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).counts == {"done": 2}
+
+
+def test_an_output_that_goes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "scans", 3)
+    step = Progress.step
+
+    def remove(self: Progress, *, problem: bool = False) -> None:
+        shutil.rmtree(tmp_path / "colour", ignore_errors=True)
+        step(self, problem=problem)
+
+    monkeypatch.setattr(Progress, "step", remove)
+    with pytest.raises(OutputError):
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
 
 
 def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
