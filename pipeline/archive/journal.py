@@ -78,11 +78,7 @@ class Journal:
             except sqlite3.OperationalError:  # network file systems without shared memory
                 db.execute("PRAGMA journal_mode = TRUNCATE")
             db.execute("PRAGMA synchronous = NORMAL")
-            for version in range(_version(db), len(MIGRATIONS)):
-                db.executescript(
-                    f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA application_id = {APPLICATION_ID};"
-                    f"PRAGMA user_version = {version + 1}; COMMIT;"
-                )
+            _bring_up_to_date(db)
         except BaseException:
             db.close()
             raise
@@ -106,6 +102,10 @@ class Journal:
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
         try:
             self._check(db)
+            if _version(db) == 0:  # its driver was killed in the moment it made the file: it reads as an empty one
+                db.close()
+                db = sqlite3.connect(":memory:", isolation_level=None)
+                _bring_up_to_date(db)
             db.execute("SELECT count(*) FROM runs").fetchone()
         except BaseException:
             db.close()
@@ -236,6 +236,12 @@ class Journal:
         with self._speaking():
             return dict(self._db.execute("SELECT key, run_id FROM claims WHERE pending"))
 
+    def begun_again(self) -> int:
+        """Return how many of the `unfinished` have an outcome of an earlier run."""
+        with self._speaking():
+            query = "SELECT count(*) FROM claims JOIN items USING (key) WHERE pending"
+            return int(self._db.execute(query).fetchone()[0])
+
     def unclaim(self, keys: Iterable[str]) -> None:
         """Give up the claims of items that are gone."""
         with self._speaking():
@@ -262,8 +268,13 @@ class Journal:
         return tuple(json.loads(found[0])) if found else ()
 
     def kind_if_unchanged(self, key: str, size: int, mtime_ns: int) -> str | None:
-        """Return the kind of an item that an earlier run found with this size and time: saves opening the file."""
-        query = "SELECT kind FROM items WHERE key = ? AND source_size = ? AND source_mtime_ns = ?"
+        """Return the kind of an item that an earlier run found with this size and time: saves opening the file.
+
+        What failed is looked at again: permissions change neither size nor time.
+        """
+        query = (
+            "SELECT kind FROM items WHERE key = ? AND source_size = ? AND source_mtime_ns = ? AND status != 'failed'"
+        )
         with self._speaking():
             found = self._db.execute(query, (key, size, mtime_ns)).fetchone()
         return found[0] if found and found[0] in ("photo", "film") else None
@@ -323,6 +334,14 @@ class Journal:
 def _text(value: Any) -> Any:
     # A reason may quote a name that is not UTF-8; SQLite takes none of that.
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+
+
+def _bring_up_to_date(db: sqlite3.Connection) -> None:
+    for version in range(_version(db), len(MIGRATIONS)):
+        db.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {version + 1}; COMMIT;"
+        )
 
 
 def _version(db: sqlite3.Connection) -> int:

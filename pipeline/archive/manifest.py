@@ -45,6 +45,8 @@ def check_manifest(output: Path) -> None:
         OutputError: with what to do.
     """
     path = output / NAME
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is not a file: move it away, or give another OUTPUT.")
     try:
         with path.open("rb") as file:
             header = file.readline(1000)

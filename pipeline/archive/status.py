@@ -25,6 +25,7 @@ class Status:
         owner: its process; None when nothing runs.
         finished: items that the last run recorded.
         left: items that were planned and have no outcome yet.
+        again: those of them that an earlier run had finished otherwise, and `counts` counts as that.
         rate: items a second of the last run; 0.0 when it can't be told.
         seconds_left: at that rate; None when nothing runs or the rate can't be told.
     """
@@ -36,6 +37,7 @@ class Status:
     owner: Owner | None
     finished: int
     left: int
+    again: int
     rate: float
     seconds_left: float | None
 
@@ -60,6 +62,7 @@ def read_status(output: Path) -> Status:
             owner=read_owner(output) if running else None,
             finished=finished,
             left=left,
+            again=journal.begun_again(),
             rate=rate,
             seconds_left=left / rate if running and rate else None,
         )
@@ -76,8 +79,9 @@ def status_lines(status: Status) -> Iterator[str]:
     for name, count in status.counts.items():
         yield f"{name:<12} {count:>9,}"
     if status.left:
-        yield f"{'left':<12} {status.left:>9,}"
-    yield f"{'in all':<12} {sum(status.counts.values()) + status.left:>9,}"
+        again = f" ({status.again:,} of them anew, counted above as they were)" if status.again else ""
+        yield f"{'left':<12} {status.left:>9,}{again}"
+    yield f"{'in all':<12} {sum(status.counts.values()) + status.left - status.again:>9,}"
     run = status.run
     if run is None:
         yield "No run has begun here."

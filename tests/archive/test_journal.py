@@ -223,3 +223,13 @@ def test_an_unchanged_file_need_not_be_opened(tmp_path: Path) -> None:
         assert journal.kind_if_unchanged("1", 5, 7) == "photo"
         assert journal.kind_if_unchanged("1", 5, 8) is None
         assert journal.kind_if_unchanged("2", 5, 7) is None
+
+
+def test_a_journal_that_was_never_finished_reads_as_an_empty_one(tmp_path: Path) -> None:
+    path = journal_path(tmp_path)
+    path.parent.mkdir()
+    path.touch()
+    with Journal(tmp_path, read_only=True) as journal:
+        assert journal.last_run() is None
+        assert journal.counts() == {}
+    Journal(tmp_path).close()
