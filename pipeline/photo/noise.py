@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 
 @dataclass
@@ -14,6 +15,13 @@ class Said:
     """What was printed to file descriptor 2; complete once the context is left."""
 
     text: str = ""
+
+
+def _scratch() -> BinaryIO:
+    # In memory where the system can: a full or missing /tmp is no fault of the picture.
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("colorize-stderr"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 @contextlib.contextmanager
@@ -29,7 +37,7 @@ def captured_stderr() -> Iterator[Said]:
     except OSError:  # a daemon without standard error has nothing to protect
         yield said
         return
-    with tempfile.TemporaryFile() as caught:
+    with _scratch() as caught:
         os.dup2(caught.fileno(), 2)
         try:
             yield said
