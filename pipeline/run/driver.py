@@ -208,7 +208,8 @@ class _Night:
         if halted is not None:
             with contextlib.suppress(OutputError):  # the first sentence says what is wrong
                 self.journal.finish_run(run_id, halted.exit_code)
-                write_manifest(self.journal, self.output)
+                if journal_path(self.output).exists():  # an OUTPUT that was removed is not made again
+                    write_manifest(self.journal, self.output)
             raise halted
         summary = _summary(
             self.journal, self.output, self.settings, worked, len(todo) - worked, seconds, jobs, self.stop

@@ -101,6 +101,7 @@ def test_an_output_that_goes_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Progress, "step", remove)
     with pytest.raises(OutputError):
         driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert not (tmp_path / "colour").exists()
 
 
 def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
