@@ -169,11 +169,27 @@ class Journal:
                 found = self._db.execute(query, (outcome.key,)).fetchone()
                 if found is not None:
                     values["source_size"], values["source_mtime_ns"] = found
+            older = self._older(outcome.key, output) if output else ""
             self._db.execute(RECORD, (*values.values(), kind, fingerprint, now(), run_id))
             if output:
-                self._db.execute(CLAIM, (outcome.key, output, "", run_id, 0, 0, 0))
+                self._db.execute(CLAIM, (outcome.key, output, older, run_id, 0, 0, 0))
             else:
                 self._narrow(outcome.key)
+
+    def _older(self, key: str, output: str) -> str:
+        """Return another claimed name under which something of ours lies that no row has any more, or nothing.
+
+        Such as the copy of a picture that was skipped since. What the row has is removed; see `remove_superseded`.
+        """
+        query = (
+            "SELECT claims.output, claims.copy_output, coalesce(items.output, '') "
+            "FROM claims LEFT JOIN items USING (key) WHERE key = ?"
+        )
+        *claimed, made = self._db.execute(query, (key,)).fetchone() or ("",)
+        for name in claimed:
+            if name not in ("", output, made) and os.path.lexists(self.output / unescape(name)):
+                return str(name)
+        return ""
 
     def _narrow(self, key: str) -> None:
         # What lies at a claimed name now is left over from us. A name still free may be taken by its owner's own

@@ -233,3 +233,11 @@ def test_a_journal_that_was_never_finished_reads_as_an_empty_one(tmp_path: Path)
         assert journal.last_run() is None
         assert journal.counts() == {}
     Journal(tmp_path).close()
+
+
+def test_what_could_not_be_read_is_looked_at_again(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        run_id = journal.start_run(inputs=[], settings={}, fingerprint="f", version="1", planned=1)
+        outcome = Outcome("a.jpg", "failed", reason="permission denied", source_size=5, source_mtime_ns=7)
+        journal.record(outcome, kind="photo", fingerprint="f", run_id=run_id)
+        assert journal.kind_if_unchanged("a.jpg", 5, 7) is None

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
@@ -113,3 +116,14 @@ def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr("pipeline.run.crew.prepare", never)
     assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).worked == 0
+
+
+def test_what_is_ours_stays_ours_through_changes_of_mind(tmp_path: Path) -> None:
+    hues = np.dstack([np.tile(np.arange(0, 180, 2, np.uint8), (60, 1)), *[np.full((60, 90), 200, np.uint8)] * 2])
+    (tmp_path / "scans").mkdir()
+    cv2.imwrite(str(tmp_path / "scans" / "parrot.png"), cv2.cvtColor(hues, cv2.COLOR_HSV2BGR))
+    for on_color, status in [("copy", "copied"), ("skip", "skipped"), ("recolor", "done"), ("copy", "copied")]:
+        settings = replace(SETTINGS, on_color=on_color)
+        assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings).counts == {status: 1}
+    assert (tmp_path / "colour" / "parrot.png").exists()
+    assert not (tmp_path / "colour" / "parrot.jpg").exists()
