@@ -144,11 +144,19 @@ def export(net: ColourNet, out: Path, temperature: float, saturation: float, blu
     onnx.save(model, out)
 
 
-def averaged_net(path: Path, centres: Floats) -> ColourNet:
-    """The averaged weights of a training checkpoint as a net."""
+@torch.no_grad()
+def averaged_net(path: Path, centres: Floats, *others: Path) -> ColourNet:
+    """The averaged weights of a training checkpoint as a net: with `others`, the mean over all of them.
+
+    The mean means something only for checkpoints that were trained on from the same weights.
+    """
     state = checkpoint.load(path)
     net = ColourNet(centres, state["recipe"]["variant"], state["recipe"]["smooth"])
     net.load_state_dict(state["average"])
+    for count, other in enumerate(others, 2):
+        aim = averaged_net(other, centres)
+        for mine, its in zip(net.parameters(), aim.parameters(), strict=True):
+            mine.lerp_(its, 1 / count)
     return net
 
 
@@ -171,12 +179,15 @@ def main() -> None:
     parser.add_argument("--saturation", type=float, default=1.0, help="folded into the centres")
     parser.add_argument("--blur", type=float, default=0.6, help="sigma of the blur before the net, pixels; 0 for none")
     parser.add_argument("--views", type=int, choices=[1, 2], default=2, help="2: mean over a shifted view too")
+    parser.add_argument(
+        "--average", type=Path, nargs="+", default=[], metavar="CHECKPOINT", help="mean over these checkpoints too"
+    )
     parser.add_argument("--mix", type=Path, help="average the weights with those of the net that training started from")
     parser.add_argument("--mix-share", type=float, default=0.5, help="share of that net, 0..1")
     parser.add_argument("--mix-temperature", type=float, default=0.65, help="what that net was exported with")
     parser.add_argument("--data", type=Path, help=argparse.SUPPRESS)  # train passes it
     arguments = parser.parse_args()
-    net = averaged_net(arguments.checkpoint, read_centres(arguments.bins))
+    net = averaged_net(arguments.checkpoint, read_centres(arguments.bins), *arguments.average)
     if arguments.mix is not None:
         mix(net, arguments.mix, arguments.mix_temperature, arguments.mix_share)
     export(net, arguments.out, arguments.temperature, arguments.saturation, arguments.blur, arguments.views)

@@ -31,10 +31,12 @@ CANDIDATES = sorted(
 
 # Differences of ab, in Lab units, from OpenCV in float32: what float32 engines and bfloat16 may reach.
 FLOAT32_MOST, FLOAT32_MEAN = 0.05, 0.005
-BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0, 1.0  # the high one at the 99.9th percentile
+# At the 99.9th percentile photographs may differ by 4.0; the made-up pictures of the check show a third of the tail that
+# photographs have (embedded-v2: 3.2 against 9.8 on 350 photographs).
+BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0 / 3, 1.0
 
 # Raised when the check itself changes: what was found before is then forgotten.
-_CHECK_VERSION = 2
+_CHECK_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
