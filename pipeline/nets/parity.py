@@ -31,8 +31,8 @@ CANDIDATES = sorted(
 
 # Differences of ab, in Lab units, from OpenCV in float32: what float32 engines and bfloat16 may reach.
 FLOAT32_MOST, FLOAT32_MEAN = 0.05, 0.005
-# At the 99.9th percentile photographs may differ by 4.0; the made-up pictures of the check show a third of the tail that
-# photographs have (embedded-v2: 3.2 against 9.8 on 350 photographs).
+# At the 99.9th percentile photographs may differ by 4.0; the made-up pictures of the check show a third of the tail
+# that photographs have (embedded-v2: 3.2 against 9.8 on 150 photographs).
 BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0 / 3, 1.0
 
 # Raised when the check itself changes: what was found before is then forgotten.
