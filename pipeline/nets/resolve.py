@@ -31,6 +31,8 @@ def resolve(model: str, models_dir: Path | None = None) -> NetSpec:
         path = folder / f"{model.removesuffix('.onnx')}.onnx"  # what `colorize models import -o NAME` wrote
         if not path.is_file() and not model.endswith(".onnx"):
             raise ModelError(f'There is no model "{model}".{registry.nearest(model)}')
+        if not path.is_file():
+            raise ModelError(f"There is no file {model} here, nor a model of that name in {folder}.")
     return resolve_file(path, name=path.stem)
 
 
