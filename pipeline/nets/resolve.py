@@ -32,7 +32,7 @@ def resolve(model: str, models_dir: Path | None = None) -> NetSpec:
         if not path.is_file() and not model.endswith(".onnx"):
             raise ModelError(f'There is no model "{model}".{registry.nearest(model)}')
         if not path.is_file():
-            raise ModelError(f"There is no file {model} here, nor a model of that name in {folder}.")
+            raise ModelError(f"The file {model} is not there, nor a model of that name in {folder}.")
     return resolve_file(path, name=path.stem)
 
 
