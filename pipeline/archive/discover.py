@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pipeline.archive.content import HEAD, kind_of
 from pipeline.archive.places import Root, check_places
@@ -53,11 +53,6 @@ class Found:
     def source(self) -> Path:
         """The file's path."""
         return Path(self.path)
-
-    @property
-    def relative(self) -> PurePosixPath:
-        """The file's path inside INPUT."""
-        return PurePosixPath(self.place)
 
 
 def discover(

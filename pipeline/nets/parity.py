@@ -74,15 +74,6 @@ class Choice:
         """Engine and precision, such as "openvino/bfloat16"."""
         return f"{self.engine}/{self.precision}"
 
-    def explanation(self) -> list[str]:
-        """Say in words, a line a trial, what was tried and why this one was chosen."""
-        lines = []
-        for trial in self.trials:
-            speed = f"{trial.milliseconds:.0f} ms a picture, " if trial.milliseconds is not None else ""
-            chosen = " (chosen)" if (trial.engine, trial.precision) == (self.engine, self.precision) else ""
-            lines.append(f"{trial.engine}/{trial.precision}: {speed}{trial.verdict}{chosen}")
-        return lines
-
 
 def choose_engine(
     spec: NetSpec, wanted: str = "auto", precision: str = "auto", cache_dir: Path | None = None

@@ -75,15 +75,6 @@ class Photo:
     note: str = ""
 
 
-def identify(path: Path) -> str | None:
-    """Return Pillow's name of the file's format ("JPEG", "TIFF" ...) from its header, or None when it is no picture."""
-    try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
-            return image.format
-    except _DAMAGE:
-        return None
-
-
 def read(path: Path, *, max_megapixels: float) -> Photo:
     """Decode the first frame of the picture at `path`.
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import PhotoError
-from pipeline.photo.read import identify, read
+from pipeline.photo.read import read
 
 ODD = Path(__file__).parents[2].parent / "shared" / "photos" / "odd"
 
@@ -234,13 +234,6 @@ def test_gone_forbidden_and_folder(tmp_path):
         path.chmod(0)
         with pytest.raises(PhotoError, match="permission denied"):
             pixels_of(path)
-
-
-def test_identify(tmp_path):
-    assert identify(saved(tmp_path / "wrong.jpg", corners(), format="PNG")) == "PNG"
-    (tmp_path / "a.txt").write_text("text")
-    assert identify(tmp_path / "a.txt") is None
-    assert identify(tmp_path / "none") is None
 
 
 def test_random_damage_never_escapes(tmp_path, capfd):
