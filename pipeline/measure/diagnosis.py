@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import ColorizeError, ExitCode
+from pipeline.nets.engines import PACKAGES
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings
 
@@ -35,9 +36,6 @@ EXTRAS = {
     "import": "converts published models (`colorize models import`)",
 }
 EXTRA_MODULES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "import": "onnx"}
-_OPENCV_WHEELS = (
-    "opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless",
-)  # fmt: skip
 LITTLE_SPACE = 2**30
 
 Found = TypeVar("Found")
@@ -166,7 +164,7 @@ def _software(found: Diagnosis) -> None:
         version = getattr(loaded, "__version__", None) or (_version(module) if loaded else None)
         found.software[called] = str(version) if version else None
     found.extras = {extra: _version(module) for extra, module in EXTRA_MODULES.items()}
-    wheels = [name for name in _OPENCV_WHEELS if _version(name)]
+    wheels = [name for name in PACKAGES["opencv"][1] if _version(name)]
     if len(wheels) > 1:
         found.advice.append(
             f"{' and '.join(wheels)} are installed side by side and overwrite each other's files: "
@@ -182,9 +180,9 @@ def _version(distribution: str) -> str | None:
 
 
 def _spec(settings: Settings) -> Any:
-    from pipeline.nets.resolve import resolve
+    from pipeline.nets.resolve import find_net
 
-    return resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
+    return find_net(settings)
 
 
 def _engines(spec: Any, anew: bool) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ PRECISIONS = {
 ENGINES = tuple(PRECISIONS)
 
 # The module to import, and the packages that may bring it.
-_PACKAGES = {
+PACKAGES = {
     "opencv": (
         "cv2",
         ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
@@ -36,12 +36,12 @@ def library(engine: str) -> str:
 
 def installed(engine: str) -> bool:
     """Tell whether the engine's package is there, without importing it; whether it finds a GPU is seen when it runs."""
-    return importlib.util.find_spec(_PACKAGES[library(engine)][0]) is not None
+    return importlib.util.find_spec(PACKAGES[library(engine)][0]) is not None
 
 
 def package_version(engine: str) -> str:
     """Return the version of the engine's package; empty where it is not installed."""
-    for name in _PACKAGES[library(engine)][1]:
+    for name in PACKAGES[library(engine)][1]:
         try:
             return importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import ModelError
-from pipeline.nets.conversion import spec_from_sources
+from pipeline.errors import ModelError, SettingsError
+from pipeline.nets.conversion import resolve_caffe, spec_from_sources
 from pipeline.nets.identify import FOREIGN, carried_spec, converted_spec, resolve_file
 from pipeline.nets.registry import ModelEntry, default_models_dir, load_registry
 from pipeline.nets.spec import NetSpec
+from pipeline.settings import Settings
+
+
+def find_net(settings: Settings) -> NetSpec:
+    """Return the net that the settings name: by `model`, or by the tutorial's three files.
+
+    Raises:
+        SettingsError: only some of the three files are named.
+        ModelError: it is missing, unfit or does not match its checksum.
+    """
+    models_dir = Path(settings.models_dir) if settings.models_dir else None
+    if not settings.prototxt and not settings.points:
+        return resolve(settings.model, models_dir)
+    if not (settings.prototxt and settings.points and settings.model.endswith(".caffemodel")):
+        raise SettingsError("The tutorial's model is three files: --prototxt P --model C.caffemodel --points N.npy.")
+    return resolve_caffe(Path(settings.prototxt), Path(settings.model), Path(settings.points), models_dir)
 
 
 def resolve(model: str, models_dir: Path | None = None) -> NetSpec:

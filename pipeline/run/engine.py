@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.archive.journal import Journal, journal_path
-from pipeline.errors import SettingsError
-from pipeline.nets.conversion import resolve_caffe
 from pipeline.nets.parity import choose_engine
-from pipeline.nets.resolve import resolve
+from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings
 
@@ -33,21 +31,6 @@ def settle_engine(settings: Settings, output: Path | None = None) -> tuple[Setti
         if last in fit and settings.engine in ("auto", last[0]) and settings.precision in ("auto", last[1]):
             engine, precision = last
     return replace(settings, engine=engine, precision=precision), spec
-
-
-def find_net(settings: Settings) -> NetSpec:
-    """Return the net that the settings name: by `model`, or by the tutorial's three files.
-
-    Raises:
-        SettingsError: only some of the three files are named.
-        ModelError: it is missing, unfit or does not match its checksum.
-    """
-    models_dir = Path(settings.models_dir) if settings.models_dir else None
-    if not settings.prototxt and not settings.points:
-        return resolve(settings.model, models_dir)
-    if not (settings.prototxt and settings.points and settings.model.endswith(".caffemodel")):
-        raise SettingsError("The tutorial's model is three files: --prototxt P --model C.caffemodel --points N.npy.")
-    return resolve_caffe(Path(settings.prototxt), Path(settings.model), Path(settings.points), models_dir)
 
 
 def _last_engine(output: Path) -> tuple[str, str] | None:

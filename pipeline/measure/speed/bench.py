@@ -15,15 +15,15 @@ from typing import Any
 
 import cv2
 
-from pipeline.errors import EngineError, OutputError
+from pipeline.errors import OutputError
 from pipeline.measure.diagnosis import describe_machine
 from pipeline.measure.speed.race import LARGE, Entrant, Race, Say, as_document, entrant, run_race, scale
 from pipeline.measure.speed.report import markdown
 from pipeline.measure.speed.specimens import write_specimens
-from pipeline.nets.engines import ENGINES, installed
+from pipeline.nets.engines import ENGINES, PRECISIONS, installed, require
 from pipeline.nets.identify import resolve_file
 from pipeline.nets.parity import choose_engine
-from pipeline.nets.resolve import resolve
+from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings
@@ -68,7 +68,7 @@ def run_bench(
         OutputError: `output` cannot be written.
         ModelError: no such model, or an engine that is not there.
     """
-    spec = resolve(settings.model, Path(settings.models_dir) if settings.models_dir else None)
+    spec = find_net(settings)
     if output is not None:
         try:
             output.mkdir(parents=True, exist_ok=True)
@@ -133,20 +133,17 @@ def _labels(engines: Sequence[str]) -> list[str]:
     labels = []
     for name in engines or [each for each in ENGINES if installed(each)]:
         engine, _, precision = name.partition("/")
-        if engine not in ENGINES:
-            raise EngineError(f'There is no engine "{name}"; there are {", ".join(ENGINES)}.')
-        if not installed(engine):
-            raise EngineError(f"The engine {engine} is not installed: pip install 'colorize[{engine}]' brings it.")
-        if precision:
-            labels.append(name)
-            continue
-        labels.append(f"{engine}/float32")
-        if engine == "openvino":
-            from pipeline.nets.openvino_engine import has_bfloat16
-
-            if has_bfloat16():
-                labels.append("openvino/bfloat16")
+        require(engine, "auto")
+        labels += [name] if precision else [f"{engine}/{each}" for each in PRECISIONS[engine] if _has(each)]
     return list(dict.fromkeys(labels))
+
+
+def _has(precision: str) -> bool:
+    if precision != "bfloat16":
+        return True
+    from pipeline.nets.openvino_engine import has_bfloat16
+
+    return has_bfloat16()
 
 
 def _release(folder: Path) -> NetSpec | None:
