@@ -13,6 +13,8 @@ from torch import Tensor
 
 Rng = np.random.Generator
 AGED = 0.65  # the rest stays as it was taken, but for damage and mounts
+OBLONG = 0.67
+NARROWEST = 0.6
 
 
 def _uniform(rng: Rng, count: int, low: float, high: float) -> Tensor:
@@ -37,15 +39,21 @@ def flip(lightness: Tensor, chroma: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
 
 
 def crop(lightness: Tensor, chroma: Tensor, rng: Rng, side: int, smallest: float) -> tuple[Tensor, Tensor]:
-    """Cut one window (smallest..1 of the side) for the whole batch: lightness to side, chroma to side / 4 squares."""
+    """Cut one window for the whole batch: lightness to side, chroma to side / 4 squares.
+
+    Its longer side is smallest..1 of the picture's; two thirds of the windows are oblong, as pictures are that the net
+    is later given squeezed into a square.
+    """
     full = lightness.shape[-1]
-    window = 4 * round(rng.uniform(smallest, 1.0) * full / 4)
-    top, left = (2 * rng.integers(0, (full - window) // 2 + 1, 2)).tolist()
-    lightness = lightness[:, :, top : top + window, left : left + window]
-    chroma = chroma[:, :, top // 2 : (top + window) // 2, left // 2 : (left + window) // 2]
-    if window != side:
+    longer = rng.uniform(smallest, 1.0) * full
+    shorter = longer * (rng.uniform(NARROWEST, 1.0) if rng.random() < OBLONG else 1.0)
+    height, width = (4 * round(length / 4) for length in rng.permutation([longer, shorter]))
+    top, left = (int(2 * rng.integers(0, (full - length) // 2 + 1)) for length in (height, width))
+    lightness = lightness[:, :, top : top + height, left : left + width]
+    chroma = chroma[:, :, top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
+    if (height, width) != (side, side):
         lightness = F.interpolate(
-            lightness, size=(side, side), mode="bilinear", align_corners=False, antialias=window > side
+            lightness, size=(side, side), mode="bilinear", align_corners=False, antialias=max(height, width) > side
         )
     return lightness, F.adaptive_avg_pool2d(chroma, side // 4)
 
@@ -149,11 +157,13 @@ def mount(lightness: Tensor, chroma: Tensor, rng: Rng) -> tuple[Tensor, Tensor]:
     return lightness, chroma
 
 
-def age(lightness: Tensor, chroma: Tensor, rng: Rng, side: int, smallest: float = 0.65) -> tuple[Tensor, Tensor]:
+def age(
+    lightness: Tensor, chroma: Tensor, rng: Rng, side: int, smallest: float = 0.65, share: float = AGED
+) -> tuple[Tensor, Tensor]:
     """All of it: L 0..100 (N, 1, 128, 128), ab (N, 2, 64, 64) -> L - 50 of that side, ab of side / 4."""
     lightness, chroma = crop(*flip(lightness, chroma, rng), rng, side, smallest)
     aged = tone(film_response(lightness, chroma, rng), rng)
     aged = grain(soften(vignette(aged, rng), rng), rng)
-    lightness = torch.where(_chosen(rng, len(lightness), AGED), aged, lightness).contiguous()
+    lightness = torch.where(_chosen(rng, len(lightness), share), aged, lightness).contiguous()
     lightness, chroma = mount(damage(lightness, rng), chroma.contiguous(), rng)
     return lightness.clamp(0, 100) - 50, chroma

@@ -1,15 +1,17 @@
 """Compare decodings of a checkpoint on the held-out split: `python -m models.training.choose CHECKPOINT DATA`.
 
-Temperature, saturation, the blur before the net and the number of views are chosen here, never on the pictures that
-the model card measures. The held-out pictures are 128 pixels wide and are measured at that size. Temperature and
-saturation both set colourfulness: compare rows that are alike in it.
+What `export` can be told is chosen here, never on the pictures that the model card measures. The held-out pictures are
+128 pixels wide and are measured at that size. Temperature, logit adjustment and saturation all set colourfulness:
+compare rows that are alike in it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,8 +19,14 @@ import numpy as np
 from models.training import dataset
 from models.training.bins import CENTRES, read_centres
 from models.training.evaluate import Picture, exported, measure
-from models.training.export import averaged_net, export
+from models.training.export import Decoding, averaged_net, export
 
+CANDIDATES: dict[str, list[Any]] = {
+    "temperature": [0.5, 0.65],
+    "logit_adjustment": [0.0, 0.3],
+    "blur": [0.0, 0.6],
+    "views": [1, 2],
+}
 FIGURES = ("psnr", "ciede2000", "colourfulness", "auc", "rebalanced_auc", "shift", "blur", "flat_gradient")
 
 
@@ -41,26 +49,24 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
     parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
-    parser.add_argument("--temperature", type=float, nargs="+", default=[0.5, 0.65, 0.8])
+    for name, values in CANDIDATES.items():
+        parser.add_argument("--" + name.replace("_", "-"), type=type(values[0]), nargs="+", default=values)
     parser.add_argument("--saturation", type=float, nargs="+", default=[0.9, 1.0, 1.1])
-    parser.add_argument("--blur", type=float, nargs="+", default=[0.0, 0.6])
-    parser.add_argument("--views", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--limit", type=int, default=300)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     pictures = held_out_pictures(arguments.data, arguments.limit)
     centres = read_centres(arguments.bins)
-    print("temperature,blur,views,saturation," + ",".join(FIGURES), flush=True)
-    for temperature in arguments.temperature:
-        for blur in arguments.blur:
-            for views in arguments.views:
-                with tempfile.TemporaryDirectory() as folder:
-                    path = Path(folder) / "candidate.onnx"
-                    export(averaged_net(arguments.checkpoint, centres), path, temperature, 1.0, blur, views)
-                    result = measure(exported(path, dataset.SIDE), pictures, arguments.saturation)
-                for saturation, row in result.saturations.items():
-                    cells = ",".join(f"{row[name].value:.2f}" for name in FIGURES)
-                    print(f"{temperature},{blur},{views},{saturation},{cells}", flush=True)
+    print(",".join((*CANDIDATES, "saturation", *FIGURES)), flush=True)
+    for chosen in itertools.product(*(getattr(arguments, name) for name in CANDIDATES)):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "candidate.onnx"
+            decoding = Decoding(**dict(zip(CANDIDATES, chosen, strict=True)))
+            export(averaged_net(arguments.checkpoint, centres), path, decoding)
+            result = measure(exported(path, dataset.SIDE), pictures, arguments.saturation)
+        for saturation, row in result.saturations.items():
+            cells = ",".join(f"{row[name].value:.2f}" for name in FIGURES)
+            print(",".join(map(str, chosen)), saturation, cells, sep=",", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ One graph that cv2 4.14, cv2 5.0, onnxruntime and OpenVINO run alike: input `L` 
 1x2x(S/4)x(S/4) float32 in Lab units; any S divisible by 32. Folded in: a slight blur before the net, the stem's / 50,
 the temperature, the bins' centres times the default saturation, and the mean over a second, shifted view. Weights are
 rounded to half precision inside a float32 file, which then compresses to about half and needs no special loader.
+
+Training weighs rare colours up, so that the net sees them more often than they are. `--logit-adjustment` takes a share
+of that back (Menon et al. 2021, "Long-tail learning via logit adjustment"): 1 gives the frequencies of photographs.
 """
 
 from __future__ import annotations
 
 import argparse
 import warnings
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +27,22 @@ from models.training import checkpoint
 from models.training.agree import largest_difference
 from models.training.bins import CENTRES, Floats, read_centres
 from models.training.encoder import SameConv
-from models.training.network import ColourNet
+from models.training.network import ColourNet, with_weights
 from models.training.warmstart import load_exported
 
 SHIFT = 2
 OPSET = 13
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How logits become ab: `views` 1 or 2, `blur` the sigma in pixels of the blur before the net."""
+
+    temperature: float = 0.65
+    logit_adjustment: float = 0.3
+    saturation: float = 1.0
+    blur: float = 0.6
+    views: int = 2
 
 
 def gaussian(sigma: float) -> Tensor:
@@ -40,21 +55,23 @@ def gaussian(sigma: float) -> Tensor:
 class Exported(nn.Module):
     """The graph as it is shipped: L - 50 -> ab."""
 
-    def __init__(self, net: ColourNet, temperature: float, saturation: float, blur: float, views: int) -> None:
+    def __init__(self, net: ColourNet, decoding: Decoding) -> None:
         super().__init__()
         self.net = net.eval()
-        self.views = views
+        self.views = views = decoding.views
+        blur, temperature = decoding.blur, decoding.temperature
         with torch.no_grad():
             # a broadcast Add after a convolution stops cv2 5.0's new engine; a Sub of the negated context does not
             net.context.weight.neg_()
             assert net.context.bias is not None
             assert net.head.bias is not None
             net.context.bias.neg_()
+            net.head.bias.sub_(decoding.logit_adjustment * net.rarity.log())
             net.head.weight.div_(temperature)
             net.head.bias.div_(temperature)
             net.encoder.stem.weight.div_(50)
         self.centres = nn.Conv2d(net.centres.shape[0], 2, 1, bias=False)
-        self.centres.weight.data.copy_(net.centres.t()[:, :, None, None] * saturation)
+        self.centres.weight.data.copy_(net.centres.t()[:, :, None, None] * decoding.saturation)
         self.before = nn.Conv2d(1, 1, 5, padding=2, bias=False) if blur > 0 else None
         if self.before is not None:
             self.before.weight.data.copy_(gaussian(blur))
@@ -120,9 +137,9 @@ def round_to_half(model: onnx.ModelProto) -> None:
             tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
 
 
-def export(net: ColourNet, out: Path, temperature: float, saturation: float, blur: float, views: int) -> None:
+def export(net: ColourNet, out: Path, decoding: Decoding) -> None:
     """Write `net` (changed by this) as ONNX."""
-    graph = Exported(net, temperature, saturation, blur, views).eval()
+    graph = Exported(net, decoding).eval()
     uneven = _plain_padding(graph)
     axes = {"L": {2: "height", 3: "width"}, "ab": {2: "quarter_height", 3: "quarter_width"}}
     with warnings.catch_warnings():
@@ -151,8 +168,7 @@ def averaged_net(path: Path, centres: Floats, *others: Path) -> ColourNet:
     The mean means something only for checkpoints that were trained on from the same weights.
     """
     state = checkpoint.load(path)
-    net = ColourNet(centres, state["recipe"]["variant"], state["recipe"]["smooth"])
-    net.load_state_dict(state["average"])
+    net = with_weights(state["average"], centres, state["recipe"]["variant"], state["recipe"]["smooth"])
     for count, other in enumerate(others, 2):
         aim = averaged_net(other, centres)
         for mine, its in zip(net.parameters(), aim.parameters(), strict=True):
@@ -175,10 +191,11 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
-    parser.add_argument("--temperature", type=float, default=0.65)
-    parser.add_argument("--saturation", type=float, default=1.0, help="folded into the centres")
-    parser.add_argument("--blur", type=float, default=0.6, help="sigma of the blur before the net, pixels; 0 for none")
-    parser.add_argument("--views", type=int, choices=[1, 2], default=2, help="2: mean over a shifted view too")
+    parser.add_argument("--temperature", type=float, default=Decoding.temperature)
+    parser.add_argument("--logit-adjustment", type=float, default=Decoding.logit_adjustment, help="0 for none")
+    parser.add_argument("--saturation", type=float, default=Decoding.saturation, help="folded into the centres")
+    parser.add_argument("--blur", type=float, default=Decoding.blur, help="sigma before the net, pixels; 0 for none")
+    parser.add_argument("--views", type=int, choices=[1, 2], default=Decoding.views, help="2: a shifted view too")
     parser.add_argument(
         "--average", type=Path, nargs="+", default=[], metavar="CHECKPOINT", help="mean over these checkpoints too"
     )
@@ -190,7 +207,8 @@ def main() -> None:
     net = averaged_net(arguments.checkpoint, read_centres(arguments.bins), *arguments.average)
     if arguments.mix is not None:
         mix(net, arguments.mix, arguments.mix_temperature, arguments.mix_share)
-    export(net, arguments.out, arguments.temperature, arguments.saturation, arguments.blur, arguments.views)
+    decoding = Decoding(**{field.name: getattr(arguments, field.name) for field in fields(Decoding)})
+    export(net, arguments.out, decoding)
     difference = largest_difference(arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, engines differ by {difference:.1e}")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.training.encoder import Encoder
+from models.training.encoder import Encoder, SameConv
 
 WIDTHS = (256, 192, 128, 96)
 
@@ -19,9 +21,9 @@ class Up(nn.Module):
     def __init__(self, inputs: int, skip: int, outputs: int, smooth: bool) -> None:
         super().__init__()
         self.smooth = smooth
-        self.reduce = nn.Conv2d(inputs, outputs, 1)
-        self.skip = nn.Conv2d(skip, outputs, 1)
-        self.mix = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.reduce = SameConv(inputs, outputs, 1)
+        self.skip = SameConv(skip, outputs, 1)
+        self.mix = SameConv(outputs, outputs, 3)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """(N, inputs, H, W) and (N, skip, 2H, 2W) -> (N, outputs, 2H, 2W)."""
@@ -41,15 +43,18 @@ class ColourNet(nn.Module):
         self.encoder = Encoder(variant)
         at4, at8, at16, at32 = self.encoder.channels
         top, mid16, mid8, mid4 = WIDTHS
-        self.top = nn.Conv2d(at32, top, 1)
+        self.top = SameConv(at32, top, 1)
         self.context = nn.Conv2d(top, top, 1)
         self.up16 = Up(top, at16, mid16, smooth)
         self.up8 = Up(mid16, at8, mid8, smooth)
         self.up4 = Up(mid8, at4, mid4, smooth)
-        self.refine = nn.Conv2d(mid4, mid4, 3, padding=1)
+        self.refine = SameConv(mid4, mid4, 3)
         self.head = nn.Conv2d(mid4, len(centres), 1)
         self.centres: Tensor
         self.register_buffer("centres", torch.tensor(centres, dtype=torch.float32))
+        # what each bin weighs in the loss; `export` may take part of it back
+        self.rarity: Tensor
+        self.register_buffer("rarity", torch.ones(len(centres)))
         self.reset_decoder()
 
     def reset_decoder(self) -> None:
@@ -64,6 +69,20 @@ class ColourNet(nn.Module):
             nn.init.normal_(silent.weight, 0, 0.01 if silent is self.head else 0.0)
             assert silent.bias is not None
             nn.init.zeros_(silent.bias)
+
+    def normalise(self, lightness: Tensor) -> None:
+        """Put a BatchNorm behind every convolution but context and head; L* - 50, (N, 1, S, S), stays as answered."""
+        for module in self.modules():
+            if isinstance(module, SameConv):
+                module.normalise()
+        with torch.no_grad():
+            self.train()(lightness)
+
+    def fold(self) -> None:
+        """Take every BatchNorm back into its convolution."""
+        for module in self.modules():
+            if isinstance(module, SameConv):
+                module.fold()
 
     def encode(self, lightness: Tensor, frozen: int = 0) -> list[Tensor]:
         """Encoder features of L* - 50 at 1/4 to 1/32 of the size; no gradient for the first `frozen` blocks."""
@@ -83,6 +102,18 @@ class ColourNet(nn.Module):
         """L* - 50, (N, 1, S, S) -> logits (N, bins, S/4, S/4)."""
         logits: Tensor = self.head(self.decode(self.encode(lightness, frozen)))
         return logits
+
+
+def with_weights(
+    state: Mapping[str, Tensor], centres: npt.NDArray[np.float32], variant: str, smooth: bool
+) -> ColourNet:
+    """The net with these trained weights, its norms folded, ready to answer."""
+    net = ColourNet(centres, variant, smooth)
+    if any(".norm." in name for name in state):
+        net.normalise(torch.zeros(2, 1, 64, 64))
+    net.load_state_dict(dict(state))
+    net.fold()
+    return net.eval()
 
 
 def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:

@@ -30,7 +30,7 @@ from models.training import augment, checkpoint, dataset, views
 from models.training.bins import CENTRES, SoftBins, prior_of, read_centres, rebalancing, soft_bins
 from models.training.encoder import load_imagenet
 from models.training.loss import rebalanced_cross_entropy
-from models.training.network import ColourNet, annealed_mean
+from models.training.network import ColourNet, annealed_mean, with_weights
 from models.training.schedule import Progress, learning_rate
 from models.training.warmstart import load_exported
 
@@ -41,6 +41,7 @@ MALLOC = {
     "MALLOC_TOP_PAD_": "200000000",
 }
 EMA_EVERY = 4
+MATCHED = 128  # pictures whose statistics the norms start with
 LOG_SECONDS = 30.0
 
 
@@ -54,6 +55,8 @@ class Recipe:
     imagenet: bool = True
     variant: str = "lite0"
     smooth: bool = True
+    norm: bool = True
+    aged: float = augment.AGED
     warm_start: Path | None = None
     warm_temperature: float = 0.65
     samples: int | None = None
@@ -82,22 +85,24 @@ class Recipe:
     validate: int = 256
 
 
-@dataclass(frozen=True)
-class Teacher:
-    """What the loss needs on the device."""
-
-    bins: SoftBins
-    weights: Tensor
-
-
 def new_net(recipe: Recipe) -> ColourNet:
-    """The net as training starts: from an exported net if one is given, else from ImageNet, else from nothing."""
+    """The net as training starts: from an exported net if one is given, else from ImageNet, else from nothing.
+
+    The prior of its bins is that of 6,000 training pictures.
+    """
     torch.manual_seed(recipe.seed)
-    net = ColourNet(read_centres(recipe.bins), recipe.variant, recipe.smooth)
+    centres = read_centres(recipe.bins)
+    net = ColourNet(centres, recipe.variant, recipe.smooth)
     if recipe.warm_start is None and recipe.imagenet:
         load_imagenet(net.encoder)
     elif recipe.warm_start is not None:
         load_exported(net, recipe.warm_start, recipe.warm_temperature)
+    photographs = dataset.load(recipe.data)
+    picked = np.random.default_rng(recipe.seed).permutation(photographs.training)[:6000]
+    prior = prior_of(photographs.chroma[np.sort(picked)][:, :, ::2, ::2], centres)
+    net.rarity.copy_(torch.from_numpy(rebalancing(prior, recipe.uniform_share)))
+    if recipe.norm:
+        net.normalise(photographs.take(picked[:MATCHED])[0] - 50)
     return net
 
 
@@ -109,30 +114,17 @@ def new_optimizer(net: ColourNet, recipe: Recipe) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, weight_decay=recipe.weight_decay, betas=(0.9, 0.99), fused=True)
 
 
-def new_teacher(recipe: Recipe, photographs: dataset.Photographs) -> Teacher:
-    """Soft bins and class weights; the prior is that of 6,000 training pictures."""
-    centres = read_centres(recipe.bins)
-    picked = np.random.default_rng(recipe.seed).permutation(photographs.training)[:6000]
-    prior = prior_of(photographs.chroma[np.sort(picked)][:, :, ::2, ::2], centres)
-    weights = torch.from_numpy(rebalancing(prior, recipe.uniform_share))
-    device = torch.device(recipe.device)
-    return Teacher(soft_bins(centres).to(device), weights.to(device))
-
-
 def logits_of(net: ColourNet, lightness: Tensor, frozen: int) -> Tensor:
-    """Logits of L - 50: bf16, but on a CPU the encoder in float32, where bf16 depthwise backward is slow."""
-    device = lightness.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-        features = net.encode(lightness, frozen)
-    with torch.autocast(device, torch.bfloat16):
-        logits: Tensor = net.head(net.decode(features))
+    """Logits of L - 50, computed in bf16 but for what needs float32."""
+    with torch.autocast(lightness.device.type, torch.bfloat16):
+        logits: Tensor = net(lightness, frozen)
     return logits
 
 
 def loss_of(
     net: ColourNet,
     batch: tuple[Tensor, Tensor],
-    teacher: Teacher,
+    bins: SoftBins,
     recipe: Recipe,
     progress: float,
     rng: np.random.Generator,
@@ -146,7 +138,7 @@ def loss_of(
         lightness, ab = lightness[:half], ab[:half]
         lightness, ab = torch.cat([lightness, views.second_view(lightness, rng)]), torch.cat([ab, ab])
     logits = logits_of(net, lightness.contiguous(memory_format=torch.channels_last), frozen)
-    entropy = rebalanced_cross_entropy(logits, ab, teacher.bins, teacher.weights)
+    entropy = rebalanced_cross_entropy(logits, ab, bins, net.rarity)
     if not paired:
         return entropy, entropy.detach()
     guess = annealed_mean(logits, net.centres, recipe.temperature)
@@ -156,15 +148,14 @@ def loss_of(
 
 
 @torch.no_grad()
-def validate(state: dict[str, Tensor], recipe: Recipe, photographs: dataset.Photographs, teacher: Teacher) -> float:
+def validate(state: dict[str, Tensor], recipe: Recipe, photographs: dataset.Photographs, bins: SoftBins) -> float:
     """Cross-entropy of averaged weights on the first held-out pictures, nothing aged."""
-    net = ColourNet(read_centres(recipe.bins), recipe.variant, recipe.smooth).to(recipe.device)
-    net.load_state_dict(state)
+    net = with_weights(state, read_centres(recipe.bins), recipe.variant, recipe.smooth).to(recipe.device)
     losses = []
     for part in np.array_split(photographs.held_out[: recipe.validate], max(1, recipe.validate // 32)):
         lightness, chroma = (tensor.to(recipe.device) for tensor in photographs.take(part))
         ab = nn.functional.avg_pool2d(chroma, 2)
-        losses.append(float(rebalanced_cross_entropy(net(lightness - 50), ab, teacher.bins, teacher.weights)))
+        losses.append(float(rebalanced_cross_entropy(net(lightness - 50), ab, bins, net.rarity)))
     return float(np.mean(losses))
 
 
@@ -210,7 +201,7 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
     signal.signal(signal.SIGTERM, lambda *_: shared.ask_to_stop())
     signal.signal(signal.SIGINT, lambda *_: shared.ask_to_stop())
     photographs = dataset.load(recipe.data, in_memory=recipe.device != "cpu")
-    teacher = new_teacher(recipe, photographs)
+    bins = soft_bins(read_centres(recipe.bins)).to(torch.device(recipe.device))
     optimizer = new_optimizer(net, recipe)
     rates = [group["lr"] for group in optimizer.param_groups]
     average = {name: tensor.clone() for name, tensor in net.state_dict().items()} if lead else {}
@@ -243,10 +234,9 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * factor
         large = shared.progress >= recipe.large_from
-        batch = augment.age(
-            *photographs.draw(recipe.batch, rng), rng, recipe.large_side if large else recipe.side, recipe.smallest_crop
-        )
-        loss, entropy = compiled(net, batch, teacher, recipe, shared.progress, rng)
+        side = recipe.large_side if large else recipe.side
+        batch = augment.age(*photographs.draw(recipe.batch, rng), rng, side, recipe.smallest_crop, recipe.aged)
+        loss, entropy = compiled(net, batch, bins, recipe, shared.progress, rng)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
@@ -261,14 +251,15 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
         if steps % EMA_EVERY == 0:
             with torch.no_grad():
                 for name, tensor in net.state_dict().items():
-                    average[name].lerp_(tensor, 1 - min(recipe.ema, (steps + 1) / (steps + 20)) ** EMA_EVERY)
+                    if tensor.is_floating_point():
+                        average[name].lerp_(tensor, 1 - min(recipe.ema, (steps + 1) / (steps + 20)) ** EMA_EVERY)
         now = time.time()
         if now - told > LOG_SECONDS:
             tell(recipe, shared, loss_mean, factor, (shared.seen - seen_before) / (now - told), None)
             seen_before, told = shared.seen, now
         if now - saved > recipe.save_seconds:
             keep()
-            tell(recipe, shared, loss_mean, factor, 0.0, validate(average, recipe, photographs, teacher))
+            tell(recipe, shared, loss_mean, factor, 0.0, validate(average, recipe, photographs, bins))
             saved = time.time()
     shared.ask_to_stop()
     if lead:
@@ -338,6 +329,7 @@ def parse() -> Recipe:
     parser.add_argument("--samples", type=int, help="end after so many pictures")
     parser.add_argument("--imagenet", action=argparse.BooleanOptionalAction, default=Recipe.imagenet)
     parser.add_argument("--smooth", action=argparse.BooleanOptionalAction, default=Recipe.smooth)
+    parser.add_argument("--norm", action=argparse.BooleanOptionalAction, default=Recipe.norm)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     typed: dict[str, type] = {
@@ -351,7 +343,7 @@ def parse() -> Recipe:
     }
     typed |= dict.fromkeys(("decoder_rate", "encoder_rate", "weight_decay", "uniform_share", "ema", "thaw_at"), float)
     typed |= dict.fromkeys(("large_from", "smallest_crop", "pairs", "calm", "plain", "temperature"), float)
-    typed |= dict.fromkeys(("save_seconds", "warm_temperature"), float)
+    typed |= dict.fromkeys(("save_seconds", "warm_temperature", "aged"), float)
     for name, kind in typed.items():
         parser.add_argument("--" + name.replace("_", "-"), type=kind, default=getattr(Recipe, name))
     values = vars(parser.parse_args())
