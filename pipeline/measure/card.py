@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 from pipeline.measure.estimate import Estimate
@@ -20,7 +21,10 @@ def card_lines(results: Sequence[Result], count: int) -> Iterator[str]:
         results: one, or two of the same pictures.
         count: number of pictures.
     """
-    yield f"{count:,} photographs; +- is half a 95 % interval (normal, over photographs)."
+    if count == 1:
+        yield "1 photograph, which says nothing about others: no intervals."
+    else:
+        yield f"{count:,} photographs; +- is half a 95 % interval (normal, over photographs)."
     for result in results:
         grey = result.grey
         yield ""
@@ -57,7 +61,8 @@ def _table(
 def _cell(estimate: Estimate, name: str, signed: bool) -> str:
     _, decimals, sign = FIGURES[name]
     value = f"{estimate.value:{'+' if sign or signed else ''}.{decimals}f}"
-    return f"{value} +-{estimate.interval:.{decimals}f}"
+    # a single picture has no interval
+    return value if isnan(estimate.interval) else f"{value} +-{estimate.interval:.{decimals}f}"
 
 
 def card_json(

@@ -92,6 +92,16 @@ def test_tables_fit_eighty_columns_and_json_holds_the_same():
     assert "first_minus_second" in found
 
 
+def test_one_picture_has_figures_and_no_intervals():
+    picture = photograph(1)
+    net = truth_net([picture])
+    result = summarise(net, [measure_picture("1", picture, net, (1.0,), points_table())], (1.0,))
+    text = "\n".join(card_lines([result], 1))
+    assert text.startswith("1 photograph,")
+    assert "nan" not in text
+    assert "+-" not in text
+
+
 def test_csv_has_a_row_for_each_picture_model_and_saturation():
     pictures, table = [photograph(seed) for seed in range(3)], points_table()
     net = truth_net(pictures)
