@@ -1,4 +1,4 @@
-"""Compare decodings of a checkpoint on the held-out split: `python -m models.training.choose CHECKPOINT DATA`.
+"""Compare decodings on the held-out split: `python -m models.training.choose CHECKPOINT... --data DATA`.
 
 What `export` can be told is chosen here, never on the pictures that the model card measures. The held-out pictures are
 128 pixels wide and are measured at that size. Temperature, logit adjustment and saturation all set colourfulness:
@@ -46,8 +46,8 @@ def held_out_pictures(folder: Path, limit: int) -> list[tuple[str, Picture]]:
 def main() -> None:
     """Parse the command line, print one row for each decoding."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="several: the mean of their logits")
+    parser.add_argument("--data", type=Path, required=True, help="folder written by models.training.prepare")
     parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
     for name, values in CANDIDATES.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(values[0]), nargs="+", default=values)
@@ -62,7 +62,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "candidate.onnx"
             decoding = Decoding(**dict(zip(CANDIDATES, chosen, strict=True)))
-            export(averaged_net(arguments.checkpoint, centres), path, decoding)
+            export([averaged_net(each, centres) for each in arguments.checkpoints], path, decoding)
             result = measure(exported(path, dataset.SIDE), pictures, arguments.saturation)
         for saturation, row in result.saturations.items():
             cells = ",".join(f"{row[name].value:.2f}" for name in FIGURES)

@@ -1,6 +1,8 @@
 """The whole way on made-up pictures: prepare, a few steps, stop, go on, export, the same answers in two engines."""
 
+import copy
 import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +81,7 @@ def test_it_trains_goes_on_and_exports_alike_for_all_engines(recipe: Recipe) -> 
     for count in (1, 2):
         path = recipe.out / f"{count}.onnx"
         decoding = Decoding(temperature=0.5, logit_adjustment=0.3, saturation=1.2, blur=0.6, views=count)
-        export(averaged_net(recipe.out / "last.pt", centres), path, decoding)
+        export([averaged_net(recipe.out / "last.pt", centres)], path, decoding)
         assert largest_difference(path, (64, 96)) <= TOLERANCE
         weights = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
         assert all(np.array_equal(each, each.astype(np.float16)) for each in weights if each.dtype == np.float32)
@@ -96,7 +98,7 @@ def test_an_exported_net_comes_back_as_it_was(tmp_path: Path) -> None:
     with torch.no_grad():
         net.context.weight.normal_(0, 0.02)
         before = annealed_mean(net(lightness), net.centres, 0.65)
-    export(net, tmp_path / "net.onnx", Decoding(temperature=0.65, logit_adjustment=0, saturation=1, blur=0, views=1))
+    export([net], tmp_path / "net.onnx", Decoding(temperature=0.65, logit_adjustment=0, saturation=1, blur=0, views=1))
     back = ColourNet(centres, smooth=False)
     load_exported(back, tmp_path / "net.onnx", 0.65)
     with torch.no_grad():
@@ -140,11 +142,35 @@ def test_the_logit_adjustment_takes_rare_colours_back(tmp_path: Path) -> None:
         torch.manual_seed(6)
         net = ColourNet(centres)
         net.rarity.copy_(torch.from_numpy(1 + np.hypot(*centres.T) / 10))
-        export(net, tmp_path / "net.onnx", Decoding(logit_adjustment=adjustment, blur=0, views=1))
+        export([net], tmp_path / "net.onnx", Decoding(logit_adjustment=adjustment, blur=0, views=1))
         session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
         ab = session.run(None, {"L": np.zeros((1, 1, 64, 64), np.float32)})[0]
         saturated.append(float(np.abs(ab).mean()))
     assert saturated[1] < saturated[0]
+
+
+def test_two_nets_side_by_side_are_decoded_from_the_mean_of_their_logits(tmp_path: Path) -> None:
+    centres = read_centres(CENTRES)
+    nets = []
+    for seed, variant in ((7, "lite0"), (8, "lite1")):
+        torch.manual_seed(seed)
+        nets.append(ColourNet(centres, variant).eval())
+        torch.nn.init.normal_(nets[-1].head.weight, 0, 0.1)
+    lightness = torch.randn(1, 1, 64, 64) * 20
+    with torch.no_grad():
+        expected = annealed_mean((nets[0](lightness) + nets[1](lightness)) / 2, nets[0].centres, 0.65)
+    decoding = Decoding(logit_adjustment=0, blur=0, views=1)
+    sizes, errors = [], []
+    for step in (0.0, 0.0625):
+        path = tmp_path / f"{step}.onnx"
+        export(copy.deepcopy(nets), path, decoding, step)
+        assert largest_difference(path, (64, 96)) <= TOLERANCE
+        got = onnxruntime.InferenceSession(path).run(None, {"L": lightness.numpy()})[0]
+        errors.append(float(np.abs(got - expected.numpy()).mean()))
+        sizes.append(len(zlib.compress(path.read_bytes())))
+    assert errors[0] < 0.05
+    assert errors[1] < 1.5
+    assert sizes[1] < 0.65 * sizes[0]
 
 
 def test_one_worker_is_repeatable(recipe: Recipe, tmp_path: Path) -> None:
