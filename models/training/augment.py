@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Rng = np.random.Generator
-AGED = 0.65  # the rest stays as it was taken, but for damage and mounts
+AGED = 0.5  # the rest stays as it was taken, but for damage and mounts
 OBLONG = 0.67
 NARROWEST = 0.6
 

@@ -1,7 +1,7 @@
-"""Compare decodings on the held-out split: `python -m models.training.choose CHECKPOINT... --data DATA`.
+"""Compare decodings on the held-out split: `python -m models.training.choose CHECKPOINT DATA`.
 
 What `export` can be told is chosen here, never on the pictures that the model card measures. The held-out pictures are
-128 pixels wide and are measured at that size. Temperature, logit adjustment and saturation all set colourfulness:
+128 pixels wide and are measured at `--size`. Temperature, logit adjustment and saturation all set colourfulness:
 compare rows that are alike in it.
 """
 
@@ -22,10 +22,10 @@ from models.training.evaluate import Picture, exported, measure
 from models.training.export import Decoding, averaged_net, export
 
 CANDIDATES: dict[str, list[Any]] = {
-    "temperature": [0.5, 0.65],
-    "logit_adjustment": [0.0, 0.3],
-    "blur": [0.0, 0.6],
-    "views": [1, 2],
+    "temperature": [0.4, 0.5, 0.65],
+    "logit_adjustment": [0.0, 0.15, 0.3],
+    "blur": [0.6],
+    "views": [2],
 }
 FIGURES = ("psnr", "ciede2000", "colourfulness", "auc", "rebalanced_auc", "shift", "blur", "flat_gradient")
 
@@ -46,12 +46,13 @@ def held_out_pictures(folder: Path, limit: int) -> list[tuple[str, Picture]]:
 def main() -> None:
     """Parse the command line, print one row for each decoding."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoints", type=Path, nargs="+", help="several: the mean of their logits")
-    parser.add_argument("--data", type=Path, required=True, help="folder written by models.training.prepare")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
     parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
     for name, values in CANDIDATES.items():
         parser.add_argument("--" + name.replace("_", "-"), type=type(values[0]), nargs="+", default=values)
     parser.add_argument("--saturation", type=float, nargs="+", default=[0.9, 1.0, 1.1])
+    parser.add_argument("--size", type=int, default=160, help="side of the square the net is given")
     parser.add_argument("--limit", type=int, default=300)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
@@ -62,8 +63,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "candidate.onnx"
             decoding = Decoding(**dict(zip(CANDIDATES, chosen, strict=True)))
-            export([averaged_net(each, centres) for each in arguments.checkpoints], path, decoding)
-            result = measure(exported(path, dataset.SIDE), pictures, arguments.saturation)
+            export(averaged_net(arguments.checkpoint, centres), path, decoding)
+            result = measure(exported(path, arguments.size), pictures, arguments.saturation)
         for saturation, row in result.saturations.items():
             cells = ",".join(f"{row[name].value:.2f}" for name in FIGURES)
             print(",".join(map(str, chosen)), saturation, cells, sep=",", flush=True)

@@ -17,18 +17,18 @@ _backward = torch.ops.aten.convolution_backward
 
 
 class Depthwise5x5(torch.autograd.Function):
-    """`apply(x, weight, stride, padding)`: x (N, C, H, W) and weight (C, 1, 5, 5), both float32; no bias."""
+    """`apply(x, weight, bias, stride, padding)`: x (N, C, H, W), weight (C, 1, 5, 5) and bias (C,), all float32."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
+    def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor, stride: int, padding: int) -> Tensor:
         """Convolve."""
         context.save_for_backward(x, weight)
         context.stride, context.padding = stride, padding
-        return torch.conv2d(x, weight, None, stride, padding, 1, x.shape[1])
+        return torch.conv2d(x, weight, bias, stride, padding, 1, x.shape[1])
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """Gradients of x and of the weight."""
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """Gradients of x, weight and bias."""
         x, weight = context.saved_tensors
         stride, padding, channels = context.stride, context.padding, x.shape[1]
         gradient = gradients[0].contiguous(memory_format=torch.channels_last)
@@ -49,4 +49,4 @@ class Depthwise5x5(torch.autograd.Function):
                 part = part.contiguous(memory_format=torch.channels_last)
                 aim = of_weight[:, :, down : down + 3, right : right + 3]
                 aim.copy_(conv_backward(part, corner, 0, [False, True, False])[1])
-        return of_x, of_weight, None, None
+        return of_x, of_weight, gradient.sum((0, 2, 3)), None, None

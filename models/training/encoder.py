@@ -41,10 +41,7 @@ def _width(channels: int, multiplier: float) -> int:
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding: one more row and column below and right where the stride is 2.
-
-    While training it can be followed by a BatchNorm (`normalise`), which `fold` takes back into weight and bias.
-    """
+    """Convolution with TensorFlow's "same" padding: one more row and column below and right where the stride is 2."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride, 0 if stride == 2 else kernel // 2, groups=groups)
@@ -52,69 +49,23 @@ class SameConv(nn.Conv2d):
         after = kernel - 2 - before
         # left, right, top, bottom; None where the padding is symmetric
         self.uneven_pad: tuple[int, int, int, int] | None = (before, after, before, after) if stride == 2 else None
-        self.norm: nn.BatchNorm2d | None = None
-        self.to_match = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (N, inputs, H, W) float."""
-        if self.norm is None:
-            return self._convolve(x)
-        convolved = self._convolve(x)
-        if self.to_match:
-            self._match(convolved)
-        normalised: Tensor = self.norm(convolved)
-        return normalised
-
-    def _convolve(self, x: Tensor) -> Tensor:
-        """Convolve; a depthwise kernel in float32, because on a CPU its backward pass in bf16 is slow."""
         if self.uneven_pad is not None:
             x = F.pad(x, self.uneven_pad)
-        y: Tensor
+        convolved: Tensor
         if self.groups == 1 or x.device.type != "cpu":
-            y = self._conv_forward(x, self.weight, self.bias)
-            return y
+            convolved = super().forward(x)
+            return convolved
+        # depthwise in float32, because on a CPU its backward pass in bf16 is slow
         with torch.autocast("cpu", enabled=False):
-            x = x.float()
-            if self.kernel_size[0] == 5 and self.bias is None and torch.is_grad_enabled():
+            if self.kernel_size[0] == 5 and torch.is_grad_enabled():
                 stride, padding = self.stride[0], int(self.padding[0])
-                y = Depthwise5x5.apply(x, self.weight, stride, padding)  # type: ignore[no-untyped-call]
+                convolved = Depthwise5x5.apply(x.float(), self.weight, self.bias, stride, padding)  # type: ignore[no-untyped-call]
             else:
-                y = self._conv_forward(x, self.weight, self.bias)
-        return y
-
-    @torch.no_grad()
-    def normalise(self) -> None:
-        """Put a BatchNorm behind; the next forward pass sets it so that the answer to that batch stays as it was."""
-        assert self.bias is not None
-        self.norm = nn.BatchNorm2d(self.out_channels, BATCH_NORM_EPSILON)
-        self.norm.bias.copy_(self.bias)
-        self.bias = None
-        self.to_match = True
-
-    @torch.no_grad()
-    def _match(self, convolved: Tensor) -> None:
-        """Set the norm to the statistics of what was convolved, so that it changes nothing."""
-        assert self.norm is not None
-        assert self.norm.running_mean is not None
-        assert self.norm.running_var is not None
-        variance, mean = torch.var_mean(convolved.float(), (0, 2, 3), correction=0)
-        self.norm.running_mean.copy_(mean)
-        self.norm.running_var.copy_(variance)
-        self.norm.weight.copy_(torch.sqrt(variance + BATCH_NORM_EPSILON))
-        self.norm.bias.add_(mean)
-        self.to_match = False
-
-    @torch.no_grad()
-    def fold(self) -> None:
-        """Take the BatchNorm's running statistics into weight and bias, and drop it."""
-        if self.norm is None:
-            return
-        assert self.norm.running_mean is not None
-        assert self.norm.running_var is not None
-        gain = self.norm.weight / torch.sqrt(self.norm.running_var + BATCH_NORM_EPSILON)
-        self.bias = nn.Parameter(self.norm.bias - self.norm.running_mean * gain)
-        self.weight.mul_(gain[:, None, None, None])
-        self.norm = None
+                convolved = super().forward(x.float())
+        return convolved
 
 
 class Block(nn.Module):

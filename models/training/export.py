@@ -2,12 +2,8 @@
 
 One graph that cv2 4.14, cv2 5.0, onnxruntime and OpenVINO run alike: input `L` 1x1xSxS float32, L* - 50; output `ab`
 1x2x(S/4)x(S/4) float32 in Lab units; any S divisible by 32. Folded in: a slight blur before the net, the stem's / 50,
-the temperature, the bins' centres times the default saturation, and the mean over a second, shifted view. With
-`--beside` a second checkpoint answers too, and the mean of the two nets' logits is decoded: two nets that were trained
-apart make different mistakes.
-
-Weights are rounded inside a float32 file, which then compresses to half or less and needs no special loader: to half
-precision, and with `--step` the large kernels more coarsely, to multiples of about that share of their channel's rms.
+the temperature, the bins' centres times the default saturation, and the mean over a second, shifted view. Weights are
+rounded to half precision inside a float32 file, which then compresses to about half and needs no special loader.
 
 Training weighs rare colours up, so that the net sees them more often than they are. `--logit-adjustment` takes a share
 of that back (Menon et al. 2021, "Long-tail learning via logit adjustment"): 1 gives the frequencies of photographs.
@@ -16,9 +12,7 @@ of that back (Menon et al. 2021, "Long-tail learning via logit adjustment"): 1 g
 from __future__ import annotations
 
 import argparse
-import functools
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -33,11 +27,10 @@ from models.training import checkpoint
 from models.training.agree import largest_difference
 from models.training.bins import CENTRES, Floats, read_centres
 from models.training.encoder import SameConv
-from models.training.network import ColourNet, with_weights
+from models.training.network import ColourNet, gaussian
 from models.training.warmstart import load_exported
 
 SHIFT = 2
-LARGE_KERNEL = 20_000  # weights; smaller ones are few and sensitive
 OPSET = 13
 
 
@@ -45,42 +38,33 @@ OPSET = 13
 class Decoding:
     """How logits become ab: `views` 1 or 2, `blur` the sigma in pixels of the blur before the net."""
 
-    temperature: float = 0.65
-    logit_adjustment: float = 0.3
+    temperature: float = 0.4
+    logit_adjustment: float = 0.15
     saturation: float = 1.0
     blur: float = 0.6
     views: int = 2
 
 
-def gaussian(sigma: float) -> Tensor:
-    """A 5x5 Gaussian kernel, sum 1, float32 (1, 1, 5, 5); sigma 0 is the identity."""
-    place = torch.arange(-2, 3, dtype=torch.float32)
-    line = torch.exp(-(place**2) / (2 * sigma**2)) if sigma > 0 else (place == 0).float()
-    return torch.outer(line, line)[None, None] / line.sum() ** 2
-
-
 class Exported(nn.Module):
-    """The graph as it is shipped, L - 50 -> ab, of one net or of the mean over several nets' logits."""
+    """The graph as it is shipped: L - 50 -> ab."""
 
-    def __init__(self, nets: Sequence[ColourNet], decoding: Decoding) -> None:
+    def __init__(self, net: ColourNet, decoding: Decoding) -> None:
         super().__init__()
-        self.nets = nn.ModuleList(net.eval() for net in nets)
+        self.net = net.eval()
         self.views = views = decoding.views
-        blur = decoding.blur
+        blur, temperature = decoding.blur, decoding.temperature
         with torch.no_grad():
-            for net in nets:
-                # a broadcast Add after a convolution stops cv2 5.0's new engine; a Sub of the negated context does not
-                net.context.weight.neg_()
-                assert net.context.bias is not None
-                assert net.head.bias is not None
-                net.context.bias.neg_()
-                net.head.bias.sub_(decoding.logit_adjustment * net.rarity.log())
-                net.head.weight.div_(decoding.temperature * len(nets))
-                net.head.bias.div_(decoding.temperature * len(nets))
-                net.encoder.stem.weight.div_(50)
-        first = nets[0].centres
-        self.centres = nn.Conv2d(first.shape[0], 2, 1, bias=False)
-        self.centres.weight.data.copy_(first.t()[:, :, None, None] * decoding.saturation)
+            # a broadcast Add after a convolution stops cv2 5.0's new engine; a Sub of the negated context does not
+            net.context.weight.neg_()
+            assert net.context.bias is not None
+            assert net.head.bias is not None
+            net.context.bias.neg_()
+            net.head.bias.sub_(decoding.logit_adjustment * net.rarity.log())
+            net.head.weight.div_(temperature)
+            net.head.bias.div_(temperature)
+            net.encoder.stem.weight.div_(50)
+        self.centres = nn.Conv2d(net.centres.shape[0], 2, 1, bias=False)
+        self.centres.weight.data.copy_(net.centres.t()[:, :, None, None] * decoding.saturation)
         self.before = nn.Conv2d(1, 1, 5, padding=2, bias=False) if blur > 0 else None
         if self.before is not None:
             self.before.weight.data.copy_(gaussian(blur))
@@ -95,15 +79,12 @@ class Exported(nn.Module):
 
     def colour(self, lightness: Tensor) -> Tensor:
         """One view: L - 50 (1, 1, S, S) -> ab (1, 2, S/4, S/4)."""
-        logits = []
-        for net in self.nets:
-            assert isinstance(net, ColourNet)
-            at4, at8, at16, at32 = net.encoder(lightness)
-            top = F.relu(net.top(at32))
-            top = top - net.context(F.adaptive_avg_pool2d(top, 1))
-            y = net.up4(net.up8(net.up16(top, at16), at8), at4)
-            logits.append(net.head(y + F.relu(net.refine(y))))
-        ab: Tensor = self.centres(torch.softmax(functools.reduce(torch.add, logits), 1))
+        net = self.net
+        at4, at8, at16, at32 = net.encoder(lightness)
+        top = F.relu(net.top(at32))
+        top = top - net.context(F.adaptive_avg_pool2d(top, 1))
+        y = net.up4(net.up8(net.up16(top, at16), at8), at4)
+        ab: Tensor = self.centres(torch.softmax(net.head(y + F.relu(net.refine(y))), 1))
         return ab
 
     def forward(self, lightness: Tensor) -> Tensor:
@@ -141,24 +122,17 @@ def _put_uneven_padding(model: onnx.ModelProto, uneven: dict[str, tuple[int, int
         raise RuntimeError(f"no Conv node found for {sorted(set(uneven) - done)}")
 
 
-def round_weights(model: onnx.ModelProto, step: float) -> None:
-    """Round every float32 weight to half precision, and with `step` > 0 large kernels as the module says, in place."""
+def round_to_half(model: onnx.ModelProto) -> None:
+    """Round every float32 weight to the nearest half-precision value, stored as float32."""
     for tensor in model.graph.initializer:
-        if tensor.data_type != onnx.TensorProto.FLOAT:
-            continue
-        weights = numpy_helper.to_array(tensor)
-        if step > 0 and weights.ndim == 4 and weights.size >= LARGE_KERNEL:
-            rms = np.sqrt(np.square(weights).mean((1, 2, 3), keepdims=True))
-            # a power of two, so that the multiples have few bits
-            steps = np.exp2(np.round(np.log2(np.maximum(rms * step, 1e-12))))
-            weights = np.round(weights / steps) * steps
-        rounded = weights.astype(np.float16).astype(np.float32)
-        tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
+        if tensor.data_type == onnx.TensorProto.FLOAT:
+            rounded = numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
 
 
-def export(nets: Sequence[ColourNet], out: Path, decoding: Decoding, step: float = 0.0) -> None:
-    """Write one net, or the mean of several (changed by this), as ONNX."""
-    graph = Exported(nets, decoding).eval()
+def export(net: ColourNet, out: Path, decoding: Decoding) -> None:
+    """Write `net` (changed by this) as ONNX."""
+    graph = Exported(net, decoding).eval()
     uneven = _plain_padding(graph)
     axes = {"L": {2: "height", 3: "width"}, "ab": {2: "quarter_height", 3: "quarter_width"}}
     with warnings.catch_warnings():
@@ -175,7 +149,7 @@ def export(nets: Sequence[ColourNet], out: Path, decoding: Decoding, step: float
         )
     model = onnx.load(out)
     _put_uneven_padding(model, uneven)
-    round_weights(model, step)
+    round_to_half(model)
     onnx.checker.check_model(model)
     onnx.save(model, out)
 
@@ -187,7 +161,8 @@ def averaged_net(path: Path, centres: Floats, *others: Path) -> ColourNet:
     The mean means something only for checkpoints that were trained on from the same weights.
     """
     state = checkpoint.load(path)
-    net = with_weights(state["average"], centres, state["recipe"]["variant"], state["recipe"]["smooth"])
+    net = ColourNet(centres, state["recipe"]["variant"], state["recipe"]["smooth"])
+    net.load_state_dict(state["average"])
     for count, other in enumerate(others, 2):
         aim = averaged_net(other, centres)
         for mine, its in zip(net.parameters(), aim.parameters(), strict=True):
@@ -218,8 +193,6 @@ def main() -> None:
     parser.add_argument(
         "--average", type=Path, nargs="+", default=[], metavar="CHECKPOINT", help="mean over these checkpoints too"
     )
-    parser.add_argument("--beside", type=Path, nargs="+", default=[], metavar="CHECKPOINT", help="nets that answer too")
-    parser.add_argument("--step", type=float, default=0.0, help="0 for half precision; 0.0625 makes two nets small")
     parser.add_argument("--mix", type=Path, help="average the weights with those of the net that training started from")
     parser.add_argument("--mix-share", type=float, default=0.5, help="share of that net, 0..1")
     parser.add_argument("--mix-temperature", type=float, default=0.65, help="what that net was exported with")
@@ -228,9 +201,7 @@ def main() -> None:
     net = averaged_net(arguments.checkpoint, read_centres(arguments.bins), *arguments.average)
     if arguments.mix is not None:
         mix(net, arguments.mix, arguments.mix_temperature, arguments.mix_share)
-    decoding = Decoding(**{field.name: getattr(arguments, field.name) for field in fields(Decoding)})
-    nets = [net, *(averaged_net(each, read_centres(arguments.bins)) for each in arguments.beside)]
-    export(nets, arguments.out, decoding, arguments.step)
+    export(net, arguments.out, Decoding(**{field.name: getattr(arguments, field.name) for field in fields(Decoding)}))
     difference = largest_difference(arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, engines differ by {difference:.1e}")
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.training.encoder import Encoder, SameConv
+from models.training.encoder import Encoder
 
 WIDTHS = (256, 192, 128, 96)
 
@@ -21,9 +19,9 @@ class Up(nn.Module):
     def __init__(self, inputs: int, skip: int, outputs: int, smooth: bool) -> None:
         super().__init__()
         self.smooth = smooth
-        self.reduce = SameConv(inputs, outputs, 1)
-        self.skip = SameConv(skip, outputs, 1)
-        self.mix = SameConv(outputs, outputs, 3)
+        self.reduce = nn.Conv2d(inputs, outputs, 1)
+        self.skip = nn.Conv2d(skip, outputs, 1)
+        self.mix = nn.Conv2d(outputs, outputs, 3, padding=1)
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """(N, inputs, H, W) and (N, skip, 2H, 2W) -> (N, outputs, 2H, 2W)."""
@@ -43,12 +41,12 @@ class ColourNet(nn.Module):
         self.encoder = Encoder(variant)
         at4, at8, at16, at32 = self.encoder.channels
         top, mid16, mid8, mid4 = WIDTHS
-        self.top = SameConv(at32, top, 1)
+        self.top = nn.Conv2d(at32, top, 1)
         self.context = nn.Conv2d(top, top, 1)
         self.up16 = Up(top, at16, mid16, smooth)
         self.up8 = Up(mid16, at8, mid8, smooth)
         self.up4 = Up(mid8, at4, mid4, smooth)
-        self.refine = SameConv(mid4, mid4, 3)
+        self.refine = nn.Conv2d(mid4, mid4, 3, padding=1)
         self.head = nn.Conv2d(mid4, len(centres), 1)
         self.centres: Tensor
         self.register_buffer("centres", torch.tensor(centres, dtype=torch.float32))
@@ -70,20 +68,6 @@ class ColourNet(nn.Module):
             assert silent.bias is not None
             nn.init.zeros_(silent.bias)
 
-    def normalise(self, lightness: Tensor) -> None:
-        """Put a BatchNorm behind every convolution but context and head; L* - 50, (N, 1, S, S), stays as answered."""
-        for module in self.modules():
-            if isinstance(module, SameConv):
-                module.normalise()
-        with torch.no_grad():
-            self.train()(lightness)
-
-    def fold(self) -> None:
-        """Take every BatchNorm back into its convolution."""
-        for module in self.modules():
-            if isinstance(module, SameConv):
-                module.fold()
-
     def encode(self, lightness: Tensor, frozen: int = 0) -> list[Tensor]:
         """Encoder features of L* - 50 at 1/4 to 1/32 of the size; no gradient for the first `frozen` blocks."""
         features: list[Tensor] = self.encoder(lightness / 50.0, frozen)
@@ -104,16 +88,16 @@ class ColourNet(nn.Module):
         return logits
 
 
-def with_weights(
-    state: Mapping[str, Tensor], centres: npt.NDArray[np.float32], variant: str, smooth: bool
-) -> ColourNet:
-    """The net with these trained weights, its norms folded, ready to answer."""
-    net = ColourNet(centres, variant, smooth)
-    if any(".norm." in name for name in state):
-        net.normalise(torch.zeros(2, 1, 64, 64))
-    net.load_state_dict(dict(state))
-    net.fold()
-    return net.eval()
+def gaussian(sigma: float) -> Tensor:
+    """A 5x5 Gaussian kernel, sum 1, float32 (1, 1, 5, 5); sigma 0 is the identity."""
+    place = torch.arange(-2, 3, dtype=torch.float32)
+    line = torch.exp(-(place**2) / (2 * sigma**2)) if sigma > 0 else (place == 0).float()
+    return torch.outer(line, line)[None, None] / line.sum() ** 2
+
+
+def blurred(lightness: Tensor, sigma: float) -> Tensor:
+    """What the net is given of L* - 50, (N, 1, S, S): the exported graph begins with the same blur."""
+    return F.conv2d(lightness, gaussian(sigma).to(lightness.device), padding=2)
 
 
 def annealed_mean(logits: Tensor, centres: Tensor, temperature: float) -> Tensor:

@@ -30,7 +30,7 @@ from models.training import augment, checkpoint, dataset, views
 from models.training.bins import CENTRES, SoftBins, prior_of, read_centres, rebalancing, soft_bins
 from models.training.encoder import load_imagenet
 from models.training.loss import rebalanced_cross_entropy
-from models.training.network import ColourNet, annealed_mean, with_weights
+from models.training.network import ColourNet, annealed_mean, blurred
 from models.training.schedule import Progress, learning_rate
 from models.training.warmstart import load_exported
 
@@ -41,7 +41,6 @@ MALLOC = {
     "MALLOC_TOP_PAD_": "200000000",
 }
 EMA_EVERY = 4
-MATCHED = 128  # pictures whose statistics the norms start with
 LOG_SECONDS = 30.0
 
 
@@ -55,8 +54,8 @@ class Recipe:
     imagenet: bool = True
     variant: str = "lite0"
     smooth: bool = True
-    norm: bool = True
     aged: float = augment.AGED
+    blur: float = 0.6
     warm_start: Path | None = None
     warm_temperature: float = 0.65
     samples: int | None = None
@@ -66,14 +65,14 @@ class Recipe:
     encoder_rate: float = 1.2e-4
     weight_decay: float = 0.02
     uniform_share: float = 0.5
-    ema: float = 0.999
+    ema: float = 0.998
     frozen: int = 3
     thaw_at: float = 1.0
     large_from: float = 0.8
     side: int = 128
     large_side: int = 160
     smallest_crop: float = 0.7
-    pairs: float = 0.5
+    pairs: float = 0.25
     calm: float = 0.06
     plain: float = 0.08
     temperature: float = 0.65
@@ -101,8 +100,6 @@ def new_net(recipe: Recipe) -> ColourNet:
     picked = np.random.default_rng(recipe.seed).permutation(photographs.training)[:6000]
     prior = prior_of(photographs.chroma[np.sort(picked)][:, :, ::2, ::2], centres)
     net.rarity.copy_(torch.from_numpy(rebalancing(prior, recipe.uniform_share)))
-    if recipe.norm:
-        net.normalise(photographs.take(picked[:MATCHED])[0] - 50)
     return net
 
 
@@ -137,6 +134,7 @@ def loss_of(
         half = len(lightness) // 2
         lightness, ab = lightness[:half], ab[:half]
         lightness, ab = torch.cat([lightness, views.second_view(lightness, rng)]), torch.cat([ab, ab])
+    lightness = blurred(lightness, recipe.blur)
     logits = logits_of(net, lightness.contiguous(memory_format=torch.channels_last), frozen)
     entropy = rebalanced_cross_entropy(logits, ab, bins, net.rarity)
     if not paired:
@@ -150,12 +148,13 @@ def loss_of(
 @torch.no_grad()
 def validate(state: dict[str, Tensor], recipe: Recipe, photographs: dataset.Photographs, bins: SoftBins) -> float:
     """Cross-entropy of averaged weights on the first held-out pictures, nothing aged."""
-    net = with_weights(state, read_centres(recipe.bins), recipe.variant, recipe.smooth).to(recipe.device)
+    net = ColourNet(read_centres(recipe.bins), recipe.variant, recipe.smooth).to(recipe.device)
+    net.load_state_dict(state)
     losses = []
     for part in np.array_split(photographs.held_out[: recipe.validate], max(1, recipe.validate // 32)):
         lightness, chroma = (tensor.to(recipe.device) for tensor in photographs.take(part))
         ab = nn.functional.avg_pool2d(chroma, 2)
-        losses.append(float(rebalanced_cross_entropy(net(lightness - 50), ab, bins, net.rarity)))
+        losses.append(float(rebalanced_cross_entropy(net(blurred(lightness - 50, recipe.blur)), ab, bins, net.rarity)))
     return float(np.mean(losses))
 
 
@@ -251,8 +250,7 @@ def run_worker(number: int, net: ColourNet, shared: Shared, recipe: Recipe) -> N
         if steps % EMA_EVERY == 0:
             with torch.no_grad():
                 for name, tensor in net.state_dict().items():
-                    if tensor.is_floating_point():
-                        average[name].lerp_(tensor, 1 - min(recipe.ema, (steps + 1) / (steps + 20)) ** EMA_EVERY)
+                    average[name].lerp_(tensor, 1 - min(recipe.ema, (steps + 1) / (steps + 20)) ** EMA_EVERY)
         now = time.time()
         if now - told > LOG_SECONDS:
             tell(recipe, shared, loss_mean, factor, (shared.seen - seen_before) / (now - told), None)
@@ -329,7 +327,6 @@ def parse() -> Recipe:
     parser.add_argument("--samples", type=int, help="end after so many pictures")
     parser.add_argument("--imagenet", action=argparse.BooleanOptionalAction, default=Recipe.imagenet)
     parser.add_argument("--smooth", action=argparse.BooleanOptionalAction, default=Recipe.smooth)
-    parser.add_argument("--norm", action=argparse.BooleanOptionalAction, default=Recipe.norm)
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     typed: dict[str, type] = {
@@ -343,7 +340,7 @@ def parse() -> Recipe:
     }
     typed |= dict.fromkeys(("decoder_rate", "encoder_rate", "weight_decay", "uniform_share", "ema", "thaw_at"), float)
     typed |= dict.fromkeys(("large_from", "smallest_crop", "pairs", "calm", "plain", "temperature"), float)
-    typed |= dict.fromkeys(("save_seconds", "warm_temperature", "aged"), float)
+    typed |= dict.fromkeys(("save_seconds", "warm_temperature", "aged", "blur"), float)
     for name, kind in typed.items():
         parser.add_argument("--" + name.replace("_", "-"), type=kind, default=getattr(Recipe, name))
     values = vars(parser.parse_args())
