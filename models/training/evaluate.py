@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("net", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--saturation", type=float, nargs="+", default=[0.5, 0.6, 0.7, 0.8, 1.0, 1.2])
     parser.add_argument("--limit", type=int, help="only so many pictures, spread evenly")
     parser.add_argument("--threads", type=int, default=1)

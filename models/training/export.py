@@ -29,9 +29,11 @@ from models.training.bins import CENTRES, Floats, read_centres
 from models.training.encoder import SameConv
 from models.training.network import ColourNet, gaussian
 from models.training.warmstart import load_exported
+from pipeline.nets.spec import METADATA_KEY, Answer, Feed, contract_json
 
 SHIFT = 2
 OPSET = 13
+SIZE = 192
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,8 @@ def round_to_half(model: onnx.ModelProto) -> None:
             tensor.CopyFrom(numpy_helper.from_array(rounded, tensor.name))
 
 
-def export(net: ColourNet, out: Path, decoding: Decoding) -> None:
-    """Write `net` (changed by this) as ONNX."""
+def export(net: ColourNet, out: Path, decoding: Decoding, size: int = SIZE) -> None:
+    """Write `net` (changed by this) as ONNX that says how it is fed, by default squares of `size` pixels."""
     graph = Exported(net, decoding).eval()
     uneven = _plain_padding(graph)
     axes = {"L": {2: "height", 3: "width"}, "ab": {2: "quarter_height", 3: "quarter_width"}}
@@ -150,6 +152,7 @@ def export(net: ColourNet, out: Path, decoding: Decoding) -> None:
     model = onnx.load(out)
     _put_uneven_padding(model, uneven)
     round_to_half(model)
+    onnx.helper.set_model_props(model, {METADATA_KEY: contract_json(size, Feed(offset=-50.0), Answer())})
     onnx.checker.check_model(model)
     onnx.save(model, out)
 
@@ -190,6 +193,7 @@ def main() -> None:
     parser.add_argument("--saturation", type=float, default=Decoding.saturation, help="folded into the centres")
     parser.add_argument("--blur", type=float, default=Decoding.blur, help="sigma before the net, pixels; 0 for none")
     parser.add_argument("--views", type=int, choices=[1, 2], default=Decoding.views, help="2: a shifted view too")
+    parser.add_argument("--size", type=int, default=SIZE, help="side of the square it is to be fed")
     parser.add_argument(
         "--average", type=Path, nargs="+", default=[], metavar="CHECKPOINT", help="mean over these checkpoints too"
     )
@@ -201,7 +205,8 @@ def main() -> None:
     net = averaged_net(arguments.checkpoint, read_centres(arguments.bins), *arguments.average)
     if arguments.mix is not None:
         mix(net, arguments.mix, arguments.mix_temperature, arguments.mix_share)
-    export(net, arguments.out, Decoding(**{field.name: getattr(arguments, field.name) for field in fields(Decoding)}))
+    decoding = Decoding(**{field.name: getattr(arguments, field.name) for field in fields(Decoding)})
+    export(net, arguments.out, decoding, arguments.size)
     difference = largest_difference(arguments.out)
     print(f"{arguments.out}: {arguments.out.stat().st_size} bytes, engines differ by {difference:.1e}")
 

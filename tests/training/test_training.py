@@ -22,6 +22,7 @@ from models.training.prepare import prepare  # noqa: E402
 from models.training.schedule import Progress, learning_rate  # noqa: E402
 from models.training.train import Recipe, train  # noqa: E402
 from models.training.warmstart import load_exported  # noqa: E402
+from pipeline.nets.identify import resolve_file  # noqa: E402
 
 
 def made_up(seed: int) -> np.ndarray:
@@ -83,6 +84,7 @@ def test_it_trains_goes_on_and_exports_alike_for_all_engines(recipe: Recipe) -> 
         assert largest_difference(path, (64, 96)) <= TOLERANCE
         weights = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
         assert all(np.array_equal(each, each.astype(np.float16)) for each in weights if each.dtype == np.float32)
+        assert resolve_file(path, name="net").input_size == 192
         session = onnxruntime.InferenceSession(path)
         assert session.get_inputs()[0].name == "L"
         assert session.run(None, {"L": np.zeros((1, 1, 128, 128), np.float32)})[0].shape == (1, 2, 32, 32)
