@@ -16,7 +16,7 @@ FOREIGN = (".caffemodel", ".prototxt", ".pth", ".npy")
 
 
 def resolve_file(path: Path, *, name: str) -> NetSpec:
-    """Describe the ONNX file `path` by its own metadata, else by its sha256 in the registry, else by its shapes.
+    """Describe the ONNX file `path` by its sha256 in the registry, else by its own metadata, else by its shapes.
 
     Raises:
         ModelError: it is missing, damaged, no ONNX, or of no kind that is known.
@@ -27,17 +27,17 @@ def resolve_file(path: Path, *, name: str) -> NetSpec:
         raise ModelError(f"The model file {path} is not there.")
     sha256 = integrity.check(path)
     header = read_header(path)
+    for entry in load_registry().entries.values():
+        if not entry.convert and entry.files[0].sha256 == sha256:
+            return _described(
+                NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer, header.inputs), header
+            )
     if METADATA_KEY in header.metadata:
         try:
             size, feed, answer, _ = contract_from_json(header.metadata[METADATA_KEY])
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from None
         return _described(NetSpec(name, path, sha256, size, feed, answer, header.inputs), header)
-    for entry in load_registry().entries.values():
-        if not entry.convert and entry.files[0].sha256 == sha256:
-            return _described(
-                NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer, header.inputs), header
-            )
     size, feed, answer = _kind_by_shape(path, header)
     return _described(NetSpec(name, path, sha256, size, feed, answer, header.inputs), header)
 
