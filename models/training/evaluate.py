@@ -19,6 +19,7 @@ import onnxruntime
 
 from pipeline.measure.card import card_lines
 from pipeline.measure.evaluation import Measured, Result, measure_picture, points_table, summarise
+from pipeline.nets.identify import resolve_file
 from pipeline.nets.net import Net
 
 Floats = npt.NDArray[np.float32]
@@ -84,14 +85,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("net", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--size", type=int, help="side of the square it is fed, if not what the file says")
     parser.add_argument("--saturation", type=float, nargs="+", default=[0.5, 0.6, 0.7, 0.8, 1.0, 1.2])
     parser.add_argument("--limit", type=int, help="only so many pictures, spread evenly")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     pictures = list(pictures_in(arguments.folder, arguments.limit))
-    candidate = exported(arguments.net, arguments.size, arguments.threads)
+    size = arguments.size or resolve_file(arguments.net, name=arguments.net.stem).input_size
+    candidate = exported(arguments.net, size, arguments.threads)
     for line in card_lines([measure(candidate, pictures, arguments.saturation)], len(pictures)):
         print(line)
 
