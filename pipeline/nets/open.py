@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.nets.engines import library, require
+from pipeline.nets.engines import Engine, library, require
 from pipeline.nets.net import LoadedNet, Net
 from pipeline.nets.spec import NetSpec
 
 
-def open_net(spec: NetSpec, engine: str, precision: str, *, cache_dir: Path | None = None) -> Net:
+def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) -> Net:
     """Load a net into an engine with one thread, and let it predict once.
 
     Args:
@@ -25,10 +25,10 @@ def open_net(spec: NetSpec, engine: str, precision: str, *, cache_dir: Path | No
         EngineError: the engine is not installed, or cannot run this net.
         ModelError: the net's output is not what its entry says.
     """
-    require(engine, precision)
-    module = importlib.import_module(f"pipeline.nets.{library(engine)}_engine")
-    run = module.load(spec, precision, cache_dir, on_gpu=engine != library(engine))
-    net = LoadedNet(spec, engine, precision, run)
+    require(engine.name, engine.precision)
+    module = importlib.import_module(f"pipeline.nets.{library(engine.name)}_engine")
+    run = module.load(spec, engine.precision, cache_dir, on_gpu=engine.name != library(engine.name))
+    net = LoadedNet(spec, engine, run)
     # The first forward pass lays out memory and meets whatever the engine cannot run: better here than in a picture.
     net.predict(np.full((spec.input_size, spec.input_size), 50, np.float32))
     return net

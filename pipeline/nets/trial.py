@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ColorizeError
+from pipeline.nets.engines import Engine
 from pipeline.nets.open import open_net
 from pipeline.nets.samples import sample_lightness
 from pipeline.nets.spec import NetSpec
@@ -66,7 +67,7 @@ def measure(spec: NetSpec, engine: str, precision: str, cache_dir: Path) -> Meas
 
 def _try(spec: NetSpec, engine: str, precision: str, cache_dir: Path) -> Measured:
     try:
-        net = open_net(spec, engine, precision, cache_dir=cache_dir)
+        net = open_net(spec, Engine(engine, precision), cache_dir=cache_dir)
         pictures = sample_lightness(spec.input_size)
         fastest, began = float("inf"), time.perf_counter()
         while True:

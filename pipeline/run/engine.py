@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
 
-from pipeline.archive.journal import Journal, journal_path
-from pipeline.nets.parity import choose_engine
+from pipeline.archive.journal import Journal
+from pipeline.nets import parity
+from pipeline.nets.engines import Engine
 from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings
 
 
-def settle_engine(settings: Settings, output: Path | None = None) -> tuple[Settings, NetSpec]:
-    """Return the settings with `engine` and `precision` resolved from "auto", and the net they name.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Stand-in until the nets room brings its own."""
 
-    "auto" stays with what the last run into `output` used, as long as that still passes its check here: engine and
-    precision are part of the fingerprint, and a finished archive must not be done anew because a library was installed
-    or a stopwatch wavered.
+    chosen: parity.Choice
+
+    def keep(self, last: Engine | None, settings: Settings) -> Engine:
+        """Stay with the last run's engine where it is fit and wished."""
+        fit = {Engine(trial.engine, trial.precision) for trial in self.chosen.trials if trial.passed}
+        if (
+            last is not None
+            and last in fit
+            and settings.engine in ("auto", last.name)
+            and settings.precision in ("auto", last.precision)
+        ):
+            return last
+        return Engine(self.chosen.engine, self.chosen.precision)
+
+
+def settle(settings: Settings) -> tuple[NetSpec, Choice]:
+    """Return the net that the settings name, and what can run it here.
 
     Raises:
         ModelError: the net is missing, unfit or does not match its checksum, or the engine cannot run it.
-        OutputError: `output` holds a journal that cannot be read.
     """
     spec = find_net(settings)
-    chosen = choose_engine(spec, settings.engine, settings.precision)
-    engine, precision = chosen.engine, chosen.precision
-    if output is not None and (last := _last_engine(output)):
-        fit = {(trial.engine, trial.precision) for trial in chosen.trials if trial.passed}
-        if last in fit and settings.engine in ("auto", last[0]) and settings.precision in ("auto", last[1]):
-            engine, precision = last
-    return replace(settings, engine=engine, precision=precision), spec
+    return spec, Choice(parity.choose_engine(spec, settings.engine, settings.precision))
 
 
-def _last_engine(output: Path) -> tuple[str, str] | None:
-    if not journal_path(output).exists():
-        return None
-    with Journal(output, read_only=True) as journal:
-        run = journal.last_run()
-    return (str(run.settings.get("engine")), str(run.settings.get("precision"))) if run else None
+def last_engine(journal: Journal) -> Engine | None:
+    """Return what the last run used, or None.
+
+    A finished archive must not be done anew because a library was installed or a stopwatch wavered: engine and
+    precision are part of the fingerprint.
+    """
+    run = journal.last_run()
+    return Engine(str(run.settings.get("engine")), str(run.settings.get("precision"))) if run else None
