@@ -85,7 +85,7 @@ class Wishes:
 
     inputs: tuple[str, ...]
     settings: Mapping[str, Any]
-    fingerprints: Callable[[Kind], tuple[str, ...]]
+    fingerprints: Mapping[Kind, tuple[str, ...]]
     version: str
     workable: frozenset[Kind]
     verify: bool = False
@@ -167,7 +167,7 @@ class Plan:
             return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
-        if row.fingerprint not in self._wishes.fingerprints(Kind(row.kind)):
+        if row.fingerprint not in self._wishes.fingerprints[Kind(row.kind)]:
             return say(Action.TODO, "settings changed")
         if row.status not in MADE:
             return say(Action.DONE, f"{row.status}: {row.reason}")

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.archive.places import Root
-from pipeline.items import Kind
+from pipeline.items import PICTURED, Kind
 from pipeline.media.medium import Job
 from pipeline.nets.engines import Engine
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings, fingerprint, fingerprint_v1, treated_as
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Context:
     """What was asked for, and what it was settled to be.
 
@@ -32,17 +33,21 @@ class Context:
     net: NetSpec
     engine: Engine
 
-    def fingerprint(self, kind: Kind) -> str:
-        """Return what outputs of this kind are made under."""
-        treated = treated_as(kind, self.settings)
-        return fingerprint(self.settings, treated, model_sha256=self.net.sha256, engine=str(self.engine))
+    @cached_property
+    def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
+        """By kind of what can be worked on, what its outputs are made under, and after it what that was called before.
 
-    def fingerprints(self, kind: Kind) -> tuple[str, ...]:
-        """Return all fingerprints under which an output of this kind is as it would be made now."""
-        if treated_as(kind, self.settings) is not Kind.PHOTO:
-            return (self.fingerprint(kind),)
-        before = fingerprint_v1(self.settings, model_sha256=self.net.sha256, engine=str(self.engine))
-        return self.fingerprint(kind), before
+        Outputs of any of them are as they would be made now.
+        """
+        by = {"model_sha256": self.net.sha256, "engine": str(self.engine)}
+        treated = {kind: treated_as(kind, self.settings) for kind in PICTURED}
+        found = {kind: (fingerprint(self.settings, treated[kind], **by),) for kind in PICTURED}
+        before = fingerprint_v1(self.settings, **by)
+        return {kind: (*each, before) if treated[kind] is Kind.PHOTO else each for kind, each in found.items()}
+
+    def fingerprint(self, kind: Kind) -> str:
+        """Return what outputs of this kind are made under; empty for what is no picture."""
+        return self.fingerprints.get(kind, ("",))[0]
 
     def job(self, tmp_dir: Path) -> Job:
         """Return what workers are told."""
