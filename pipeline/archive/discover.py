@@ -7,8 +7,9 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
 from pipeline.archive.places import Root
@@ -29,9 +30,8 @@ EXCLUDED = "excluded by --exclude"
 Identity = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One thing that was found.
+class Found(NamedTuple):
+    """One thing that was found; a tuple, since there may be a million.
 
     Attributes:
         path: where it lies, as the system spells it.
@@ -100,15 +100,15 @@ def examine(found: Found) -> Found:
         if head.startswith(TIFF_MARKS) and may_hold_pages(suffix) and has_several_pages(found.source):
             kind = Kind.PAGES
     except FileNotFoundError:
-        return replace(found, kind=Kind.VANISHED, reason="gone while the folder was read")
+        return found._replace(kind=Kind.VANISHED, reason="gone while the folder was read")
     except OSError as error:
         # The suffix alone, so that its neighbours keep their names while it can't be read.
         kind = kind_of(b"", suffix)
         kind = Kind.UNREADABLE if kind is Kind.OTHER else kind
-        return replace(found, kind=kind, reason=f"{UNREADABLE}{words(error)}")
+        return found._replace(kind=kind, reason=f"{UNREADABLE}{words(error)}")
     if kind is Kind.OTHER:
-        return replace(found, kind=kind, reason="not a picture or film" if found.size else "an empty file")
-    return replace(found, kind=kind)
+        return found._replace(kind=kind, reason="not a picture or film" if found.size else "an empty file")
+    return found._replace(kind=kind)
 
 
 def pictures(roots: Sequence[Root], output: Path) -> Iterator[Found]:

@@ -116,11 +116,9 @@ def _apart(
     folds = {member: set(map(fold, names)) for member, names in chosen.items()}
     claims = Counter(each for own in folds.values() for each in own)
     while True:
+        met = {each for each, count in claims.items() if count > 1 or each in taken}
         meeting = [
-            member
-            for member, own in folds.items()
-            if any(claims[each] > 1 or each in taken for each in own)
-            or any(len(os.fsencode(name)) > _LONGEST for name in chosen[member])
+            member for member, own in folds.items() if not met.isdisjoint(own) or any(map(_is_too_long, chosen[member]))
         ]
         if not meeting:
             return chosen
@@ -130,6 +128,10 @@ def _apart(
             chosen[member] = choice(member, levels[member])
             folds[member] = set(map(fold, chosen[member]))
             claims.update(folds[member])
+
+
+def _is_too_long(name: str) -> bool:
+    return len(name) * 4 > _LONGEST and len(os.fsencode(name)) > _LONGEST  # no character takes more than four bytes
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,7 @@ _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
 # What may have passed since, or what the plan sees for itself.
 _PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY})
 
+_KINDS: Final = {str(kind): kind for kind in Kind}
 T = TypeVar("T")
 
 NO_FILMS = "a film: this version colorizes photographs only"
@@ -50,8 +51,7 @@ class Action(StrEnum):
     FORGET = "forget"  # its row says nothing any more
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to be done with one thing that was found, or that the journal knows and is gone.
 
     Attributes:
@@ -167,7 +167,7 @@ class Plan:
             return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
-        if row.fingerprint not in self._wishes.fingerprints[Kind(row.kind)]:
+        if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
             return say(Action.TODO, "settings changed")
         if row.status not in MADE:
             return say(Action.DONE, f"{row.status}: {row.reason}")
@@ -289,7 +289,7 @@ def _recall(found: Found, row: Known | None) -> Found:
         return found
     if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
         return found
-    return Found(found.path, found.place, found.key, Kind(row.kind), found.size, found.mtime_ns)
+    return found._replace(kind=_KINDS[row.kind])
 
 
 def _settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:

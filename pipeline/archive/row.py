@@ -1,4 +1,4 @@
-"""One item as the journal keeps it: from this one declaration SQL, manifest and JSON are drawn."""
+"""One item as the journal keeps it: SQL and manifest are drawn from this one declaration."""
 
 from __future__ import annotations
 
