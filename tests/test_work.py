@@ -13,7 +13,7 @@ import pytest
 from pipeline import work
 from pipeline.colour.reference import colorize_reference
 from pipeline.errors import OutputError
-from pipeline.nets.open import open_net
+from pipeline.nets.engines.open import open_net
 from pipeline.nets.resolve import resolve
 from pipeline.settings import Settings
 from pipeline.work import Job, Outcome, Task, prepare, process

@@ -19,7 +19,7 @@ import onnxruntime
 
 from pipeline.measure.card import card_lines
 from pipeline.measure.evaluation import Measured, Result, measure_picture, points_table, summarise
-from pipeline.nets.identify import resolve_file
+from pipeline.nets.store.identify import resolve_file
 from pipeline.nets.net import Net
 
 Floats = npt.NDArray[np.float32]

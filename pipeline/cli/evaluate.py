@@ -68,7 +68,7 @@ def command(
     from pipeline.measure.card import card_json, card_lines
     from pipeline.measure.evaluation import csv_text, summarise, write_csv
     from pipeline.measure.photographs import evaluate_photographs, photographs
-    from pipeline.nets.open import open_net
+    from pipeline.nets.engines.open import open_net
     from pipeline.run.engine import settle_engine
     from pipeline.run.progress import show_progress
 

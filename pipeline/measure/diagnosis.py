@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import ColorizeError, ExitCode
-from pipeline.nets.engines import PACKAGES
+from pipeline.nets.engines.catalogue import PACKAGES
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings
 
@@ -186,13 +186,13 @@ def _spec(settings: Settings) -> Any:
 
 
 def _engines(spec: Any, anew: bool) -> list[dict[str, Any]]:
-    from pipeline.nets.parity import examine
+    from pipeline.nets.engines.choice import examine
 
     return [asdict(trial) for trial in examine(spec, anew=anew)]
 
 
 def _choice(spec: Any, settings: Settings) -> tuple[str, str]:
-    from pipeline.nets.parity import choose_engine
+    from pipeline.nets.engines.choice import choose_engine
 
     chosen = choose_engine(spec, settings.engine, settings.precision)
     return chosen.engine, chosen.precision
@@ -200,7 +200,7 @@ def _choice(spec: Any, settings: Settings) -> tuple[str, str]:
 
 def _tried(spec: Any, engine: str, precision: str) -> None:
     # What is named outright is not checked beforehand: see whether it opens at all.
-    from pipeline.nets.open import open_net
+    from pipeline.nets.engines.open import open_net
 
     open_net(spec, engine, precision)
 
@@ -225,7 +225,7 @@ def _use(settings: Settings, choice: tuple[str, str], found: Diagnosis) -> dict[
 def _folders(settings: Settings) -> list[dict[str, Any]]:
     from platformdirs import user_cache_path
 
-    from pipeline.nets.registry import default_models_dir
+    from pipeline.nets.store.registry import default_models_dir
 
     models = Path(settings.models_dir) if settings.models_dir else default_models_dir()
     return [

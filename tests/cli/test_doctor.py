@@ -3,7 +3,7 @@ import json
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.nets import engines
+from pipeline.nets.engines import catalogue
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pipeline.errors import ExitCode
 from pipeline.measure import diagnosis
 from pipeline.measure.diagnosis import diagnose
 from pipeline.measure.diagnosis_text import diagnosis_lines
-from pipeline.nets import parity
-from pipeline.nets.parity import Trial
+from pipeline.nets.engines import choice
+from pipeline.nets.engines.choice import Trial
 from pipeline.settings import Settings
 
 TRIALS = (
@@ -69,7 +69,7 @@ def test_a_damaged_model_is_a_problem(checked, monkeypatch, tmp_path):
     (broken / "models.toml").write_bytes((carried / "models.toml").read_bytes())
     (broken / "embedded-v3.onnx").write_bytes((carried / "embedded-v3.onnx").read_bytes()[:-1])
     monkeypatch.setattr(resources, "models_dir", lambda: broken)
-    from pipeline.nets.registry import load_registry
+    from pipeline.nets.store.registry import load_registry
 
     load_registry.cache_clear()
     found = diagnose(Settings())

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.archive.journal import Journal
 from pipeline.errors import ModelError, SettingsError
-from pipeline.nets import parity
+from pipeline.nets.engines import choice
 from pipeline.run import engine
 from pipeline.settings import Settings
 from tests.conftest import write_archive
@@ -64,7 +64,7 @@ def test_the_tutorial_s_three_files_come_together(tmp_path: Path) -> None:
 
 def test_the_tutorial_s_three_files_colorize(tmp_path: Path, colorize: Colorize) -> None:
     pytest.importorskip("onnx", reason="makes and, on OpenCV 5, converts the Caffe files; extra: import")
-    from pipeline.nets.release_topology import write_release_caffe
+    from pipeline.nets.convert.release_topology import write_release_caffe
 
     prototxt, caffemodel, points = write_release_caffe(tmp_path, width=0.125)
     write_archive(tmp_path / "scans", 2)

@@ -20,11 +20,11 @@ from pipeline.measure.diagnosis import describe_machine
 from pipeline.measure.speed.race import LARGE, Entrant, Race, Say, as_document, entrant, run_race, scale
 from pipeline.measure.speed.report import markdown
 from pipeline.measure.speed.specimens import write_specimens
-from pipeline.nets.engines import ENGINES, PRECISIONS, installed, require
-from pipeline.nets.identify import resolve_file
-from pipeline.nets.parity import choose_engine
+from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS, installed, require
+from pipeline.nets.engines.choice import choose_engine
 from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
+from pipeline.nets.store.identify import resolve_file
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings
 
@@ -141,7 +141,7 @@ def _labels(engines: Sequence[str]) -> list[str]:
 def _has(precision: str) -> bool:
     if precision != "bfloat16":
         return True
-    from pipeline.nets.openvino_engine import has_bfloat16
+    from pipeline.nets.engines.openvino import has_bfloat16
 
     return has_bfloat16()
 
@@ -149,7 +149,7 @@ def _has(precision: str) -> bool:
 def _release(folder: Path) -> NetSpec | None:
     if importlib.util.find_spec("onnx") is None:
         return None
-    from pipeline.nets.release_topology import write_release_onnx
+    from pipeline.nets.convert.release_topology import write_release_onnx
 
     path = folder / "release.onnx"
     write_release_onnx(path)

@@ -81,8 +81,8 @@ def bare(spec: NetSpec, engine: str, precision: str) -> Work:
     Returns:
         Takes a number of predictions, gives their seconds.
     """
-    from pipeline.nets.open import open_net
-    from pipeline.nets.samples import sample_lightness
+    from pipeline.nets.engines.open import open_net
+    from pipeline.nets.engines.samples import sample_lightness
 
     net = open_net(spec, engine, precision)
     lightness = sample_lightness(spec.input_size, 1)[0]
@@ -159,7 +159,7 @@ def compare(spec: NetSpec, engine: str, precision: str) -> Work:
     from pipeline.colour.compose import compose
     from pipeline.colour.lightness import net_lightness
     from pipeline.colour.reference import LIGHTNESS_CENTRE, colorize_reference
-    from pipeline.nets.open import open_net
+    from pipeline.nets.engines.open import open_net
     from pipeline.photo.read import read
 
     net = open_net(spec, engine, precision)
