@@ -12,6 +12,8 @@ import pytest
 from pipeline.archive.journal import Journal
 from pipeline.errors import ModelError, SettingsError
 from pipeline.nets import parity
+from pipeline.nets.engines import Engine
+from pipeline.nets.resolve import find_net
 from pipeline.run import engine
 from pipeline.settings import Settings
 from tests.conftest import write_archive
@@ -21,7 +23,7 @@ Colorize = Callable[..., subprocess.CompletedProcess[str]]
 
 def begun(output: Path, settings: Settings) -> None:
     with Journal(output) as journal:
-        journal.start_run(inputs=[], settings=asdict(settings), fingerprint="f", version="0", planned=0)
+        journal.start_run(inputs=[], settings=asdict(settings), fingerprint="f", version="0")
 
 
 TRIALS = (
@@ -48,18 +50,19 @@ def test_auto_stays_with_the_engine_of_the_last_run_while_it_passes(
     asked: Settings,
     settled: tuple[str, str],
 ) -> None:
-    monkeypatch.setattr(engine, "choose_engine", lambda *_: parity.Choice("openvino", "float32", TRIALS))
+    monkeypatch.setattr(parity, "choose_engine", lambda *_: parity.Choice("openvino", "float32", TRIALS))
     if last is not None:
         begun(tmp_path, last)
-    found, _ = engine.settle_engine(asked, tmp_path)
-    assert (found.engine, found.precision) == settled
+    _, choice = engine.settle(asked)
+    with Journal(tmp_path) as journal:
+        assert choice.keep(engine.last_engine(journal), asked) == Engine(*settled)
 
 
 def test_the_tutorial_s_three_files_come_together(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="three files"):
-        engine.find_net(Settings(prototxt="a.prototxt", model="b.caffemodel"))
+        find_net(Settings(prototxt="a.prototxt", model="b.caffemodel"))
     with pytest.raises(ModelError, match=r"a\.prototxt"):
-        engine.find_net(Settings(prototxt=str(tmp_path / "a.prototxt"), model="b.caffemodel", points="c.npy"))
+        find_net(Settings(prototxt=str(tmp_path / "a.prototxt"), model="b.caffemodel", points="c.npy"))
 
 
 def test_the_tutorial_s_three_files_colorize(tmp_path: Path, colorize: Colorize) -> None:
