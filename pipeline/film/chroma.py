@@ -70,7 +70,7 @@ def lightness_of_luma(bits: int, full: bool) -> NDArray[np.float32]:
     value = np.clip((np.arange(1 << bits) - signal.black) / signal.luma_span, 0, 1)
     linear = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)  # IEC 61966-2-1
     cube = np.where(linear > 216 / 24389, np.cbrt(linear), (24389 / 27 * linear + 16) / 116)  # CIE 15
-    table = (116 * cube - 16).astype(np.float32)
+    table: NDArray[np.float32] = (116 * cube - 16).astype(np.float32)
     table.setflags(write=False)
     return table
 
@@ -89,7 +89,7 @@ def seen_by_net(luma: NDArray[Any], size: int, signal: Signal) -> NDArray[np.flo
         float32 (size, size), lightness 0..100.
     """
     smaller = luma.shape[0] >= size and luma.shape[1] >= size
-    small = cv2.resize(luma, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    small: NDArray[Any] = cv2.resize(luma, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return np.take(lightness_of_luma(signal.bits, signal.full), small)
 
 
@@ -108,10 +108,10 @@ def chroma_planes(
         U and V, of luma's dtype: ceil(H / down), ceil(W / across).
     """
     small = _shrunk(luma)
-    ab = cv2.resize(ab, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
+    fitted: NDArray[Any] = cv2.resize(ab, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_LINEAR)
     lab = np.empty((*small.shape, 3), np.float32)
     lab[:, :, 0] = np.take(lightness_of_luma(signal.bits, signal.full), small)
-    np.multiply(ab, np.float32(saturation), out=lab[:, :, 1:])
+    np.multiply(fitted, np.float32(saturation), out=lab[:, :, 1:])
     height, width = -(-luma.shape[0] // signal.down), -(-luma.shape[1] // signal.across)
     planes = [
         _enlarged(each, _SHRINK // signal.across, _SHRINK // signal.down)[:height, :width]
@@ -209,7 +209,8 @@ def limited(luma: NDArray[Any], u: NDArray[Any], v: NDArray[Any], signal: Signal
 
 def _towards_grey(chroma: NDArray[np.float32], signal: Signal) -> NDArray[np.float32]:
     """Return samples, rounded towards grey: the nearest sample may lie outside."""
-    return np.trunc(chroma * np.float32(signal.chroma_span)) + np.float32(signal.middle)
+    samples: NDArray[np.float32] = np.trunc(chroma * np.float32(signal.chroma_span)) + np.float32(signal.middle)
+    return samples
 
 
 def _share(
@@ -245,6 +246,6 @@ def _outside(luma: NDArray[Any], u: NDArray[Any], v: NDArray[Any], signal: Signa
         value = cv2.addWeighted(luma, unit, u if first else v, scale * (first or second), offset, dtype=cv2.CV_16S)
         if first and second:
             value = cv2.addWeighted(value, 1.0, v, scale * second, 0.0, dtype=cv2.CV_16S)
-        inside = cv2.inRange(value, low, high)  # type: ignore[call-overload]
+        inside = cv2.inRange(value, low, high)
         marks = inside if marks is None else cv2.bitwise_and(marks, inside)  # type: ignore[assignment]
     return cv2.bitwise_not(marks)  # type: ignore[arg-type,return-value]

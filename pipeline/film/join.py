@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
-from av.container import Flags, InputContainer, OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import AttachmentStream, Stream
@@ -19,11 +19,12 @@ from av.video.stream import VideoStream
 from pipeline.errors import OutputError, PhotoError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
-from pipeline.film.encoders import settle_encoder
+from pipeline.film.encoders import fed_format, settle_encoder
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.packets import Peekable, look_through, picture_packets
-from pipeline.film.source import moving_picture, open_film
+from pipeline.film.planes import layout_of
+from pipeline.film.source import BITEXACT, moving_picture, open_film
 
 _STALE: Final = ("encoder", "major_brand", "minor_version", "compatible_brands", "_statistics", "bps", "duration")
 _STALE_COUNTS: Final = ("number_of_frames", "number_of_bytes")
@@ -83,7 +84,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
             raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
         raise PhotoError(f"the film cannot be put together: {error.strerror or error}") from None
     check(output, index, work.shift)
-    return Joined(output.stat().st_size, index.frames, tuple([*work.lost, *_losses(index, options)]))
+    return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, options)))
 
 
 @dataclass(slots=True)
@@ -109,7 +110,7 @@ class _Join:
 
     def describe(self, whole: InputContainer, picture: VideoStream, out: OutputContainer) -> None:
         """Write down all that stands ahead of the packets."""
-        out.flags |= Flags.bitexact.value
+        out.flags |= BITEXACT
         out.metadata.update(_lasting(whole.metadata))
         if self.options.provenance:
             said = out.metadata.get("comment")
@@ -139,7 +140,7 @@ class _Join:
         self.picture = stream
 
     def _add_copy(self, stream: Stream, out: OutputContainer) -> None:
-        what = f"{stream.type or 'unknown'} stream {stream.index}"
+        what = f"{stream.type} stream {stream.index}"
         if stream.type not in ("video", "audio", "subtitle", "attachment"):
             self.lost.append(f"{what} is left out: data that cannot be copied")
             return
@@ -189,7 +190,7 @@ class _Join:
             yield packet
 
     def _shifted(self, chapter: Any) -> Any:
-        unit = chapter["time_base"] or Fraction(1, 1_000_000_000)
+        unit: Fraction = chapter["time_base"] or Fraction(1, 1_000_000_000)
         shift = round(self.start / unit)
         return {**chapter, "start": chapter["start"] - shift, "end": chapter["end"] - shift}
 
@@ -210,9 +211,6 @@ def _lasting(tags: dict[str, str]) -> dict[str, str]:
 
 def _losses(index: Index, options: FilmOptions) -> list[str]:
     """Say what of the picture itself could not be kept."""
-    from pipeline.film.encoders import fed_format
-    from pipeline.film.planes import layout_of
-
     before, after = layout_of(index.geometry.pix_fmt), layout_of(fed_format(index, settle_encoder(options)[1]))
     words = []
     if before.alpha:

@@ -149,7 +149,7 @@ def brought(frame: VideoFrame, layout: Layout) -> VideoFrame:
 def plane(frame: VideoFrame, number: int, bits: int) -> NDArray[Any]:
     """Return a view of one plane: uint8 or uint16 (H, W), not contiguous, alive as long as the frame."""
     source = frame.planes[number]
-    samples = np.frombuffer(source, np.uint8 if bits == 8 else np.dtype("<u2"))
+    samples = np.frombuffer(memoryview(source), np.uint8 if bits == 8 else np.dtype("<u2"))
     stride = source.line_size // samples.itemsize
     # The last row may end before its padding does.
     rows = np.lib.stride_tricks.as_strided(
@@ -170,5 +170,6 @@ def at_depth(samples: NDArray[Any], source: int, target: int) -> NDArray[Any]:
     if target > source:
         return samples.astype(np.uint16) << (target - source)
     half = 1 << (source - target - 1)
-    lower = np.minimum((samples.astype(np.uint32) + half) >> (source - target), (1 << target) - 1)
-    return lower.astype(np.uint8 if target == 8 else np.uint16)
+    lower: NDArray[Any] = np.minimum((samples.astype(np.uint32) + half) >> (source - target), (1 << target) - 1)
+    fitted: NDArray[Any] = lower.astype(np.uint8 if target == 8 else np.uint16)
+    return fitted

@@ -230,7 +230,7 @@ def _of_shots(
 def _line(stream: Stream) -> str:
     context: Any = stream.codec_context
     name = context.codec.canonical_name if context is not None else "unknown"
-    words = [str(stream.index), stream.type or "unknown", name]
+    words = [str(stream.index), str(stream.type), name]
     if stream.type == "audio" and context is not None:
         words += [f"{context.sample_rate} Hz", context.layout.name]
     if stream.language:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
-from av.container import Flags
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
@@ -20,6 +19,7 @@ from pipeline.film.options import FilmOptions
 from pipeline.film.paint import Canvas, canvas, coloured, kept, lightness_of, upright
 from pipeline.film.planes import luma_of
 from pipeline.film.reading import frames_of
+from pipeline.film.source import BITEXACT
 from pipeline.film.steady import Plan, Seen, plan, small_luma, steadied
 from pipeline.nets.net import Net
 
@@ -62,7 +62,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
     painter = _Painter(index, net, options, canvas(index.geometry, fed_format(index, encoder), options.saturation))
     try:
         with av.open(str(part), "w", format=encoder.part, container_options={"avoid_negative_ts": "disabled"}) as out:
-            out.flags |= Flags.bitexact.value
+            out.flags |= BITEXACT
             stream = add_picture(out, index, encoder, options)
             for number, frame in painter.frames(source, span):
                 frame.pts, frame.dts, frame.time_base = number - span.start, None, 1 / index.rate

@@ -77,7 +77,7 @@ def cuts(scores: NDArray[np.float32]) -> NDArray[np.int64]:
         int64, ascending, without frame 0.
     """
     candidates = np.flatnonzero(scores >= _LEAST)
-    found = []
+    found: list[int] = []
     for frame in candidates:
         around = slice(max(0, frame - _REACH), frame + _REACH + 1)
         if scores[frame] < scores[around].max() or (found and frame - found[-1] <= _REACH):

@@ -28,6 +28,8 @@ _SAFE: Final = {
     "enable_drefs": "0",
     "use_absolute_path": "0",
 }
+# AVFMT_FLAG_BITEXACT: no version and no random numbers in what a muxer writes.
+BITEXACT: Final = 0x400
 _ATTACHED: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _POINTERS: Final = (
     b"ffconcat",
@@ -92,7 +94,7 @@ def moving_picture(container: InputContainer) -> VideoStream:
     stream = pictures[0]
     if stream.codec_context is None:
         raise PhotoError("no decoder here knows this film's codec")
-    stream.thread_type = "SLICE"  # type: ignore[assignment]
+    stream.thread_type = "SLICE"
     stream.codec_context.thread_count = 1
     return stream
 

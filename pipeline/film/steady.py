@@ -95,7 +95,7 @@ class Seen:
 def small_luma(luma: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Return a frame's luma at the `WORKING` size: uint8 (96, 128); luma is uint8 or uint16 (H, W) of `bits`."""
     smaller = luma.shape[1] >= WORKING[0] and luma.shape[0] >= WORKING[1]
-    small = cv2.resize(luma, WORKING, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    small: NDArray[Any] = cv2.resize(luma, WORKING, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     return small.astype(np.uint8) if bits == 8 else (small >> (bits - 8)).astype(np.uint8)
 
 
@@ -117,7 +117,7 @@ def steadied(work: Plan, frames: Iterable[Seen], predict: Predict) -> Iterator[t
         if work.is_key(seen.number):
             if seen.lightness is None:
                 raise ValueError(f"frame {seen.number} is a key frame and comes without lightness")
-            ab = cv2.resize(predict(seen.lightness), WORKING, interpolation=cv2.INTER_LINEAR)
+            ab: Any = cv2.resize(predict(seen.lightness), WORKING, interpolation=cv2.INTER_LINEAR)
             keys.add(seen, ab)
         if seen.number in work.wanted:
             waiting.append(seen)
@@ -172,7 +172,7 @@ class _Keys:
     def _forget(self, before: int) -> None:
         for store, first in ((self._plain, before - self._work.radius), (self._averaged, before)):
             for key in [each for each in store if each < first]:
-                del store[key]  # type: ignore[attr-defined]
+                del store[key]
 
 
 def _mean_chroma(ab: NDArray[np.float32]) -> float:
@@ -205,14 +205,15 @@ def _carried(
 def _flow(of: NDArray[np.uint8], to: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return for each pixel of one frame where it lies in another: float32 (96, 128, 2), pixels."""
     threads = cv2.getNumThreads()
-    if threads == 1:
-        return _dis().calc(of, to, None)
     # DIS cuts the picture into as many strips as there are threads, and gives other motion for each number.
-    cv2.setNumThreads(1)
+    if threads != 1:
+        cv2.setNumThreads(1)
     try:
-        return _dis().calc(of, to, None)
+        flow: NDArray[np.float32] = _dis().calc(of, to, None)
     finally:
-        cv2.setNumThreads(threads)
+        if threads != 1:
+            cv2.setNumThreads(threads)
+    return flow
 
 
 _finder: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -73,7 +72,7 @@ def colorize_film(
         finished = Path(name) / "film"
         if index.all_color and options.on_color == "keep":
             shutil.copyfile(source, finished)
-            os.replace(finished, destination)
+            finished.replace(destination)
             return Colored(index, (), Joined(destination.stat().st_size, index.frames), copied=True)
         pieces, parts = [], []
         for number, (start, stop) in enumerate(spans(index, length)):
@@ -82,5 +81,5 @@ def colorize_film(
             if watch is not None:
                 watch(stop, index.frames)
         joined = join(source, index, parts, finished, options)
-        os.replace(finished, destination)
+        finished.replace(destination)
         return Colored(index, tuple(pieces), joined)
