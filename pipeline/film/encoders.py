@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from av.codec import Codec
@@ -133,6 +134,8 @@ def add_picture(container: OutputContainer, index: Index, encoder: Encoder, opti
     context.colorspace = geometry.matrix
     context.color_primaries = geometry.primaries
     context.color_trc = geometry.transfer
+    if geometry.aspect:
+        context.sample_aspect_ratio = Fraction(geometry.aspect)
     if geometry.interlaced and encoder.interlaced:
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.field_order = geometry.field_order

@@ -19,15 +19,18 @@ from av.video.stream import VideoStream
 from pipeline.errors import OutputError, PhotoError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
-from pipeline.film.encoders import fed_format, settle_encoder
+from pipeline.film.encoders import Encoder, fed_format, settle_encoder
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.packets import Peekable, look_through, picture_packets
 from pipeline.film.planes import layout_of
-from pipeline.film.source import BITEXACT, moving_picture, open_film
+from pipeline.film.scan import FASTEST
+from pipeline.film.source import BITEXACT, is_cover, moving_picture, open_film
 
 _STALE: Final = ("encoder", "major_brand", "minor_version", "compatible_brands", "_statistics", "bps", "duration")
 _STALE_COUNTS: Final = ("number_of_frames", "number_of_bytes")
+# Their bitstreams say nothing of the sample aspect, and PyAV cannot write Matroska's own field.
+_NO_ASPECT: Final = {"libvpx-vp9", "libsvtav1"}
 # Formats whose clock begins anywhere: what is written begins at 0. In the others a late start is meant.
 _ANY_START: Final = {"mpegts", "mpeg", "wtv", "mpegtsraw", "asf", "rm"}
 
@@ -64,7 +67,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
     """
     kind = container_for(source, index, options)
     depth = look_through(parts, index)
-    work = _Join(index, kind, options)
+    work = _Join(source, index, kind, options)
     try:
         with (
             open_film(source) as whole,
@@ -84,11 +87,12 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
             raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
         raise PhotoError(f"the film cannot be put together: {error.strerror or error}") from None
     check(output, index, work.shift)
-    return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, options)))
+    return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, settle_encoder(options)[1], kind)))
 
 
 @dataclass(slots=True)
 class _Join:
+    source: Path
     index: Index
     kind: Container
     options: FilmOptions
@@ -129,7 +133,8 @@ class _Join:
         stream.metadata.update(_lasting(main.metadata))
         stream.disposition = main.disposition
         stream.time_base = self.index.time_base
-        context.framerate = self.index.rate if not main.average_rate else main.average_rate
+        average = main.average_rate
+        context.framerate = average if average and average <= FASTEST else self.index.rate
         context.color_range = template.codec_context.color_range
         if geometry.aspect:
             context.sample_aspect_ratio = Fraction(geometry.aspect)
@@ -145,6 +150,9 @@ class _Join:
             self.lost.append(f"{what} is left out: data that cannot be copied")
             return
         try:
+            if is_cover(stream) and self.kind.format == "matroska":
+                out.add_attachment(*_cover(self.source, stream))
+                return
             if isinstance(stream, AttachmentStream):
                 copy: Stream = out.add_attachment(
                     stream.metadata.get("filename", f"attachment {stream.index}"),
@@ -176,8 +184,12 @@ class _Join:
         last: dict[int, int] = {}
         for packet in whole.demux(*sources):
             number = packet.stream.index
-            if not packet.size or (packet.dts is None and packet.pts is None):
+            if not packet.size:
                 continue
+            if packet.dts is None and packet.pts is None:
+                if not is_cover(packet.stream):
+                    continue
+                packet.pts = packet.dts = round(self.start / packet.time_base)
             shift = round(self.start / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
@@ -195,6 +207,15 @@ class _Join:
         return {**chapter, "start": chapter["start"] - shift, "end": chapter["end"] - shift}
 
 
+def _cover(source: Path, stream: Stream) -> tuple[str, str, bytes]:
+    """Return name, kind and bytes of a cover picture, as Matroska attaches it."""
+    kind = {"mjpeg": "jpeg"}.get(stream.codec_context.codec.canonical_name, stream.codec_context.codec.canonical_name)
+    name = stream.metadata.get("filename", f"cover.{kind.replace('jpeg', 'jpg')}")
+    with open_film(source) as container:
+        packet = next(container.demux(container.streams[stream.index]))
+        return name, stream.metadata.get("mimetype", f"image/{kind}"), bytes(packet)
+
+
 def _when(packet: Packet[Stream]) -> Fraction:
     at = packet.dts if packet.dts is not None else packet.pts
     return (at or 0) * packet.time_base
@@ -209,12 +230,16 @@ def _lasting(tags: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _losses(index: Index, options: FilmOptions) -> list[str]:
+def _losses(index: Index, encoder: Encoder, kind: Container) -> list[str]:
     """Say what of the picture itself could not be kept."""
-    before, after = layout_of(index.geometry.pix_fmt), layout_of(fed_format(index, settle_encoder(options)[1]))
+    before, after = layout_of(index.geometry.pix_fmt), layout_of(fed_format(index, encoder))
     words = []
     if before.alpha:
         words.append("transparency is lost")
+    if before.pix_fmt != before.read and "yuv444" in before.read and not before.pix_fmt.startswith("yuv"):
+        words.append(f"{before.pix_fmt} became {after.pix_fmt}")
+    if index.geometry.aspect not in ("", "1") and encoder.codec in _NO_ASPECT and kind.format in ("matroska", "webm"):
+        words.append(f"the sample aspect {index.geometry.aspect} is not written")
     if after.bits < before.bits:
         words.append(f"{before.bits} bits became {after.bits}")
     if before.colour and (after.across > before.across or after.down > before.down):

@@ -27,7 +27,7 @@ from pipeline.film.source import Faults, decoded, moving_picture, open_film
 _JUDGED_EVERY: Final = 12
 _JUDGED_SIDE: Final = 192
 _PERHAPS_A_CUT: Final = 0.4
-_FASTEST: Final = 121
+FASTEST: Final = 121
 _UNKNOWN_RATE: Final = Fraction(25)
 
 
@@ -167,7 +167,7 @@ def checksum(luma: NDArray[Any]) -> int:
 def rate_of(stream: VideoStream) -> Fraction:
     """Return the frames a second that an encoder is told; the true times are put back at the join."""
     base = stream.base_rate
-    if base and base <= _FASTEST:
+    if base and base <= FASTEST:
         return base
     average = stream.average_rate
     return average.limit_denominator(1001) if average and average <= 1000 else _UNKNOWN_RATE
