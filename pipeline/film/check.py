@@ -24,12 +24,15 @@ def check(output: Path, index: Index, shift: int) -> None:
         PhotoError: frames are missing, times are off by more than a tick, or something does not decode.
     """
     faults = Faults()
+    size = index.geometry.width, index.geometry.height
     times = []
     with open_film(output) as container:
         stream = moving_picture(container)
         unit = stream.time_base
         assert unit is not None
         for frame in decoded(container, stream, faults):
+            if (frame.width, frame.height) != size:
+                raise PhotoError(f"the finished film is {frame.width} x {frame.height}, not {size[0]} x {size[1]}")
             if frame.is_corrupt:
                 faults.count += 1
             times.append(stamp(frame))

@@ -75,6 +75,22 @@ def lightness_of_luma(bits: int, full: bool) -> NDArray[np.float32]:
     return table
 
 
+def fitted(luma: NDArray[Any], source: Signal, target: Signal) -> NDArray[Any]:
+    """Bring luma to other bits or another range: the very samples where both are the same.
+
+    More bits in the same range lose nothing and come back exactly; fewer bits are rounded.
+
+    Args:
+        luma: uint8 or uint16 (H, W).
+        source, target: what its samples mean, and shall mean.
+    """
+    if (source.bits, source.full) == (target.bits, target.full):
+        return luma
+    table = (np.arange(1 << source.bits) - source.black) * (target.luma_span / source.luma_span) + target.black
+    samples = np.clip(np.rint(table), 0, (1 << target.bits) - 1).astype(np.uint8 if target.bits == 8 else np.uint16)
+    return np.take(samples, luma)
+
+
 def seen_by_net(luma: NDArray[Any], size: int, signal: Signal) -> NDArray[np.float32]:
     """Return what the net sees of a frame.
 

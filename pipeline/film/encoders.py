@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +17,7 @@ from av.video.stream import VideoStream
 from pipeline.errors import SettingsError
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
-from pipeline.film.planes import layout_of, written_format
+from pipeline.film.planes import LIMITED, layout_of, written_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Encoder:
         part: FFmpeg's name of the format of part files.
         even_only: refuses odd sizes where chroma is subsampled.
         interlaced: can code fields.
+        limited_only: cannot say that its range is full: such films are brought to limited range.
     """
 
     codec: str
@@ -46,6 +48,7 @@ class Encoder:
     part: str = "nut"
     even_only: bool = False
     interlaced: bool = False
+    limited_only: bool = False
 
 
 ENCODERS: Final[dict[str, Encoder]] = {
@@ -64,7 +67,9 @@ ENCODERS: Final[dict[str, Encoder]] = {
     ),
     "av1": Encoder("libsvtav1", 28, "crf", "8", "preset", {"svtav1-params": "lp=1"}, ("mp4", "mkv", "webm")),
     "vp9": Encoder("libvpx-vp9", 28, "crf", "5", "cpu-used", {"deadline": "good"}, ("mp4", "mkv", "webm")),
-    "prores": Encoder("prores_ks", 3, "profile", "", "", {"vendor": "apl0"}, ("mov", "mkv"), "mov", interlaced=True),
+    "prores": Encoder(
+        "prores_ks", 3, "profile", "", "", {"vendor": "apl0"}, ("mov", "mkv"), "mov", interlaced=True, limited_only=True
+    ),
     "ffv1": Encoder(
         "ffv1", 0, "", "", "", {"level": "3", "coder": "1", "context": "1", "slicecrc": "1", "g": "1"}, ("mkv", "mov")
     ),
@@ -81,6 +86,10 @@ def _there(codec: str) -> bool:
         return Codec(codec, "w").is_encoder
     except UnknownCodecError:
         return False
+
+
+# SVT-AV1 writes forty lines to stderr for each piece, unless told before it is first used.
+os.environ.setdefault("SVT_LOG", "1")
 
 
 def settle_encoder(options: FilmOptions) -> tuple[str, Encoder]:
@@ -119,6 +128,11 @@ def fed_format(index: Index, encoder: Encoder) -> str:
     return written_format(layout_of(geometry.pix_fmt), geometry.width, geometry.height, known, encoder.even_only)
 
 
+def fed_range(index: Index, encoder: Encoder) -> int:
+    """Return the range that the encoder is fed: LIMITED or FULL."""
+    return LIMITED if encoder.limited_only else index.geometry.frame_range
+
+
 def add_picture(container: OutputContainer, index: Index, encoder: Encoder, options: FilmOptions) -> VideoStream:
     """Add the coloured picture to a part file: time counts frames, whatever the film's own times are."""
     geometry = index.geometry
@@ -130,7 +144,7 @@ def add_picture(container: OutputContainer, index: Index, encoder: Encoder, opti
     context.time_base = 1 / index.rate
     context.thread_count = 1
     context.flags |= Flags.bitexact
-    context.color_range = geometry.frame_range
+    context.color_range = fed_range(index, encoder)
     context.colorspace = geometry.matrix
     context.color_primaries = geometry.primaries
     context.color_trc = geometry.transfer

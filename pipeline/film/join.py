@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from pipeline.errors import OutputError, PhotoError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
-from pipeline.film.encoders import Encoder, fed_format, settle_encoder
+from pipeline.film.encoders import Encoder, fed_format, fed_range, settle_encoder
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.packets import Peekable, look_through, picture_packets
@@ -135,7 +135,9 @@ class _Join:
         stream.time_base = self.index.time_base
         average = main.average_rate
         context.framerate = average if average and average <= FASTEST else self.index.rate
-        context.color_range = template.codec_context.color_range
+        context.color_range = fed_range(self.index, settle_encoder(self.options)[1])
+        context.colorspace = geometry.matrix
+        context.color_primaries, context.color_trc = geometry.primaries, geometry.transfer
         if geometry.aspect:
             context.sample_aspect_ratio = Fraction(geometry.aspect)
         if geometry.field_order:
@@ -240,6 +242,8 @@ def _losses(index: Index, encoder: Encoder, kind: Container) -> list[str]:
         words.append(f"{before.pix_fmt} became {after.pix_fmt}")
     if index.geometry.aspect not in ("", "1") and encoder.codec in _NO_ASPECT and kind.format in ("matroska", "webm"):
         words.append(f"the sample aspect {index.geometry.aspect} is not written")
+    if fed_range(index, encoder) != index.geometry.frame_range:
+        words.append("full range became limited range")
     if after.bits < before.bits:
         words.append(f"{before.bits} bits became {after.bits}")
     if before.colour and (after.across > before.across or after.down > before.down):

@@ -9,9 +9,9 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pipeline.film.chroma import Signal, chroma_planes, seen_by_net
+from pipeline.film.chroma import Signal, chroma_planes, fitted, seen_by_net
 from pipeline.film.index import Geometry
-from pipeline.film.planes import Layout, at_depth, brought, layout_of, luma_of, plane, signal_of
+from pipeline.film.planes import FULL, LIMITED, Layout, brought, layout_of, luma_of, plane, signal_of
 from pipeline.film.steady import Predict
 
 
@@ -36,12 +36,12 @@ class Canvas:
     @property
     def source_signal(self) -> Signal:
         """What the source's luma means."""
-        return Signal(self.layout.bits, self.signal.full, self.signal.matrix)
+        return Signal(self.layout.bits, self.geometry.frame_range == FULL, self.signal.matrix)
 
 
-def canvas(geometry: Geometry, fed: str, saturation: float) -> Canvas:
-    """Prepare for a film whose encoder is fed the planar format `fed`."""
-    signal = signal_of(fed, geometry.frame_range, geometry.matrix)
+def canvas(geometry: Geometry, fed: str, fed_range: int, saturation: float) -> Canvas:
+    """Prepare for a film whose encoder is fed the planar format `fed` in the range `fed_range`."""
+    signal = signal_of(fed, fed_range, geometry.matrix)
     return Canvas(geometry, layout_of(geometry.pix_fmt), fed, signal, saturation)
 
 
@@ -77,26 +77,25 @@ def coloured(frame: VideoFrame, ab: NDArray[np.float32], painted: Canvas) -> Vid
         painted: of the film.
     """
     result = _carrier(frame, painted)
-    bits = painted.signal.bits
-    luma = at_depth(luma_of(frame, painted.layout), painted.layout.bits, bits)
+    luma = fitted(luma_of(frame, painted.layout), painted.source_signal, painted.signal)
     u, v = chroma_planes(luma, ab, painted.signal, painted.saturation)
-    _fill(result, (luma, u, v), bits)
+    _fill(result, (luma, u, v), painted.signal.bits)
     return _tagged(result, painted)
 
 
 def kept(frame: VideoFrame, painted: Canvas) -> VideoFrame:
     """Return a frame of a shot that is in colour already, in the format that is encoded."""
     result = _carrier(frame, painted)
-    luma = at_depth(luma_of(frame, painted.layout), painted.layout.bits, painted.signal.bits)
+    luma = fitted(luma_of(frame, painted.layout), painted.source_signal, painted.signal)
     _fill(result, (luma,), painted.signal.bits)
     return _tagged(result, painted)
 
 
 def _carrier(frame: VideoFrame, painted: Canvas) -> VideoFrame:
-    span = painted.geometry.frame_range
+    before, after = painted.geometry.frame_range, FULL if painted.signal.full else LIMITED
     result = brought(frame, painted.layout)
-    if result.format.name != painted.fed:
-        result = result.reformat(format=painted.fed, src_color_range=span, dst_color_range=span, threads=1)
+    if result.format.name != painted.fed or before != after:
+        result = result.reformat(format=painted.fed, src_color_range=before, dst_color_range=after, threads=1)
     # The decoder still looks at its pictures: without a copy, later frames would be made from what is painted here.
     result.make_writable()
     return result
@@ -109,7 +108,7 @@ def _fill(frame: VideoFrame, planes: tuple[NDArray[Any], ...], bits: int) -> Non
 
 def _tagged(frame: VideoFrame, painted: Canvas) -> VideoFrame:
     geometry = painted.geometry
-    frame.color_range = geometry.frame_range
+    frame.color_range = FULL if painted.signal.full else LIMITED
     frame.colorspace = geometry.matrix
     frame.color_primaries = geometry.primaries
     frame.color_trc = geometry.transfer

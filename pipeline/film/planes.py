@@ -161,15 +161,3 @@ def plane(frame: VideoFrame, number: int, bits: int) -> NDArray[Any]:
 def luma_of(frame: VideoFrame, layout: Layout) -> Luma:
     """Return a frame's luma: uint8 or uint16 (H, W), the decoder's own samples wherever they are planar."""
     return plane(brought(frame, layout), 0, layout.bits)
-
-
-def at_depth(samples: NDArray[Any], source: int, target: int) -> NDArray[Any]:
-    """Bring samples from one depth to another: exact upwards; rounded downwards."""
-    if source == target:
-        return samples
-    if target > source:
-        return samples.astype(np.uint16) << (target - source)
-    half = 1 << (source - target - 1)
-    lower: NDArray[Any] = np.minimum((samples.astype(np.uint32) + half) >> (source - target), (1 << target) - 1)
-    fitted: NDArray[Any] = lower.astype(np.uint8 if target == 8 else np.uint16)
-    return fitted

@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from pipeline.errors import OutputError, PhotoError
-from pipeline.film.encoders import add_picture, fed_format, settle_encoder
+from pipeline.film.encoders import add_picture, fed_format, fed_range, settle_encoder
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.paint import Canvas, canvas, coloured, kept, lightness_of, upright
@@ -59,9 +59,11 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
     if not (0 <= span.start < span.stop <= index.frames and span.step == 1):
         raise ValueError(f"{span} is no span of a film of {index.frames} frames")
     _, encoder = settle_encoder(options)
-    painter = _Painter(index, net, options, canvas(index.geometry, fed_format(index, encoder), options.saturation))
+    painted = canvas(index.geometry, fed_format(index, encoder), fed_range(index, encoder), options.saturation)
+    painter = _Painter(index, net, options, painted)
+    unshifted = {"avoid_negative_ts": "disabled"}
     try:
-        with av.open(str(part), "w", format=encoder.part, container_options={"avoid_negative_ts": "disabled"}) as out:
+        with av.open(str(part), "w", format=encoder.part, container_options=unshifted) as out:
             out.flags |= BITEXACT
             stream = add_picture(out, index, encoder, options)
             for number, frame in painter.frames(source, span):
