@@ -250,7 +250,7 @@ def _gains(matrix: Matrix) -> tuple[float, tuple[float, float], float]:
 
 
 def _outside(luma: NDArray[Any], u: NDArray[Any], v: NDArray[Any], signal: Signal) -> NDArray[np.uint8]:
-    """Mark (255) samples of which a primary leaves its range by more than half a level."""
+    """Mark (255) samples of which a primary leaves its range by more than a level or two of 8 bits."""
     # In steps of a luma sample, or of 8 bits where there are more: int16 holds them all.
     unit = 1.0 / (1 << (signal.bits - 8))
     scale = signal.luma_span / signal.chroma_span * unit

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ def load(path: Path) -> Index:
         head["streams"] = tuple(head["streams"])
         time_base, rate = Fraction(head.pop("time_base")), Fraction(head.pop("rate"))
         return Index(geometry=Geometry(**geometry), time_base=time_base, rate=rate, **head, **arrays)
-    except (ValueError, KeyError, TypeError, EOFError, OSError) as error:
+    except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise PhotoError("the film's index cannot be read back; it is made anew when scanned") from None

@@ -115,7 +115,7 @@ class _Notes:
             return said or 0
         if said is None or said <= last:
             self._mended += 1
-            return last + self._step
+            return last + (self._last_duration or self._step)
         return said
 
     def _judge(self, frame: VideoFrame, layout: Layout) -> None:
@@ -166,9 +166,9 @@ def checksum(luma: NDArray[Any]) -> int:
 
 def rate_of(stream: VideoStream) -> Fraction:
     """Return the frames a second that an encoder is told; the true times are put back at the join."""
-    base = stream.base_rate
-    if base and base <= FASTEST:
-        return base
+    guessed = stream.guessed_rate  # the base rate of raw H.264 counts fields
+    if guessed and guessed <= FASTEST:
+        return guessed
     average = stream.average_rate
     return average.limit_denominator(1001) if average and average <= 1000 else _UNKNOWN_RATE
 
