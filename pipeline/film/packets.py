@@ -76,6 +76,10 @@ def picture_packets(
             packet.dts = (int(times[early]) if early >= 0 else int(times[0]) + early * step) - shift
             packet.duration = int(ends[frame] - times[frame])
             place += 1
+            if place == len(times) and stream.container.format.name in ("mp4", "mov"):
+                # A track's length is counted there from decoding times: the last one decoded has to fill it.
+                early = int(times[0]) - depth * step - shift
+                packet.duration = max(1, int(ends[-1] - times[0]) + early - packet.dts)
             yield packet
         before += largest + 1
 

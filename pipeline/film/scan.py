@@ -128,6 +128,16 @@ class _Notes:
         verdict = judge(picture)
         self._judged.append((self.count, KINDS.index(verdict.kind), verdict.chroma))
 
+    def _end(self, container: InputContainer, stream: VideoStream) -> int:
+        """Return how long the last frame is shown."""
+        usual = int(self._last_duration or self._step)
+        # In MP4 a packet lasts until the next one is decoded: behind B-frames the track's own length says more.
+        if container.format.name.startswith("mov,mp4") and stream.duration:
+            left = int((stream.start_time or 0) + stream.duration - self._timestamps[-1])
+            if usual <= 4 * left <= 16 * usual:
+                return left
+        return usual
+
     def index(self, container: InputContainer, stream: VideoStream, faults: int) -> Index:
         assert self._geometry is not None
         scores = np.frombuffer(self._scores, np.float32)
@@ -144,7 +154,7 @@ class _Notes:
             start_time=container.start_time or 0,
             timestamps=np.array(self._timestamps, np.int64),
             checksums=np.array(self._checksums, np.uint32),
-            last_duration=int(self._last_duration or self._step),
+            last_duration=self._end(container, stream),
             shots=shots,
             kinds=kinds,
             chroma=chroma,
