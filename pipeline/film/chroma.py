@@ -104,9 +104,21 @@ def seen_by_net(luma: NDArray[Any], size: int, signal: Signal) -> NDArray[np.flo
     Returns:
         float32 (size, size), lightness 0..100.
     """
-    smaller = luma.shape[0] >= size and luma.shape[1] >= size
-    small: NDArray[Any] = cv2.resize(luma, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-    return np.take(lightness_of_luma(signal.bits, signal.full), small)
+    return np.take(lightness_of_luma(signal.bits, signal.full), averaged(luma, size, size))
+
+
+def averaged(luma: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """Return luma (H, W) at another size (height, width), averaged over area where it is smaller; same dtype."""
+    # Halving has a fast path of its own, ten times faster than averaging over fractions of samples.
+    while luma.shape[0] >= 2 * height and luma.shape[1] >= 2 * width:
+        luma = _halved(luma)
+    smaller = luma.shape[0] >= height and luma.shape[1] >= width
+    return cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def _halved(luma: NDArray[Any]) -> NDArray[Any]:
+    height, width = luma.shape[0] // 2, luma.shape[1] // 2
+    return cv2.resize(luma[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 
 def chroma_planes(
@@ -177,8 +189,7 @@ def _shrunk(luma: NDArray[Any]) -> NDArray[Any]:
     below, beside = -height % _SHRINK, -width % _SHRINK
     if below or beside:
         luma = cv2.copyMakeBorder(luma, 0, below, 0, beside, cv2.BORDER_REPLICATE)
-    size = luma.shape[1] // _SHRINK, luma.shape[0] // _SHRINK
-    return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+    return _halved(_halved(_halved(luma)))
 
 
 def _enlarged(small: NDArray[Any], across: int, down: int) -> NDArray[Any]:
@@ -212,14 +223,15 @@ def limited(luma: NDArray[Any], u: NDArray[Any], v: NDArray[Any], signal: Signal
     outside = _outside(luma, u, v, signal)
     if cv2.countNonZero(outside) == 0:
         return u, v
-    rows, columns = np.nonzero(outside)
-    y = ((luma[rows, columns] - signal.black) / signal.luma_span).astype(np.float32)
-    cb = (u[rows, columns] - np.float32(signal.middle)) / np.float32(signal.chroma_span)
-    cr = (v[rows, columns] - np.float32(signal.middle)) / np.float32(signal.chroma_span)
+    places = np.flatnonzero(outside)
+    y = ((luma.ravel()[places] - signal.black) / signal.luma_span).astype(np.float32)
+    u, v = np.array(u, order="C"), np.array(v, order="C")
+    flat_u, flat_v = u.reshape(-1), v.reshape(-1)
+    cb = (flat_u[places] - np.float32(signal.middle)) / np.float32(signal.chroma_span)
+    cr = (flat_v[places] - np.float32(signal.middle)) / np.float32(signal.chroma_span)
     share = _share(y, cb, cr, signal.matrix)
-    u, v = u.copy(), v.copy()
-    u[rows, columns] = _towards_grey(cb * share, signal)
-    v[rows, columns] = _towards_grey(cr * share, signal)
+    flat_u[places] = _towards_grey(cb * share, signal)
+    flat_v[places] = _towards_grey(cr * share, signal)
     return u, v
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.film.chroma import averaged
 
 _SIZE: Final = (32, 24)
 _BINS: Final = 32
@@ -26,7 +27,7 @@ class Look:
 
     def __init__(self, luma: NDArray[Any], bits: int) -> None:
         """Take a frame's luma, uint8 or uint16 (H, W) of `bits`."""
-        small = cv2.resize(luma, _SIZE, interpolation=cv2.INTER_AREA).astype(np.float32) / (1 << (bits - 8))
+        small = averaged(luma, *_SIZE).astype(np.float32) / (1 << (bits - 8))
         self.histogram = np.cumsum(np.histogram(small, _BINS, (0, 256))[0]) / small.size
         small -= small.mean()
         self.deviation = float(np.sqrt(np.mean(np.square(small))))

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.film.chroma import averaged
+
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 # Width and height at which motion is found and colour carried: finer than any net's answer, and OpenCV's DIS flow
@@ -94,8 +96,7 @@ class Seen:
 
 def small_luma(luma: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Return a frame's luma at the `WORKING` size: uint8 (96, 128); luma is uint8 or uint16 (H, W) of `bits`."""
-    smaller = luma.shape[1] >= WORKING[0] and luma.shape[0] >= WORKING[1]
-    small: NDArray[Any] = cv2.resize(luma, WORKING, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    small = averaged(luma, *WORKING)
     return small.astype(np.uint8) if bits == 8 else (small >> (bits - 8)).astype(np.uint8)
 
 
