@@ -62,6 +62,38 @@ def container_for(source: Path, index: Index, options: FilmOptions) -> Container
     return CONTAINERS["mkv" if "mkv" in encoder.containers else encoder.containers[0]]
 
 
+def named(suffix: str, encoder: str, container: str) -> Container:
+    """Choose the output's container by names alone, before any film is opened.
+
+    Args:
+        suffix: of the source, with its dot.
+        encoder, container: as in `FilmOptions`.
+
+    Raises:
+        SettingsError: the encoder is not there, or its pictures do not fit into the container that is asked for.
+    """
+    name, used = settle_encoder(FilmOptions(encoder=encoder))
+    if container == "auto":
+        wished = _BY_SUFFIX.get(suffix.lower(), "mkv")
+        fitting = wished if wished in used.containers else "mkv" if "mkv" in used.containers else used.containers[0]
+        return CONTAINERS[fitting]
+    if container not in used.containers:
+        raise SettingsError(f"container = {container!r}: {name} goes into {', '.join(used.containers)}.")
+    return CONTAINERS[container]
+
+
+_BY_SUFFIX: Final = {
+    **dict.fromkeys((".mp4", ".m4v", ".3gp", ".3g2", ".f4v"), "mp4"),
+    **dict.fromkeys((".mov", ".qt"), "mov"),
+    ".webm": "webm",
+}
+
+
+def unfit_sounds(index: Index, options: FilmOptions) -> list[str]:
+    """Return the codecs of those sound tracks that `options.container` cannot hold."""
+    return [codec for codec in sounds(index) if not _takes(options.container, codec)]
+
+
 def _like(source: Path, index: Index) -> str:
     if index.container.startswith("mov,mp4"):
         return "mov" if source.suffix.lower() in (".mov", ".qt") else "mp4"

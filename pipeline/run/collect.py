@@ -90,7 +90,8 @@ class Collector:
 
     def _receive(self, unit: Unit, result: Result) -> None:
         assembly = self._assemblies.get(unit.key)
-        if result.status not in MADE or unit.verb in (Verb.MAKE, Verb.JOIN):
+        whole = unit.verb in (Verb.MAKE, Verb.JOIN) or (unit.verb is Verb.SCAN and not result.spans)
+        if result.status not in MADE or whole:
             if unit.verb is Verb.PIECE and assembly is None:  # another piece has failed before
                 self._pieces.remove(unit.key)
             else:
