@@ -39,7 +39,6 @@ _KINDS: Final = {str(kind): kind for kind in Kind}
 T = TypeVar("T")
 
 
-
 class Action(StrEnum):
     """What is to be done with one thing that was found."""
 
