@@ -12,7 +12,7 @@ from typing import Any, Final
 from pipeline.errors import ColorizeError
 from pipeline.items import Answer, Halt, Kind, Status, Unit, Verb
 from pipeline.media.medium import Job
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings
 

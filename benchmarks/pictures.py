@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.nets.samples import sample_lightness
+from pipeline.nets.engines.samples import sample_lightness
 
 _QUALITY = 92
 _GRAIN = 4.0  # standard deviation in levels, about that of a scanned negative

@@ -23,9 +23,11 @@ from benchmarks.results import Document, Results
 from pipeline.errors import OutputError
 from pipeline.files import words, write_whole
 from pipeline.measure.diagnosis import describe_machine
-from pipeline.nets.engines import ENGINES, PRECISIONS, Engine, installed, require
-from pipeline.nets.identify import resolve_file
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS, installed, require
+from pipeline.nets.engines.choice import REFERENCE
 from pipeline.nets.spec import NetSpec
+from pipeline.nets.store.identify import resolve_file
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.run.engine import settle
 from pipeline.settings import Settings
@@ -36,7 +38,6 @@ QUICK_SIZES = (0.3, 2.0)
 ALL_ENGINES_UP_TO = 1.0
 # The reference holds some six float32 pictures at once.
 REFERENCE_BYTES_A_PIXEL = 90
-OPENCV = Engine("opencv", "float32")
 
 NO_RELEASE = (
     'Without the extra "import" there is no net of the release\'s size, hence no reference: '
@@ -110,15 +111,13 @@ class _Suite:
     @classmethod
     def prepared(cls, settings: Settings, wishes: Wishes, say: Say, folder: Path) -> _Suite:
         """Look what there is, and make a net of the release's size."""
-        settings = replace(settings, engine="auto", precision="auto")
-        net, choice = settle(settings)
-        best = choice.keep(None, settings)
+        net, choice = settle(replace(settings, engine="auto", precision="auto"))
         engines = wished(wishes.engines)
         jobs = settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(net.path.stat().st_size)
         nets = {"embedded" if settings.model == "embedded" else net.name: net}
-        facts = {"workers": jobs, "rounds": wishes.rounds, "best": str(best)}
+        facts = {"workers": jobs, "rounds": wishes.rounds, "best": str(choice.engine)}
         conditions = {"machine": describe_machine(), **_versions(), **facts}
-        suite = cls(wishes, say, folder, jobs, best, engines, nets, conditions)
+        suite = cls(wishes, say, folder, jobs, choice.engine, engines, nets, conditions)
         release = made_up_release(folder)
         if release is None:
             suite._leave_out(NO_RELEASE)
@@ -160,7 +159,7 @@ class _Suite:
     def _engines(self, megapixels: float) -> list[Engine]:
         if self.wishes.engines or not (self.wishes.quick or megapixels > ALL_ENGINES_UP_TO):
             return self.engines
-        return [engine for engine in self.engines if engine in (OPENCV, self.best)]
+        return [engine for engine in self.engines if engine in (REFERENCE, self.best)]
 
     def _reference(self, megapixels: float) -> NetSpec | None:
         memory = available_memory()
@@ -192,7 +191,7 @@ def wished(names: Sequence[str]) -> list[Engine]:
 def _has(precision: str) -> bool:
     if precision != "bfloat16":
         return True
-    from pipeline.nets.openvino_engine import has_bfloat16  # the one engine that knows it, and it is installed then
+    from pipeline.nets.engines.openvino import has_bfloat16  # the one engine that knows it, and it is installed then
 
     return has_bfloat16()
 
@@ -201,7 +200,7 @@ def made_up_release(folder: Path) -> NetSpec | None:
     """Write a net of the release's size with made-up weights into `folder`; None where the extra is not installed."""
     if importlib.util.find_spec("onnx") is None:
         return None
-    from pipeline.nets.release_topology import write_release_onnx
+    from pipeline.nets.convert.release_topology import write_release_onnx
 
     path = folder / "release.onnx"
     write_release_onnx(path)

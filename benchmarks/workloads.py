@@ -20,9 +20,10 @@ from pipeline.colour.recipe import Look, colorize
 from pipeline.colour.reference import LIGHTNESS_CENTRE, colorize_reference
 from pipeline.items import Unit
 from pipeline.media.medium import Job
-from pipeline.nets.engines import Engine
-from pipeline.nets.open import open_net
-from pipeline.nets.samples import sample_lightness
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.choice import REFERENCE
+from pipeline.nets.engines.open import open_net
+from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.spec import NetSpec
 from pipeline.photo.read import read
 from pipeline.run.worker import Worker
@@ -110,7 +111,7 @@ def difference(net: NetSpec, engine: Engine) -> Work:
         Takes a picture's path, gives the largest difference in levels, the share of samples within one level, and the
         mean difference.
     """
-    ours, truth = open_net(net, engine), open_net(net, Engine("opencv", "float32"))
+    ours, truth = open_net(net, engine), open_net(net, REFERENCE)
 
     def predict(lightness: Any) -> Any:
         return truth.predict(lightness + np.float32(LIGHTNESS_CENTRE)).transpose(2, 0, 1)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Generic, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pipeline.errors import Cause, ColorizeError
+
+if TYPE_CHECKING:  # `colorize status` and every --help come by here, and need no arrays
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Kind(StrEnum):
@@ -57,7 +58,7 @@ class Verb(StrEnum):
     JOIN = "join"
 
 
-Depth = TypeVar("Depth", np.uint8, np.uint16)
+Depth = TypeVar("Depth", "np.uint8", "np.uint16")
 
 
 @dataclass(frozen=True, slots=True)

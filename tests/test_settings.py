@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingsError
+from pipeline.items import Kind
 from pipeline.resources import configs_dir
 from pipeline.settings import Settings, fingerprint, from_file, gather
 
@@ -82,23 +83,31 @@ def test_missing_file_and_malformed_assignment() -> None:
 
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
-    "format": "png", "quality": 5, "saturation": 0.5, "on_color": "skip", "jobs": 3, "executor": "serial",
+    "format": "png", "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
+    "executor": "serial",
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(Settings) if each.name in OTHER])
-def test_only_what_changes_pixels_changes_the_fingerprint(name: str) -> None:
+CHANGES = {
+    Kind.PHOTO: {"format", "quality", "saturation", "on_color"},
+    Kind.PAGES: {"saturation", "on_color"},  # they become TIFF, which has no quality
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("name", [each.name for each in fields(Settings)])
+def test_only_what_changes_pixels_changes_the_fingerprint(name: str, kind: Kind) -> None:
     changed = replace(Settings(), **{name: OTHER[name]})
-    same = fingerprint(changed, model_sha256="m", engine_label="e") == fingerprint(
-        Settings(), model_sha256="m", engine_label="e"
+    same = fingerprint(changed, kind, model_sha256="m", engine="e") == fingerprint(
+        Settings(), kind, model_sha256="m", engine="e"
     )
-    assert same != (name in {"format", "quality", "saturation", "on_color"})
+    assert same != (name in CHANGES[kind])
 
 
 def test_model_and_engine_change_the_fingerprint_and_1_equals_1_point_0() -> None:
     prints = {
-        fingerprint(Settings(saturation=saturation), model_sha256=model, engine_label=engine)
+        fingerprint(Settings(saturation=saturation), Kind.PHOTO, model_sha256=model, engine=engine)
         for saturation in (1, 1.0)
         for model in ("a", "b")
         for engine in ("opencv/float32", "openvino/bfloat16")

@@ -19,9 +19,9 @@ import onnxruntime
 
 from pipeline.measure.card import card_lines
 from pipeline.measure.evaluation import Measured, Result, measure_picture, points_table, summarise
-from pipeline.nets.engines import Engine
-from pipeline.nets.identify import resolve_file
+from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
+from pipeline.nets.store.identify import resolve_file
 
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]

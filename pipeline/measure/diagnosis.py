@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import ColorizeError, ExitCode
-from pipeline.nets.engines import PACKAGES, Engine
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.catalogue import PACKAGES
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings
@@ -51,7 +52,7 @@ class Diagnosis:
         software: name -> version, or None where it cannot be imported.
         extras: name -> version, or None where it is not installed.
         model: name, path, bytes, sha256, input_size; empty when there is none that can be used.
-        engines: one table for each engine and precision tried, see `nets.parity.Trial`.
+        engines: one table for each engine and precision tried, see `nets.engines.choice.Trial`.
         use: engine, precision, why, jobs, why_jobs; empty when no picture could be colorized.
         folders: what, path, exists, writable, bytes, free_bytes.
         problems: sentences on what is broken.
@@ -187,21 +188,22 @@ def _spec(settings: Settings) -> NetSpec:
 
 
 def _engines(spec: NetSpec, anew: bool) -> list[dict[str, Any]]:
-    from pipeline.nets.parity import examine
+    from pipeline.nets.engines.choice import examine
 
-    return [asdict(trial) for trial in examine(spec, anew=anew)]
+    # Flat, as everything else here names an engine.
+    return [asdict(trial) | asdict(trial.engine) | {"engine": trial.engine.name} for trial in examine(spec, anew=anew)]
 
 
 def _choice(settings: Settings) -> Engine:
     from pipeline.run.engine import settle
 
     _, choice = settle(settings)
-    return choice.keep(None, settings)
+    return choice.engine
 
 
 def _tried(spec: NetSpec, engine: Engine) -> None:
     # What is named outright is not checked beforehand: see whether it opens at all.
-    from pipeline.nets.open import open_net
+    from pipeline.nets.engines.open import open_net
 
     open_net(spec, engine)
 
@@ -237,7 +239,7 @@ def _jobs(settings: Settings, found: Diagnosis) -> tuple[int | str, str]:
 def _folders(settings: Settings) -> list[dict[str, Any]]:
     from platformdirs import user_cache_path
 
-    from pipeline.nets.registry import default_models_dir
+    from pipeline.nets.store.registry import default_models_dir
 
     models = Path(settings.models_dir) if settings.models_dir else default_models_dir()
     return [

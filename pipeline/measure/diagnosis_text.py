@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from pipeline.measure.diagnosis import EXTRA_MODULES, Diagnosis
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 
 _WIDTH = 80
 

@@ -10,7 +10,7 @@ from pipeline import files
 from pipeline.colour.recipe import Look
 from pipeline.errors import Cause
 from pipeline.items import Filed, Result, Seen, Status, Unit
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import EngineError, ModelError
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 from pipeline.nets.prediction import decode, encode
 from pipeline.nets.spec import NetSpec
 

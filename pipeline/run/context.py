@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.archive.places import Root
 from pipeline.items import PICTURED, Kind
 from pipeline.media.medium import Job
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings, fingerprint, fingerprint_v1, treated_as
 

@@ -27,7 +27,7 @@ from pipeline.media.table import IN_PIECES, WORKABLE, suffix
 from pipeline.run.capacity import automatic_jobs
 from pipeline.run.collect import Collector
 from pipeline.run.context import Context
-from pipeline.run.engine import last_engine, settle
+from pipeline.run.engine import settle, settled_for
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
@@ -47,7 +47,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     roots = check_places(inputs, output)
     there = journal_path(output).exists()
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
-        engine = choice.keep(last_engine(journal), settings)
+        engine = settled_for(journal, choice, settings)
         yield from _plan(Context(inputs, output, roots, settings, net, engine), journal)
 
 
@@ -73,7 +73,7 @@ def run_archive(
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
-        context = Context(inputs, output, roots, settings, net, choice.keep(last_engine(journal), settings))
+        context = Context(inputs, output, roots, settings, net, settled_for(journal, choice, settings))
         begun = _begin(context, journal, stop)
         if begun is None:
             return _summary(context, journal, stop)

@@ -50,7 +50,7 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
     except OSError as error:
         raise OutputError(f"{destination.parent} cannot be written: {error.strerror}.") from None
     with folder as tmp:
-        worker = Worker(Job(settings, net, choice.keep(None, settings), destination.parent, Path(tmp)))
+        worker = Worker(Job(settings, net, choice.engine, destination.parent, Path(tmp)))
         result = _whole(worker, _unit(source, destination, settings, Path(tmp)))
     if result.status in (Status.FAILED, Status.VANISHED):
         raise InputError(f"{source}: {result.reason}.")

@@ -10,7 +10,7 @@ from pipeline.errors import Cause, EngineError, ItemError, ModelError, OutputErr
 from pipeline.items import Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
-from pipeline.nets.open import open_net
+from pipeline.nets.engines.open import open_net
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
 

@@ -17,7 +17,7 @@ from benchmarks.results import Results
 from benchmarks.runners import NetRunner, PipelineRunner
 from pipeline.errors import ColorizeError, EngineError, OutputError
 from pipeline.items import Halt, Result, Status
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run.executors import loky
 

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -83,9 +84,10 @@ def test_more_workers_are_tried_with_an_engine_that_was_asked_for(colorize, aske
 
 
 def test_above_one_megapixel_only_opencv_and_the_fastest_are_measured(colorize, asked, monkeypatch):
-    engines = [suite.OPENCV, suite.Engine("onnxruntime", "float32"), suite.Engine("openvino", "float32")]
+    engines = [suite.REFERENCE, suite.Engine("onnxruntime", "float32"), suite.Engine("openvino", "float32")]
     monkeypatch.setattr(suite, "wished", lambda _names: engines)
-    monkeypatch.setattr("pipeline.run.engine.Choice.keep", lambda *_arguments: engines[2])
+    net, choice = suite.settle(suite.Settings(engine="opencv", precision="float32"))
+    monkeypatch.setattr(suite, "settle", lambda _settings: (net, replace(choice, engine=engines[2])))
     colorize("--sizes", "0.3,2", "-j", 1)
     assert [len(each[0]) for each in asked] == [3, 2]
     assert asked[1][0] == ("embedded opencv/float32 x1", "embedded openvino/float32 x1")

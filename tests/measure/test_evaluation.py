@@ -11,7 +11,7 @@ from pipeline.errors import InputError, OutputError
 from pipeline.measure.card import card_json, card_lines
 from pipeline.measure.evaluation import csv_text, difference, measure_picture, points_table, summarise, write_csv
 from pipeline.measure.photographs import evaluate_photographs, photographs
-from pipeline.nets.engines import Engine
+from pipeline.nets.engine import Engine
 from pipeline.run.progress import Progress
 
 SIDE = 64

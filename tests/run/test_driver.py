@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.archive.manifest import ManifestDrawer
 from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
-from pipeline.run import driver
+from pipeline.run import collect, driver
 from pipeline.run.progress import Progress
 from pipeline.settings import Settings
 from tests.conftest import write_archive
@@ -26,12 +27,20 @@ def rows(output: Path) -> int:
 
 
 def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "MANIFEST_EVERY", 0.0)
+    drawers: list[ManifestDrawer] = []
+
+    def at_once(output: Path) -> ManifestDrawer:
+        drawers.append(ManifestDrawer(output, every=0.0))
+        return drawers[0]
+
+    monkeypatch.setattr(collect, "ManifestDrawer", at_once)
     write_archive(tmp_path / "scans", 3)
     seen: list[int] = []
     step = Progress.step
 
     def watched(self: Progress, *, problem: bool = False) -> None:
+        drawers[0].wait()
+        drawers[0]._due = 0.0
         seen.append(rows(tmp_path / "colour"))
         step(self, problem=problem)
 
@@ -85,7 +94,8 @@ def test_an_input_that_goes_altogether_ends_the_run(tmp_path: Path, monkeypatch:
 def test_workers_that_cannot_start_blame_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_archive(tmp_path / "scans", 2)
     settings = Settings(engine="opencv", precision="float32", jobs=1)
-    monkeypatch.setattr("pipeline.run.crew.prepare", os._exit)  # a Job is no exit code: the worker ends at once
+    # A Job is no exit code: the worker ends at once.
+    monkeypatch.setattr("pipeline.run.executors.loky._be_a_worker", lambda job, driver: os._exit(1))
     with pytest.raises(ColorizeError, match="die before they take a picture"):
         driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings)
     assert rows(tmp_path / "colour") == 0
@@ -114,7 +124,7 @@ def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: 
     def never(*_: object) -> None:
         raise AssertionError("a net was loaded for nothing")
 
-    monkeypatch.setattr("pipeline.run.crew.prepare", never)
+    monkeypatch.setattr("pipeline.run.worker.open_net", never)
     assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).worked == 0
 
 

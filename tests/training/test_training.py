@@ -22,7 +22,7 @@ from models.training.prepare import prepare  # noqa: E402
 from models.training.schedule import Progress, learning_rate  # noqa: E402
 from models.training.train import Recipe, train  # noqa: E402
 from models.training.warmstart import load_exported  # noqa: E402
-from pipeline.nets.identify import resolve_file  # noqa: E402
+from pipeline.nets.store.identify import resolve_file  # noqa: E402
 
 
 def made_up(seed: int) -> np.ndarray:

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from pipeline.errors import LockedError, ModelError, OutputError
-from pipeline.nets import integrity
-from pipeline.nets.registry import ModelEntry, ModelFile, Registry, default_models_dir, load_registry
+from pipeline.nets.store import integrity
+from pipeline.nets.store.registry import ModelEntry, ModelFile, Registry, default_models_dir, load_registry
 
 # Called with the file's name, the bytes that are here, and the bytes there will be (None where nobody knows).
 Progress = Callable[[str, int, int | None], None]

@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.nets.caffe_reader import Blobs, Layer, Topology, read_prototxt
-from pipeline.nets.caffe_schema import net_class
-from pipeline.nets.convert_caffe import write_chain, write_onnx
-from pipeline.nets.samples import sample_lightness
+from pipeline.nets.convert.caffe import write_chain, write_onnx
+from pipeline.nets.convert.caffe_reader import Blobs, Layer, Topology, read_prototxt
+from pipeline.nets.convert.caffe_schema import net_class
+from pipeline.nets.engines.samples import sample_lightness
 
 _BINS = 313
 # Zhang, Isola, Efros 2016: per block the output channels, the stride of each convolution, and the dilation.

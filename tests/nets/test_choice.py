@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.errors import EngineError
-from pipeline.nets import engines as known
-from pipeline.nets import parity, trial
-from pipeline.nets.parity import choose_engine, examine
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines import catalogue as known
+from pipeline.nets.engines import choice, trial
+from pipeline.nets.engines.choice import choose_engine, examine
+from pipeline.nets.engines.trial import Measured
 from pipeline.nets.resolve import resolve
-from pipeline.nets.trial import Measured
 
 SPEED = {
     ("opencv", "float32"): 100.0,
@@ -32,7 +33,8 @@ def engines(monkeypatch):
     answers: dict[tuple[str, str], np.ndarray | str] = {}
     asked: list[tuple[str, str]] = []
 
-    def measure(spec, engine, precision, cache_dir):
+    def measure(spec, tried, cache_dir):
+        engine, precision = tried.name, tried.precision
         if (engine, precision) not in SPEED:
             return Measured(None, 0.0, "no GPU")
         asked.append((engine, precision))
@@ -41,9 +43,9 @@ def engines(monkeypatch):
             return Measured(None, 0.0, found)
         return Measured(found, SPEED[engine, precision])
 
-    monkeypatch.setattr(parity, "measure", measure)
+    monkeypatch.setattr(choice, "measure", measure)
     monkeypatch.setattr(known, "installed", lambda engine: True)
-    monkeypatch.setattr(parity, "_has_bfloat16", lambda: True)
+    monkeypatch.setattr(choice, "_has_bfloat16", lambda: True)
     return answers, asked
 
 
@@ -55,7 +57,7 @@ def off_by(most: float, share: float = 1.0) -> np.ndarray:
 
 def test_the_fastest_that_agrees_is_taken(spec, engines, tmp_path):
     choice = choose_engine(spec, cache_dir=tmp_path)
-    assert choice.label == "openvino/bfloat16"
+    assert str(choice.engine) == "openvino/bfloat16"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_float32_has_to_agree_closely(spec, engines, tmp_path, answer, accepted)
     engines[0]["onnxruntime", "float32"] = answer
     engines[0]["openvino", "float32"] = engines[0]["openvino", "bfloat16"] = "fails"
     expected = "onnxruntime" if accepted else "opencv"
-    assert choose_engine(spec, cache_dir=tmp_path).engine == expected
+    assert choose_engine(spec, cache_dir=tmp_path).engine.name == expected
 
 
 @pytest.mark.parametrize(
@@ -82,12 +84,12 @@ def test_float32_has_to_agree_closely(spec, engines, tmp_path, answer, accepted)
 )
 def test_bfloat16_has_to_stay_near(spec, engines, tmp_path, answer, accepted):
     engines[0]["openvino", "bfloat16"] = answer
-    assert choose_engine(spec, cache_dir=tmp_path).precision == ("bfloat16" if accepted else "float32")
+    assert choose_engine(spec, cache_dir=tmp_path).engine.precision == ("bfloat16" if accepted else "float32")
 
 
 def test_bfloat16_only_where_the_hardware_has_it(spec, engines, tmp_path, monkeypatch):
-    monkeypatch.setattr(parity, "_has_bfloat16", lambda: False)
-    assert choose_engine(spec, cache_dir=tmp_path).label == "openvino/float32"
+    monkeypatch.setattr(choice, "_has_bfloat16", lambda: False)
+    assert str(choose_engine(spec, cache_dir=tmp_path).engine) == "openvino/float32"
     assert ("openvino", "bfloat16") not in engines[1]
     with pytest.raises(EngineError, match="no bfloat16"):
         choose_engine(spec, "auto", "bfloat16", tmp_path)
@@ -105,7 +107,23 @@ def test_bfloat16_only_where_the_hardware_has_it(spec, engines, tmp_path, monkey
     ],
 )
 def test_what_is_asked_for_is_kept_to(spec, engines, tmp_path, wanted, precision, label):
-    assert choose_engine(spec, wanted, precision, tmp_path).label == label
+    assert str(choose_engine(spec, wanted, precision, tmp_path).engine) == label
+
+
+@pytest.mark.parametrize(
+    ("last", "wanted", "precision", "kept"),
+    [
+        ("onnxruntime/float32", "auto", "auto", True),
+        ("onnxruntime/float32", "openvino", "auto", False),  # another is wanted
+        ("openvino/float32", "auto", "bfloat16", False),
+        ("onnxruntime-gpu/float32", "auto", "auto", False),  # it did not pass
+        (None, "auto", "auto", False),
+    ],
+)
+def test_an_archive_stays_with_the_engine_it_was_begun_with(spec, engines, tmp_path, last, wanted, precision, kept):
+    engine = Engine.parse(last) if last else None
+    found = choose_engine(spec, wanted, precision, tmp_path)
+    assert found.keep(engine, wanted, precision) == (engine if kept else found.engine)
 
 
 @pytest.mark.parametrize(("wanted", "precision"), [("opencv", "bfloat16"), ("auto", "int8"), ("onnxruntime", "int8")])
@@ -116,7 +134,7 @@ def test_a_pair_that_does_not_exist_is_refused(spec, engines, tmp_path, wanted, 
 
 def test_nothing_is_tried_where_there_is_no_choice(spec, engines, tmp_path, monkeypatch):
     monkeypatch.setattr(known, "installed", lambda engine: engine == "opencv")
-    assert choose_engine(spec, cache_dir=tmp_path).label == "opencv/float32"
+    assert str(choose_engine(spec, cache_dir=tmp_path).engine) == "opencv/float32"
     assert choose_engine(spec, "opencv", "float32", tmp_path).trials == ()
     assert engines[1] == []
 
@@ -126,7 +144,7 @@ def test_a_missing_engine_is_named_with_its_extra(spec, engines, tmp_path, monke
     with pytest.raises(EngineError, match=r"pip install 'colorize\[openvino\]'") as caught:
         choose_engine(spec, "openvino", "auto", tmp_path)
     assert caught.value.exit_code == 4
-    assert [trial.engine for trial in examine(spec, tmp_path) if trial.passed] == ["opencv"]
+    assert [trial.engine.name for trial in examine(spec, tmp_path) if trial.passed] == ["opencv"]
 
 
 def test_the_findings_are_kept_for_machine_versions_and_model(spec, engines, tmp_path, monkeypatch):
@@ -139,7 +157,7 @@ def test_the_findings_are_kept_for_machine_versions_and_model(spec, engines, tmp
     monkeypatch.setattr(known, "package_version", lambda engine: "99")
     examine(spec, tmp_path)
     assert len(engines[1]) == 3 * count
-    monkeypatch.setattr(parity, "_processor", lambda: "another")
+    monkeypatch.setattr(choice, "_processor", lambda: "another")
     examine(spec, tmp_path)
     assert len(engines[1]) == 4 * count
     examine(spec, tmp_path, anew=True)
@@ -157,13 +175,13 @@ def test_damaged_findings_are_made_anew(spec, engines, tmp_path, damage):
 
 def test_a_cache_that_cannot_be_written_does_no_harm(spec, engines, tmp_path):
     (tmp_path / "engines").write_text("in the way")
-    assert choose_engine(spec, cache_dir=tmp_path).engine == "openvino"
+    assert choose_engine(spec, cache_dir=tmp_path).engine.name == "openvino"
 
 
 def test_where_opencv_cannot_run_a_net_the_next_engine_is_the_reference(spec, engines, tmp_path):
     engines[0]["opencv", "float32"] = "an operator it does not know"
     choice = choose_engine(spec, cache_dir=tmp_path)
-    assert choice.label == "openvino/bfloat16"
+    assert str(choice.engine) == "openvino/bfloat16"
     assert choice.trials[1].verdict == "the reference"
     assert "an operator it does not know" in choice.trials[0].verdict
 
@@ -177,7 +195,7 @@ def test_a_net_that_nothing_runs_says_every_reason(spec, engines, tmp_path):
 
 def test_a_trial_runs_in_a_process_of_its_own(make_net, tmp_path):
     spec = resolve(str(make_net("zhang")))
-    found = trial.measure(spec, "opencv", "float32", tmp_path)
+    found = trial.measure(spec, Engine("opencv", "float32"), tmp_path)
     assert found.fault == ""
     assert found.ab.shape[1:] == (16, 16, 2)
     assert found.milliseconds > 0
@@ -186,10 +204,10 @@ def test_a_trial_runs_in_a_process_of_its_own(make_net, tmp_path):
 def test_a_trial_that_dies_is_a_finding_not_a_fault(make_net, tmp_path, monkeypatch):
     spec = resolve(str(make_net("zhang")))
     monkeypatch.setattr(trial.sys, "executable", "/bin/false")
-    assert "ended with 1" in trial.measure(spec, "opencv", "float32", tmp_path).fault
+    assert "ended with 1" in trial.measure(spec, Engine("opencv", "float32"), tmp_path).fault
     monkeypatch.undo()
     spec.path.write_bytes(b"damaged")
-    assert "cannot read" in trial.measure(spec, "opencv", "float32", tmp_path).fault
+    assert "cannot read" in trial.measure(spec, Engine("opencv", "float32"), tmp_path).fault
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="the extra onnxruntime is not installed")

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
-from pipeline.nets import integrity
-from pipeline.nets.onnx_writer import GraphWriter
+from pipeline.nets.convert.onnx_writer import GraphWriter
+from pipeline.nets.convert.torch_reader import read_torch
 from pipeline.nets.spec import Answer, Feed, contract_json
-from pipeline.nets.torch_reader import read_torch
+from pipeline.nets.store import integrity
 
 _SIZE = 256
 _EPSILON = 1e-5

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.errors import ModelError
-from pipeline.nets import integrity
-from pipeline.nets.onnx_header import OnnxHeader, read_header
-from pipeline.nets.registry import ModelEntry, load_registry
-from pipeline.nets.spec import METADATA_KEY, Answer, Feed, NetSpec, Port, contract_from_json
+from pipeline.nets.spec import METADATA_KEY, Answer, Contract, Feed, NetSpec, Port, contract_from_json
+from pipeline.nets.store import integrity
+from pipeline.nets.store.onnx_header import OnnxHeader, read_header
+from pipeline.nets.store.registry import ModelEntry, load_registry
 
 # Models of other kinds, which an import turns into ONNX.
 FOREIGN = (".caffemodel", ".prototxt", ".pth", ".npy")
@@ -27,18 +27,23 @@ def resolve_file(path: Path, *, name: str) -> NetSpec:
         raise ModelError(f"The model file {path} is not there.")
     sha256 = integrity.check(path)
     header = read_header(path)
-    for entry in load_registry().entries.values():
-        if not entry.convert and entry.files[0].sha256 == sha256:
-            return _described(
-                NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer, header.inputs), header
-            )
-    if METADATA_KEY in header.metadata:
-        try:
-            size, feed, answer, _ = contract_from_json(header.metadata[METADATA_KEY])
-        except ModelError as error:
-            raise ModelError(f"{path}: {error}") from None
-        return _described(NetSpec(name, path, sha256, size, feed, answer, header.inputs), header)
-    size, feed, answer = _kind_by_shape(path, header)
+    known = [entry for entry in load_registry().entries.values() if not entry.convert]
+    entry = next((entry for entry in known if entry.files[0].sha256 == sha256), None)
+    contract = entry.contract if entry else None
+    if contract is None and METADATA_KEY in header.metadata:
+        contract, _ = _own_contract(path, header)
+    return _spec(entry.name if entry else name, path, sha256, contract or _kind_by_shape(path, header), header)
+
+
+def _own_contract(path: Path, header: OnnxHeader) -> tuple[Contract, dict[str, str]]:
+    try:
+        return contract_from_json(header.metadata[METADATA_KEY])
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def _spec(name: str, path: Path, sha256: str, contract: Contract, header: OnnxHeader) -> NetSpec:
+    size, feed, answer = contract.input_size, contract.feed, contract.answer
     return _described(NetSpec(name, path, sha256, size, feed, answer, header.inputs), header)
 
 
@@ -53,11 +58,11 @@ def converted_spec(entry: ModelEntry, path: Path) -> NetSpec:
     header = read_header(path)
     if METADATA_KEY not in header.metadata:
         raise ModelError(f"{path} does not say what it was made from. {remedy}")
-    size, feed, answer, sources = contract_from_json(header.metadata[METADATA_KEY])
+    contract, sources = _own_contract(path, header)
     weights = entry.files[0]
     if weights.sha256 not in sources.values():
         raise ModelError(f"{path} was not made from the {weights.name} that the registry knows. {remedy}")
-    return _described(NetSpec(entry.name, path, sha256, size, feed, answer, header.inputs), header)
+    return _spec(entry.name, path, sha256, contract, header)
 
 
 def carried_spec(entry: ModelEntry, path: Path, remedy: str) -> NetSpec:
@@ -69,8 +74,9 @@ def carried_spec(entry: ModelEntry, path: Path, remedy: str) -> NetSpec:
     known = entry.files[0]
     sha256 = integrity.check(path, sha256=known.sha256, size=known.size, remedy=remedy)
     header = read_header(path)
-    spec = NetSpec(entry.name, path, sha256, entry.input_size, entry.feed, entry.answer, header.inputs)
-    return _described(spec, header)
+    if entry.contract is None and METADATA_KEY not in header.metadata:
+        raise ModelError(f"{path} does not say how it is fed. {remedy}")
+    return _spec(entry.name, path, sha256, entry.contract or _own_contract(path, header)[0], header)
 
 
 def _described(spec: NetSpec, header: OnnxHeader) -> NetSpec:
@@ -93,7 +99,7 @@ def _described(spec: NetSpec, header: OnnxHeader) -> NetSpec:
     return replace(spec, inputs=(fed[0], *others), input_size=side or spec.input_size)
 
 
-def _kind_by_shape(path: Path, header: OnnxHeader) -> tuple[int, Feed, Answer]:
+def _kind_by_shape(path: Path, header: OnnxHeader) -> Contract:
     """Guess size, feed and answer from declared shapes: the known families differ in them.
 
     L in, ab at a quarter of the size: Zhang 2016 (L - 50). L in, ab at full size, or with hint inputs: its PyTorch
@@ -108,11 +114,11 @@ def _kind_by_shape(path: Path, header: OnnxHeader) -> tuple[int, Feed, Answer]:
     size = given[side]
     if channels == (1, 2):
         full = len(header.inputs) > 1 or (size is not None and size == out[side])
-        return (size or (256 if full else 224)), Feed(offset=0.0 if full else -50.0, layout=layout), Answer()
+        return Contract(size or (256 if full else 224), Feed(offset=0.0 if full else -50.0, layout=layout), Answer())
     if channels == (3, 2):
-        return size or 512, Feed(channels=3, layout=layout), Answer()
+        return Contract(size or 512, Feed(channels=3, layout=layout), Answer())
     if channels == (3, 3):
-        return size or 256, Feed(channels=3, scale=255.0, layout=layout), Answer(kind="rgb", scale=1 / 255)
+        return Contract(size or 256, Feed(channels=3, scale=255.0, layout=layout), Answer(kind="rgb", scale=1 / 255))
     raise ModelError(_unknown(path, header))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import resources
 from pipeline.errors import ModelError
-from pipeline.nets.spec import Answer, Feed, answer_from, feed_from
+from pipeline.nets.spec import Contract, answer_from, feed_from
 
 CONVERSIONS = ("", "caffe", "eccv16", "siggraph17", "export")
 
@@ -37,9 +37,7 @@ class ModelEntry:
     note: str
     convert: str
     carried: bool
-    input_size: int
-    feed: Feed
-    answer: Answer
+    contract: Contract | None
     files: tuple[ModelFile, ...]
 
     def folder(self, models_dir: Path) -> Path:
@@ -117,9 +115,6 @@ def _entry(name: str, table: dict[str, Any]) -> ModelEntry:
     convert = table.get("convert", "")
     if convert not in CONVERSIONS:
         raise ModelError(f'convert = "{convert}" is not one of {", ".join(CONVERSIONS[1:])}')
-    size = table["input_size"]
-    if type(size) is not int or not 0 < size <= 4096:
-        raise ModelError(f"input_size = {size!r} is no side of a square")
     files = tuple(_file(each) for each in table["files"])
     if not files:
         raise ModelError("it has no files")
@@ -131,11 +126,22 @@ def _entry(name: str, table: dict[str, Any]) -> ModelEntry:
         note=str(table.get("note", "")),
         convert=convert,
         carried=bool(table.get("carried", False)),
-        input_size=size,
-        feed=feed_from(table.get("feed", {})),
-        answer=answer_from(table.get("answer", {})),
+        contract=_contract(table),
         files=files,
     )
+
+
+def _contract(table: dict[str, Any]) -> Contract | None:
+    """Return how the net is fed, or None where its own file says it: that of a carried or converted one does."""
+    told = sorted({"input_size", "feed", "answer"} & set(table))
+    if table.get("carried") or table.get("convert"):
+        if told:
+            raise ModelError(f'"{told[0]}" stands in its own file, and nothing would read it here')
+        return None
+    size = table["input_size"]
+    if type(size) is not int or not 0 < size <= 4096:
+        raise ModelError(f"input_size = {size!r} is no side of a square")
+    return Contract(size, feed_from(table.get("feed", {})), answer_from(table.get("answer", {})))
 
 
 def _file(table: dict[str, Any]) -> ModelFile:

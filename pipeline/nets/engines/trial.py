@@ -1,8 +1,8 @@
-"""One engine tried on made-up pictures in a process of its own (`python -m pipeline.nets.trial`).
+"""One engine tried on made-up pictures in a process of its own (`python -m pipeline.nets.engines.trial`).
 
 A wheel built for another processor dies with an illegal instruction, and an engine brings threads and memory along:
 neither is to happen in the process that drives a run. The question comes pickled on standard input from
-`pipeline.nets.parity`, the answer goes pickled to standard output.
+`pipeline.nets.engines.choice`, the answer goes pickled to standard output.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ColorizeError
-from pipeline.nets.engines import Engine
-from pipeline.nets.open import open_net
-from pipeline.nets.samples import sample_lightness
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.open import open_net
+from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.spec import NetSpec
 
 _SECONDS = 0.3  # a net of the release's size answers the three pictures once, a small one more often
@@ -43,14 +43,14 @@ class Measured:
     fault: str = ""
 
 
-def measure(spec: NetSpec, engine: str, precision: str, cache_dir: Path) -> Measured:
+def measure(spec: NetSpec, engine: Engine, cache_dir: Path) -> Measured:
     """Let an engine predict some made-up pictures in another process; it never raises for what the engine does."""
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH", "")) if part)
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline.nets.trial"],
-            input=pickle.dumps((spec, engine, precision, cache_dir)),
+            [sys.executable, "-m", "pipeline.nets.engines.trial"],
+            input=pickle.dumps((spec, engine, cache_dir)),
             capture_output=True,
             timeout=_TIME_LIMIT,
             env={**os.environ, "PYTHONPATH": path},
@@ -65,9 +65,9 @@ def measure(spec: NetSpec, engine: str, precision: str, cache_dir: Path) -> Meas
     return answer
 
 
-def _try(spec: NetSpec, engine: str, precision: str, cache_dir: Path) -> Measured:
+def _try(spec: NetSpec, engine: Engine, cache_dir: Path) -> Measured:
     try:
-        net = open_net(spec, Engine(engine, precision), cache_dir=cache_dir)
+        net = open_net(spec, engine, cache_dir=cache_dir)
         pictures = sample_lightness(spec.input_size)
         fastest, began = float("inf"), time.perf_counter()
         while True:
@@ -86,7 +86,7 @@ if __name__ == "__main__":
     channel = os.dup(1)
     os.dup2(2, 1)  # what an engine prints must not get between the answer's bytes
     # Under the name by which the asking process knows this module, or its answer could not be unpickled there.
-    from pipeline.nets import trial
+    from pipeline.nets.engines import trial
 
     result = trial._try(*pickle.loads(sys.stdin.buffer.read()))
     with os.fdopen(channel, "wb") as out:

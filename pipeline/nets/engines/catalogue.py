@@ -4,21 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from dataclasses import dataclass
 
 from pipeline.errors import EngineError
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Engine:
-    """What runs a net: a library and the arithmetic it computes in."""
-
-    name: str
-    precision: str
-
-    def __str__(self) -> str:
-        return f"{self.name}/{self.precision}"
-
 
 # The engine that is always there comes first; so does the precision that all others are held to. What runs on a GPU is
 # an engine of its own: it answers a little differently, and the manifest is to say so.

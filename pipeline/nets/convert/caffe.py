@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
-from pipeline.nets import integrity
-from pipeline.nets.caffe_reader import Blobs, Layer, Topology, read_caffemodel, read_prototxt
-from pipeline.nets.onnx_writer import GraphWriter
+from pipeline.nets.convert.caffe_reader import Blobs, Layer, Topology, read_caffemodel, read_prototxt
+from pipeline.nets.convert.onnx_writer import GraphWriter
 from pipeline.nets.points import read_points
 from pipeline.nets.spec import Answer, Feed, contract_json
+from pipeline.nets.store import integrity
 
 ANNEALING = 2.606
 _DROPPED = ("Silence", "Dropout")

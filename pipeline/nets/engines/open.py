@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.nets.engines import Engine, library, require
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.catalogue import library, require
 from pipeline.nets.net import LoadedNet, Net
 from pipeline.nets.spec import NetSpec
 
@@ -17,8 +18,7 @@ def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) ->
 
     Args:
         spec: from `pipeline.nets.resolve.resolve`.
-        engine: one of `pipeline.nets.engines.ENGINES`; `pipeline.nets.parity.choose_engine` finds the best one.
-        precision: "float32" or "bfloat16".
+        engine: of the `catalogue`; `choice.choose_engine` finds the best one.
         cache_dir: where engines and checks keep what they found; None: the user's cache.
 
     Raises:
@@ -26,7 +26,7 @@ def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) ->
         ModelError: the net's output is not what its entry says.
     """
     require(engine.name, engine.precision)
-    module = importlib.import_module(f"pipeline.nets.{library(engine.name)}_engine")
+    module = importlib.import_module(f"pipeline.nets.engines.{library(engine.name)}")
     run = module.load(spec, engine.precision, cache_dir, on_gpu=engine.name != library(engine.name))
     net = LoadedNet(spec, engine, run)
     # The first forward pass lays out memory and meets whatever the engine cannot run: better here than in a picture.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from pipeline.files import write_whole
 from pipeline.nets.spec import METADATA_KEY
 
 # Old enough for OpenCV 4.10, new enough for a Softmax over one axis.
@@ -106,9 +106,4 @@ class GraphWriter:
         model.ir_version = _IR_VERSION
         helper.set_model_props(model, {METADATA_KEY: contract})
         onnx.checker.check_model(model, full_check=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            part.write_bytes(model.SerializeToString())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_whole(path, model.SerializeToString())

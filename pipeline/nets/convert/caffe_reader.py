@@ -12,8 +12,8 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
-from pipeline.nets.caffe_schema import net_class
-from pipeline.nets.integrity import impostor
+from pipeline.nets.convert.caffe_schema import net_class
+from pipeline.nets.store.integrity import impostor
 
 Blobs = dict[str, list[NDArray[np.float32]]]
 

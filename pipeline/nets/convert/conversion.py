@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import ModelError, OutputError
-from pipeline.nets import integrity
-from pipeline.nets.identify import converted_spec, resolve_file
-from pipeline.nets.registry import ModelEntry, default_models_dir, load_registry
 from pipeline.nets.spec import Answer, Feed, NetSpec, Port
+from pipeline.nets.store import integrity
+from pipeline.nets.store.identify import converted_spec, resolve_file
+from pipeline.nets.store.registry import ModelEntry, default_models_dir, load_registry
 
 _INSTALL = "`pip install 'colorize[import]'` brings what converts them"
 
@@ -50,7 +50,7 @@ def import_caffe(prototxt: Path, caffemodel: Path, points: Path, destination: Pa
     """
     _checked(prototxt, caffemodel, points)
     _need_converter("Caffe models have to be converted")
-    from pipeline.nets.convert_caffe import convert_caffe
+    from pipeline.nets.convert.caffe import convert_caffe
 
     _made(destination, lambda: convert_caffe(prototxt, caffemodel, points, destination))
     return resolve_file(destination, name=destination.stem)
@@ -67,7 +67,7 @@ def import_torch(weights: Path, destination: Path) -> NetSpec:
     """
     _known(weights)
     _need_converter("PyTorch weights have to be converted")
-    from pipeline.nets.convert_torch import convert_torch
+    from pipeline.nets.convert.torch import convert_torch
 
     _made(destination, lambda: convert_torch(weights, destination))
     return resolve_file(destination, name=destination.stem)
@@ -85,11 +85,12 @@ def compare_with_caffe(
         return None
     import numpy as np
 
-    from pipeline.nets.open import open_net
-    from pipeline.nets.samples import sample_lightness
+    from pipeline.nets.engines.choice import REFERENCE
+    from pipeline.nets.engines.open import open_net
+    from pipeline.nets.engines.samples import sample_lightness
 
     native = _native(caffemodel.stem, prototxt, caffemodel, points, _checked(prototxt, caffemodel, points))
-    nets = [open_net(spec, "opencv", "float32") for spec in (native, converted)]
+    nets = [open_net(spec, REFERENCE) for spec in (native, converted)]
     answers = [np.stack([net.predict(each) for each in sample_lightness(native.input_size)]) for net in nets]
     difference = np.abs(answers[0] - answers[1])
     return float(difference.mean()), float(difference.max())
@@ -168,7 +169,7 @@ def _made(destination: Path, convert: Callable[[], None]) -> None:
 
 
 def _opencv_reads_caffe() -> bool:
-    from pipeline.nets.opencv_engine import reads_caffe
+    from pipeline.nets.engines.opencv import reads_caffe
 
     return reads_caffe()
 
