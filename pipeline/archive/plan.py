@@ -117,13 +117,26 @@ class Plan:
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs([key for key in keys if key not in known])
-        folder.files = [examine(_recall(found, known.get(found.key))) for found in folder.files]
+        folder.files = [examine(self._recall(found, known.get(found.key))) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
             self._seen.append(hash(found.key))
             if found.kind is Kind.UNREADABLE and found.key.endswith("/"):
                 self._closed.append(found.key)
             yield self._decision(found, names.get(found.key), known.get(found.key), found.key in begun)
+
+    def _recall(self, found: Found, row: Known | None) -> Found:
+        """Put in what an earlier run found a file to be: saves opening it.
+
+        What failed is looked at again: permissions change neither size nor time. So is what is to be done anew:
+        colorize 0.1 took files of several pages for photographs.
+        """
+        if found.kind is not None or row is None or row.status in PROBLEMS or row.kind not in PICTURED:
+            return found
+        if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
+            return found
+        kind = _KINDS[row.kind]
+        return found._replace(kind=kind) if row.fingerprint in self._wishes.fingerprints.get(kind, ()) else found
 
     @cached_property
     def _runs(self) -> dict[str, Run]:
@@ -278,18 +291,6 @@ class _OtherArchive:
                 f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
                 "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
             )
-
-
-def _recall(found: Found, row: Known | None) -> Found:
-    """Put in what an earlier run found a file to be: saves opening it.
-
-    What failed is looked at again: permissions change neither size nor time.
-    """
-    if found.kind is not None or row is None or row.status == Status.FAILED or row.kind not in PICTURED:
-        return found
-    if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
-        return found
-    return found._replace(kind=_KINDS[row.kind])
 
 
 def _settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pipeline import files
 from pipeline.colour.recipe import colorize
@@ -55,8 +56,7 @@ class Pages:
             return tools.keep_colour(unit, seen)
         paths = [tools.job.output / part.filed.place for part in unit.parts]
         for path, part in zip(paths, unit.parts, strict=True):
-            if files.sha256(path) != part.filed.sha256:
-                raise ItemError(f"the part file of page {part.span.number + 1} has changed", Cause.SYSTEM)
+            _check(path, part)
         whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.tif"
         try:
             join_pages(paths, whole)
@@ -64,6 +64,18 @@ class Pages:
             raise files.unwritable(error, tools.job.tmp_dir) from None
         reason = f"{kept} of {len(paths)} pages were in colour and kept theirs" if kept else ""
         return tools.done(unit, tools.publish(whole, unit.output), seen, reason)
+
+
+def _check(path: Path, part: Part) -> None:
+    """Raise `ItemError` where a part file is not what was written; it goes, so that the next run makes it anew."""
+    try:
+        same = files.sha256(path) == part.filed.sha256
+    except FileNotFoundError:
+        same = False
+    if not same:
+        path.unlink(missing_ok=True)
+        reason = f"the part file of page {part.span.number + 1} was lost or changed; the next run makes it anew"
+        raise ItemError(reason, Cause.SYSTEM)
 
 
 def _seen_of_all(parts: Sequence[Part], sha256: str) -> Seen:

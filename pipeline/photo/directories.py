@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from collections.abc import Iterator
 from typing import Final
 
@@ -42,8 +43,17 @@ def directories(file: io.BufferedReader) -> Iterator[TiffImagePlugin.ImageFileDi
         directory = TiffImagePlugin.ImageFileDirectory_v2(header)
         while directory.next and directory.next not in seen and len(seen) < _MOST_DIRECTORIES:
             seen.add(directory.next)
-            file.seek(directory.next)
-            directory.load(file)
+            _load(directory, file)
             yield directory
     except DAMAGE as error:
         raise ItemError(f"damaged: {error or type(error).__name__}") from None
+
+
+def _load(directory: TiffImagePlugin.ImageFileDirectory_v2, file: io.BufferedReader) -> None:
+    """Read the next directory; Pillow warns of one that is cut off, and leaves `next` as it was."""
+    file.seek(directory.next)
+    directory.next = -1
+    with warnings.catch_warnings(action="ignore"):
+        directory.load(file)
+    if directory.next < 0:
+        raise ItemError("damaged: the file ends inside one of its directories")

@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -35,14 +35,20 @@ def pages(path: Path) -> list[int]:
 
 
 def has_several_pages(path: Path) -> bool:
-    """Tell whether a file is a TIFF of more than one page; what cannot be told is not. Raises `OSError`."""
+    """Tell whether a file is a TIFF of more than one page; raises `OSError`.
+
+    Damage after a page counts as another one: whoever reads them all will meet it, and say it.
+    """
     with path.open("rb") as file:
         if file.peek(4)[:4] not in TIFF_MARKS:
             return False
-        with suppress(ItemError):
-            found = _pages(file)
-            return next(found, None) is not None and next(found, None) is not None
-    return False
+        found = 0
+        try:
+            for _ in islice(_pages(file), 2):
+                found += 1
+        except ItemError:
+            return found == 1
+        return found == 2
 
 
 def _pages(file: io.BufferedReader) -> Iterator[int]:

@@ -14,7 +14,7 @@ from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
 from pipeline.errors import Cause, ColorizeError, InputError
 from pipeline.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
-from pipeline.media.table import first_verb
+from pipeline.media.table import IN_PIECES, first_verb
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
 from pipeline.run.executors.executor import Executor
@@ -32,6 +32,7 @@ class Collector:
         self._schedule = Schedule(map(self._first, journal.claims(run_id)))
         self._pieces = Pieces(journal)
         self._assemblies: dict[str, Assembly] = {}
+        self._kept: set[str] = set()  # keys of items that failed, whose parts stay
         self._drawer = ManifestDrawer(context.output) if journal.shared else None
 
     def collect(self, executor: Executor, stop: Stop) -> ColorizeError | None:
@@ -89,31 +90,37 @@ class Collector:
         return input_gone(self._context.inputs) if answer.status is Status.VANISHED else None
 
     def _receive(self, unit: Unit, result: Result) -> None:
+        fingerprint = self._context.fingerprint(unit.kind)
         assembly = self._assemblies.get(unit.key)
-        whole = unit.verb in (Verb.MAKE, Verb.JOIN) or (unit.verb is Verb.SCAN and not result.spans)
-        if result.status not in MADE or whole:
-            if unit.verb is Verb.PIECE and assembly is None:  # another piece has failed before
-                self._pieces.remove(unit.key)
-            else:
-                self._finish(unit, assembly.finished(result) if assembly else result)
-        elif unit.verb is Verb.SCAN:
-            self._assemble(unit, self._pieces.scanned(unit, result, self._context.fingerprint(unit.kind)))
+        ends = unit.verb in (Verb.MAKE, Verb.JOIN) or (unit.verb is Verb.SCAN and not result.spans)
+        if unit.verb is Verb.PIECE and assembly is None:
+            self._late(unit, result, fingerprint)
+        elif result.status not in MADE or ends:
+            self._finish(unit, assembly.finished(result) if assembly else result, fingerprint)
         elif assembly is None:
-            self._pieces.remove(unit.key)
+            self._assemble(unit, self._pieces.scanned(unit, result, fingerprint))
         else:
-            part = self._pieces.finished(unit, result, self._context.fingerprint(unit.kind))
-            self._schedule.put(assembly.add(part))
+            self._schedule.put(assembly.add(self._pieces.finished(unit, result, fingerprint)))
         if self._drawer is not None:
             self._drawer.draw_when_due()
 
-    def _finish(self, unit: Unit, result: Result) -> None:
-        fingerprint = self._context.fingerprint(unit.kind)
+    def _late(self, unit: Unit, result: Result, fingerprint: str) -> None:
+        """Take a piece of an item that another piece has failed: its part is kept where the others are."""
+        if unit.key not in self._kept:
+            self._pieces.remove(unit.key)
+        elif result.status in MADE:
+            self._pieces.finished(unit, result, fingerprint)
+
+    def _finish(self, unit: Unit, result: Result, fingerprint: str) -> None:
         earlier = self._journal.record(result, kind=unit.kind, fingerprint=fingerprint, run_id=self._run_id)
         remove_superseded(earlier, self._context.output)
         self._schedule.close(unit.key)
         self._assemblies.pop(unit.key, None)
-        if unit.verb is not Verb.MAKE and result.cause is not Cause.SYSTEM:  # a later run goes on from what is there
-            self._pieces.remove(unit.key)
+        if unit.kind in IN_PIECES:
+            if result.cause is Cause.SYSTEM:  # a later run goes on from what is there
+                self._kept.add(unit.key)
+            else:
+                self._pieces.remove(unit.key)
         problem = result.status in PROBLEMS
         if problem:
             self._progress.say(problem_line(result))

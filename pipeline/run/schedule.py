@@ -10,6 +10,9 @@ from pipeline.items import Unit, Verb
 # Items in pieces that are worked on at the same time; each holds part files on the disk.
 OPEN_AT_ONCE = 2
 
+# Items in pieces that are set aside in search of a photograph; an archive may hold nothing else.
+HELD_AT_MOST = 1000
+
 
 class Schedule:
     """The units of a run; they may appear while others run.
@@ -52,7 +55,7 @@ class Schedule:
     def _next_first(self) -> Unit | None:
         if self._held and len(self._open) < OPEN_AT_ONCE:
             return self._opened(self._held.popleft())
-        for unit in self._firsts:
+        while len(self._held) < HELD_AT_MOST and (unit := next(self._firsts, None)) is not None:
             if unit.verb is Verb.MAKE:
                 return unit
             if len(self._open) < OPEN_AT_ONCE:

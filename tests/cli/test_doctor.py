@@ -9,7 +9,7 @@ from pipeline.nets.engines import catalogue
 @pytest.fixture
 def doctor(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(engines, "installed", lambda engine: engine == "opencv")
+    monkeypatch.setattr(catalogue, "installed", lambda engine: engine == "opencv")
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["colorize", "doctor", *arguments])

@@ -28,6 +28,15 @@ def hold_to_the_reference(picture, ab):
 
 
 @pytest.mark.parametrize("colour", [False, True])
+def test_values_are_truncated_as_the_reference_does_not_rounded(colour):
+    rng = np.random.default_rng(9)
+    picture = rng.integers(0, 256, (200, 300, 3) if colour else (200, 300), dtype=np.uint8)
+    ab = chroma(20)
+    off = compose(picture, ab).astype(np.int16) - reference(picture, ab)
+    assert abs(off.mean()) < 0.02  # rounding would add half a level
+
+
+@pytest.mark.parametrize("colour", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_any_shape(shape, colour):
     rng = np.random.default_rng(3)

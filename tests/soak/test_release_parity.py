@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from pipeline.nets.convert import conversion
+from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST, examine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.engines.opencv import reads_caffe
-from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST, examine
-from pipeline.nets.resolve import resolve
 from pipeline.nets.engines.samples import sample_lightness
+from pipeline.nets.resolve import resolve
 
 pytest.importorskip("onnx", reason="the extra import is not installed")
 from pipeline.nets.convert import release_topology

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import median
 from typing import Any
 
-STAGES = ("decode", "verdict", "lightness", "net", "compose", "encode", "write", "other")
-Document = dict[str, Any]
-Row = dict[str, Any]
+from benchmarks.results import Document, Row
+from benchmarks.workloads import STAGES
 
 
 def markdown(document: Document) -> str:
@@ -22,13 +22,10 @@ def summary_lines(document: Document) -> Iterator[str]:
     for row in document["rows"]:
         ratio = f"{row['reference_ratio']:.2f}" if "reference_ratio" in row else "-"
         bare = f"{row['bare_ratio']:.0%}" if "bare_ratio" in row else "-"
-        label = row["engine"] + ("" if _plain(row) else " *")
         yield (
-            f"{row['megapixels']:>5g}  {row['model']:<10.10} {label:<20} {row['pictures_per_second']:>10.2f} "
+            f"{row['megapixels']:>5g}  {row['model']:<10.10} {row['engine']:<20} {row['pictures_per_second']:>10.2f} "
             f"{ratio:>11} {bare:>11}"
         )
-    if not all(map(_plain, document["rows"])):
-        yield "* with the settings' own composition instead of bilinear and clip"
     yield from document["left_out"]
 
 
@@ -68,16 +65,12 @@ def _machine(document: Document) -> str:
     return f"{machine['processor']}{abilities}, {machine['cores']} cores{memory}"
 
 
-def _plain(row: Row) -> bool:
-    return (row["upsample"], row["gamut"]) == ("bilinear", "clip")
-
-
 def _models(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(row["model"] for row in rows))
 
 
-def _columns(rows: Iterable[Row]) -> list[tuple[str, bool]]:
-    return list(dict.fromkeys((row["engine"], _plain(row)) for row in rows))
+def _engines(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(row["engine"] for row in rows))
 
 
 def _find(rows: Iterable[Row], **wanted: Any) -> Row | None:
@@ -96,20 +89,19 @@ def _ratios(document: Document) -> Iterator[str]:
     rows = document["rows"]
     for model in _models(rows):
         mine = [row for row in rows if row["model"] == model]
-        columns = _columns(mine)
+        engines = _engines(mine)
         yield f"### Pictures a second and times the reference: {_called(model)}"
         yield ""
-        heads = ["MP", "reference", *(f"{engine}{'' if plain else ', default look'}" for engine, plain in columns)]
-        lines = []
-        for size in dict.fromkeys(row["megapixels"] for row in mine):
-            here = [row for row in mine if row["megapixels"] == size]
-            theirs = next((row["reference_seconds"] for row in here if "reference_seconds" in row), None)
-            line = [f"{size:g}", f"{1 / _median(theirs):.2f}" if theirs else "-"]
-            for column in columns:
-                row = next((row for row in here if (row["engine"], _plain(row)) == column), None)
-                line.append(_speed(row) if row else "-")
-            lines.append(line)
-        yield from _table(heads, lines)
+        sizes = dict.fromkeys(row["megapixels"] for row in mine)
+        lines = [_ratio_line(size, engines, [row for row in mine if row["megapixels"] == size]) for size in sizes]
+        yield from _table(["MP", "reference", *engines], lines)
+
+
+def _ratio_line(size: float, engines: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    theirs = next((row["reference_seconds"] for row in rows if "reference_seconds" in row), None)
+    found = [_find(rows, engine=engine) for engine in engines]
+    speeds = [_speed(row) if row else "-" for row in found]
+    return [f"{size:g}", f"{1 / median(theirs):.2f}" if theirs else "-", *speeds]
 
 
 def _called(model: str) -> str:
@@ -131,7 +123,7 @@ def _bare(document: Document) -> Iterator[str]:
         [
             row["model"],
             row["engine"],
-            f"{1 / _median(row['bare_seconds']):.2f}",
+            f"{1 / median(row['bare_seconds']):.2f}",
             f"{row['pictures_per_second']:.2f}",
             f"{row['bare_ratio']:.2f}",
         ]
@@ -157,20 +149,19 @@ def _stages(document: Document) -> Iterator[str]:
         return
     yield "### Where the time goes: one worker alone, milliseconds a picture (medians)"
     yield ""
-    heads = ["MP", "net", "engine", *STAGES, "compose of decode + compose + encode"]
+    heads = ["MP", "net", "engine", *STAGES, "other", "compose of decode + compose + encode"]
     lines = []
     for probe in probes:
         stages = probe["stages"]
         around = stages["decode"] + stages["compose"] + stages["encode"]
         share = f"{stages['compose'] / around:.0%}" if around else "-"
-        label = probe["engine"] + ("" if _plain(probe) else ", default look")
-        times = [f"{stages[stage] * 1000:.1f}" for stage in STAGES]
-        lines.append([f"{probe['megapixels']:g}", probe["model"], label, *times, share])
+        times = [f"{stages[stage] * 1000:.1f}" for stage in (*STAGES, "other")]
+        lines.append([f"{probe['megapixels']:g}", probe["model"], probe["engine"], *times, share])
     yield from _table(heads, lines)
 
 
 def _memory(document: Document) -> Iterator[str]:
-    probes = [probe for probe in document["probes"] if _plain(probe)]
+    probes = document["probes"]
     if not probes:
         return
     yield "### Memory of one worker, MB: peak resident (anonymous at the end)"
@@ -200,7 +191,6 @@ def _first(document: Document) -> Iterator[str]:
     lines += [
         [f"{p['megapixels']:g}", p["model"], p["engine"], f"{p['started']:.2f}", f"{p['first']:.2f}"]
         for p in document["probes"]
-        if _plain(p)
     ]
     yield from _table(["MP", "net", "engine", "start-up", "first picture"], lines)
 
@@ -223,9 +213,3 @@ def _outputs(document: Document) -> Iterator[str]:
         for row in rows
     ]
     yield from _table(["MP", "net", "engine", "samples within one level", "largest difference", "mean"], lines)
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

@@ -1,4 +1,4 @@
-"""Made-up scans to measure speed with: grey JPEG files with smooth areas, edges and grain."""
+"""Made-up scans to measure with: grey JPEG files with smooth areas, edges and grain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sides(megapixels: float) -> tuple[int, int]:
     return max(1, round(height * 4 / 3)), height
 
 
-def write_specimens(folder: Path, megapixels: float, count: int) -> list[Path]:
+def write_pictures(folder: Path, megapixels: float, count: int) -> list[Path]:
     """Write `count` different grey JPEG files (quality 92) of one size into `folder`; always the same ones."""
     width, height = sides(megapixels)
     paths = []
