@@ -62,7 +62,8 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
         options: as given to the pieces.
 
     Raises:
-        PhotoError: parts missing or damaged, or the finished film does not hold what it should.
+        DamagedPart: a part has to be made again; the error names it.
+        PhotoError: parts are missing, or the finished film does not hold what it should.
         OutputError: the output cannot be written: no space, no permission.
     """
     kind = container_for(source, index, options)
