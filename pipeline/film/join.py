@@ -20,7 +20,7 @@ from pipeline.errors import OutputError, PhotoError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
 from pipeline.film.encoders import Encoder, fed_format, fed_range, settle_encoder
-from pipeline.film.index import Index
+from pipeline.film.index import Index, scaled
 from pipeline.film.options import FilmOptions
 from pipeline.film.packets import Peekable, look_through, picture_packets
 from pipeline.film.planes import layout_of
@@ -67,6 +67,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
         OutputError: the output cannot be written: no space, no permission.
     """
     kind = container_for(source, index, options)
+    index = scaled(index, options.width)
     depth = look_through(parts, index)
     work = _Join(source, index, kind, options)
     try:
