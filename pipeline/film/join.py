@@ -150,6 +150,8 @@ class _Join:
 
     def _add_copy(self, stream: Stream, out: OutputContainer) -> None:
         what = f"{stream.type} stream {stream.index}"
+        if stream.type == "data" and stream.name == "bin_data" and self.index.container.startswith("mov,mp4"):
+            return  # the titles of chapters, which are written anew
         if stream.type not in ("video", "audio", "subtitle", "attachment"):
             self.lost.append(f"{what} is left out: data that cannot be copied")
             return
