@@ -124,6 +124,9 @@ class Settings:
         choices=("auto", "mp4", "mov", "mkv", "webm"),
         changes=(Kind.FILM,),
     )
+    width: int = _setting(
+        0, "Width that films are scaled to, in pixels; 0 keeps theirs.", low=0, high=16384, changes=(Kind.FILM,)
+    )
     steady: str = _setting(
         "normal",
         "How steady colour is kept within a shot.",

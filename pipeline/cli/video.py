@@ -13,7 +13,7 @@ from pipeline.cli.settings_flags import read_settings, settings_flags
 EPILOG = """\b
 Examples:
   colorize video reel.mp4 reel-colour.mp4
-  colorize video reel.avi reel-colour.mkv --encoder ffv1 --steady strong
+  colorize video reel.avi reel-colour.mkv --width 500 --steady strong
 """
 
 
@@ -24,7 +24,7 @@ Examples:
 @presentation_options
 @settings_flags(
     "model", "models_dir", "engine", "precision", "saturation", "on_color", "encoder", "film_quality", "preset",
-    "steady", "keyframes", "jobs", "executor",
+    "width", "steady", "keyframes", "jobs", "executor",
 )  # fmt: skip
 @click.pass_obj
 def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:

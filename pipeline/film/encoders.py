@@ -14,7 +14,7 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PhotoError, SettingsError
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.planes import LIMITED, layout_of, written_format
@@ -36,6 +36,7 @@ class Encoder:
         even_only: refuses odd sizes where chroma is subsampled.
         interlaced: can code fields.
         limited_only: cannot say that its range is full: such films are brought to limited range.
+        smallest: side of the smallest picture that it takes.
     """
 
     codec: str
@@ -49,6 +50,7 @@ class Encoder:
     even_only: bool = False
     interlaced: bool = False
     limited_only: bool = False
+    smallest: int = 1
 
 
 ENCODERS: Final[dict[str, Encoder]] = {
@@ -64,8 +66,11 @@ ENCODERS: Final[dict[str, Encoder]] = {
         {"x265-params": "pools=none:frame-threads=1:log-level=error"},
         ("mp4", "mov", "mkv"),
         even_only=True,
+        smallest=16,  # x265 not only refuses smaller ones: it breaks the heap
     ),
-    "av1": Encoder("libsvtav1", 28, "crf", "8", "preset", {"svtav1-params": "lp=1"}, ("mp4", "mkv", "webm")),
+    "av1": Encoder(
+        "libsvtav1", 28, "crf", "8", "preset", {"svtav1-params": "lp=1"}, ("mp4", "mkv", "webm"), smallest=4
+    ),
     "vp9": Encoder("libvpx-vp9", 28, "crf", "5", "cpu-used", {"deadline": "good"}, ("mp4", "mkv", "webm")),
     "prores": Encoder(
         "prores_ks", 3, "profile", "", "", {"vendor": "apl0"}, ("mov", "mkv"), "mov", interlaced=True, limited_only=True
@@ -136,6 +141,10 @@ def fed_range(index: Index, encoder: Encoder) -> int:
 def add_picture(container: OutputContainer, index: Index, encoder: Encoder, options: FilmOptions) -> VideoStream:
     """Add the coloured picture to a part file: time counts frames, whatever the film's own times are."""
     geometry = index.geometry
+    if min(geometry.width, geometry.height) < encoder.smallest:
+        raise PhotoError(
+            f"{geometry.width} x {geometry.height} is too small for {encoder.codec}: choose another encoder"
+        )
     stream = container.add_stream(encoder.codec, rate=index.rate, options=encoder_settings(encoder, options))
     assert isinstance(stream, VideoStream)
     context = stream.codec_context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -164,6 +164,22 @@ def load(path: Path) -> Index:
         if isinstance(error, FileNotFoundError):
             raise
         raise PhotoError("the film's index cannot be read back; it is made anew when scanned") from None
+
+
+def scaled(index: Index, width: int) -> Index:
+    """Return the index of the same film at another size, both sides even; 0 and its own width change nothing.
+
+    Raises:
+        PhotoError: the film is interlaced: its lines must stay what they are.
+    """
+    geometry = index.geometry
+    if width in (0, geometry.width):
+        return index
+    if geometry.interlaced:
+        raise PhotoError("an interlaced film cannot be scaled")
+    wide = width - width % 2
+    high = max(2, 2 * round(geometry.height * wide / geometry.width / 2))
+    return replace(index, geometry=replace(geometry, width=wide, height=high))
 
 
 def spans(index: Index, length: int = 240) -> list[tuple[int, int]]:

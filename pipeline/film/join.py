@@ -20,7 +20,7 @@ from pipeline.errors import OutputError, PhotoError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
 from pipeline.film.encoders import Encoder, fed_format, fed_range, settle_encoder
-from pipeline.film.index import Index
+from pipeline.film.index import Index, scaled
 from pipeline.film.options import FilmOptions
 from pipeline.film.packets import Peekable, look_through, picture_packets
 from pipeline.film.planes import layout_of
@@ -62,10 +62,12 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
         options: as given to the pieces.
 
     Raises:
-        PhotoError: parts missing or damaged, or the finished film does not hold what it should.
+        DamagedPart: a part has to be made again; the error names it.
+        PhotoError: parts are missing, or the finished film does not hold what it should.
         OutputError: the output cannot be written: no space, no permission.
     """
     kind = container_for(source, index, options)
+    index = scaled(index, options.width)
     depth = look_through(parts, index)
     work = _Join(source, index, kind, options)
     try:
@@ -148,6 +150,8 @@ class _Join:
 
     def _add_copy(self, stream: Stream, out: OutputContainer) -> None:
         what = f"{stream.type} stream {stream.index}"
+        if stream.type == "data" and stream.name == "bin_data" and self.index.container.startswith("mov,mp4"):
+            return  # the titles of chapters, which are written anew
         if stream.type not in ("video", "audio", "subtitle", "attachment"):
             self.lost.append(f"{what} is left out: data that cannot be copied")
             return

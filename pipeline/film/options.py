@@ -25,6 +25,7 @@ class FilmOptions:
         keyframes: distance of the frames that the net sees, 1 to 48; between them colour is carried.
         saturation: factor on the predicted chroma, 0 or more.
         on_color: what becomes of shots already in colour: "keep" their own chroma, or "recolor".
+        width: of the output in samples, height in proportion; 0 keeps the size.
         provenance: a sentence for the output's `comment` tag; empty writes none.
     """
 
@@ -36,6 +37,7 @@ class FilmOptions:
     keyframes: int = 8
     saturation: float = 1.0
     on_color: str = "keep"
+    width: int = 0
     provenance: str = ""
 
     def __post_init__(self) -> None:
@@ -46,5 +48,7 @@ class FilmOptions:
         ):
             if value not in known:
                 raise SettingsError(f"{name} = {value!r}: it can be {', '.join(known)}.")
+        if self.width and not 16 <= self.width <= 16384:
+            raise SettingsError(f"width = {self.width}: it must lie between 16 and 16384, or be 0.")
         if not 1 <= self.keyframes <= 48:
             raise SettingsError(f"keyframes = {self.keyframes}: it must lie between 1 and 48.")

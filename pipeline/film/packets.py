@@ -16,6 +16,15 @@ from pipeline.errors import PhotoError
 from pipeline.film.index import Index
 
 
+class DamagedPart(PhotoError):
+    """A part file that has to be made again."""
+
+    def __init__(self, reason: str, part: Path) -> None:
+        """Say what is wrong with the file `part`."""
+        super().__init__(reason)
+        self.part = part
+
+
 def numbered(part: Path, index: Index) -> Iterator[tuple[Packet[VideoStream], int]]:
     """Yield a part's packets in decoding order, each with the number of its frame in the part."""
     with av.open(str(part)) as container:
@@ -30,7 +39,8 @@ def look_through(parts: Sequence[Path], index: Index) -> int:
     """Check that the parts are whole, of one kind, and as many frames as the film; return the reorder depth.
 
     Raises:
-        PhotoError: they are not; the pieces have to be made again.
+        DamagedPart: one of them has to be made again.
+        PhotoError: they are not the film's.
     """
     extradata: set[bytes] = set()
     count = depth = 0
@@ -38,16 +48,16 @@ def look_through(parts: Sequence[Path], index: Index) -> int:
         try:
             with av.open(str(part)) as container:
                 extradata.add(container.streams.video[0].codec_context.extradata or b"")
+                if len(extradata) > 1:
+                    raise DamagedPart("the parts of the film were encoded in different ways", part)
             numbers = [number for _, number in numbered(part, index)]
         except (FFmpegError, IndexError):
-            raise PhotoError("a part of the film is damaged: it is made again") from None
+            raise DamagedPart("a part of the film is damaged", part) from None
         if sorted(numbers) != list(range(len(numbers))):
-            raise PhotoError("a part of the film is incomplete: it is made again")
+            raise DamagedPart("a part of the film is incomplete", part)
         # The n-th packet is decoded when frame n - depth is shown: it must not come after it is needed.
         depth = max(depth, max((place - number for place, number in enumerate(numbers)), default=0))
         count += len(numbers)
-    if len(extradata) != 1:
-        raise PhotoError("the parts of the film were encoded in different ways: they are made again")
     if count != index.frames:
         raise PhotoError(f"the parts hold {count} frames, and the film has {index.frames}")
     return depth

@@ -146,6 +146,16 @@ def brought(frame: VideoFrame, layout: Layout) -> VideoFrame:
     return frame.reformat(format=layout.read, src_color_range=span, dst_color_range=span, threads=1)
 
 
+def sized(frame: VideoFrame, width: int, height: int, frame_range: int) -> VideoFrame:
+    """Return a frame at another size, averaged over area: itself, where it has that size."""
+    if (frame.width, frame.height) == (width, height):
+        return frame
+    spans: Any = {"src_color_range": frame_range, "dst_color_range": frame_range}
+    if frame.format.is_rgb or frame.format.has_palette:
+        spans = {}
+    return frame.reformat(width, height, interpolation="AREA", threads=1, **spans)
+
+
 def plane(frame: VideoFrame, number: int, bits: int) -> NDArray[Any]:
     """Return a view of one plane: uint8 or uint16 (H, W), not contiguous, alive as long as the frame."""
     source = frame.planes[number]

@@ -14,10 +14,10 @@ from av.video.frame import VideoFrame
 
 from pipeline.errors import OutputError, PhotoError
 from pipeline.film.encoders import add_picture, fed_format, fed_range, settle_encoder
-from pipeline.film.index import Index
+from pipeline.film.index import Index, scaled
 from pipeline.film.options import FilmOptions
 from pipeline.film.paint import Canvas, canvas, coloured, kept, lightness_of, upright
-from pipeline.film.planes import luma_of
+from pipeline.film.planes import luma_of, sized
 from pipeline.film.reading import frames_of
 from pipeline.film.source import BITEXACT
 from pipeline.film.steady import Plan, Seen, plan, small_luma, steadied
@@ -59,6 +59,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
     if not (0 <= span.start < span.stop <= index.frames and span.step == 1):
         raise ValueError(f"{span} is no span of a film of {index.frames} frames")
     _, encoder = settle_encoder(options)
+    index = scaled(index, options.width)
     painted = canvas(index.geometry, fed_format(index, encoder), fed_range(index, encoder), options.saturation)
     painter = _Painter(index, net, options, painted)
     unshifted = {"avoid_negative_ts": "disabled"}
@@ -123,9 +124,10 @@ class _Painter:
         return self._options.on_color == "keep" and self._index.kind_of(shot.start) == "color"
 
     def _counted(self, frames: Iterator[tuple[int, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
-        for each in frames:
+        geometry = self._index.geometry
+        for number, frame in frames:
             self.decoded += 1
-            yield each
+            yield number, sized(frame, geometry.width, geometry.height, geometry.frame_range)
 
     def _shot(self, work: Plan, stretch: Iterator[tuple[int, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
         held: deque[VideoFrame] = deque()

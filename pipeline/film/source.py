@@ -20,7 +20,7 @@ from pipeline.errors import PhotoError
 _FORMATS: Final = (
     "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,h263,h261,vc1,cavsvideo,dirac,mjpeg,"
     "mjpeg_2000,flv,live_flv,ogg,asf,gif,apng,nut,mxf,gxf,rm,dv,wtv,yuv4mpegpipe,nsv,flic,film_cpk,roq,smk,bink,swf,"
-    "amv,vivo,nuv,lxf,lavfi_none,wav,mp3,aac,flac,ac3,eac3,dts,aiff,ape,tta,wv,caf,amr,au,w64,mpc,mpc8,tak,truehd"
+    "amv,vivo,nuv,lxf,wav,mp3,aac,flac,ac3,eac3,dts,aiff,ape,tta,wv,caf,amr,au,w64,mpc,mpc8,tak,truehd"
 )
 _SAFE: Final = {
     "protocol_whitelist": "file",

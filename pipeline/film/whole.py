@@ -70,7 +70,7 @@ def colorize_film(
         raise OutputError(f"{folder} cannot be written: {error.strerror}.") from None
     with room as name:
         finished = Path(name) / "film"
-        if index.all_color and options.on_color == "keep":
+        if index.all_color and options.on_color == "keep" and not options.width:
             shutil.copyfile(source, finished)
             finished.replace(destination)
             return Colored(index, (), Joined(destination.stat().st_size, index.frames), copied=True)

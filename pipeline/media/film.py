@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from pipeline import files
 from pipeline.errors import Cause, ItemError
 from pipeline.items import Result, Seen, Span, Status, Unit
-from pipeline.media.medium import Tools
+from pipeline.media.medium import Tools, lost_part
+from pipeline.photo.read import guard
 from pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Films:
 
         index = scan(unit.source)
         seen = _seen(index)
+        guard((seen.width, seen.height), tools.settings.max_megapixels)
         if index.all_color and tools.settings.on_color != "recolor":
             return tools.keep_colour(unit, _with_hash(seen, unit.source))
         options = film_options(tools.settings, Path(unit.output).suffix)
@@ -44,7 +46,10 @@ class Films:
             reason = f"its sound ({', '.join(unfit)}) does not fit into {options.container}; choose container mkv"
             raise ItemError(reason, Cause.FORMAT_LIMIT)
         path = tools.job.tmp_dir / f"{uuid.uuid4().hex}.npz"
-        save(index, path)
+        try:
+            save(index, path)
+        except OSError as error:
+            raise files.unwritable(error, tools.job.tmp_dir) from None
         filed = tools.publish(path, f"{unit.parts_place}/{_INDEX}")
         found = tuple(Span(number, start, stop) for number, (start, stop) in enumerate(spans(index)))
         return Result(unit.key, Status.DONE, filed=filed, seen=seen, spans=found)
@@ -64,12 +69,15 @@ class Films:
     def join(self, unit: Unit, tools: Tools) -> Result:
         """See `InPieces.join`."""
         from pipeline.film.join import join
+        from pipeline.film.packets import DamagedPart
 
         index = _index(unit, tools)
         options = film_options(tools.settings, Path(unit.output).suffix)
-        parts = [tools.job.output / part.filed.place for part in unit.parts]
         whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.film"
-        joined = join(unit.source, index, parts, whole, options)
+        try:
+            joined = join(unit.source, index, tools.parts(unit), whole, options)
+        except DamagedPart as damaged:
+            raise lost_part(damaged.part) from None
         filed = tools.publish(whole, unit.output)
         result = tools.done(unit, filed, _with_hash(_seen(index), unit.source), _notes(index))
         return _with_losses(result, joined.lost)
@@ -88,6 +96,7 @@ def film_options(settings: Settings, suffix: str) -> FilmOptions:
         keyframes=settings.keyframes,
         saturation=settings.saturation,
         on_color="recolor" if settings.on_color == "recolor" else "keep",
+        width=settings.width,
         provenance=_PROVENANCE,
     )
 

@@ -16,8 +16,8 @@ import pytest
 
 pytest.importorskip("av")
 
-from tests.conftest import ENTRY, environment, landscape  # noqa: E402
-from tests.film.clips import luma, packets_of, pictures, scenes, times_of, write_clip  # noqa: E402
+from tests.conftest import ENTRY, environment, landscape
+from tests.film.clips import luma, packets_of, pictures, scenes, times_of, write_clip
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENGINE = ("--engine", "opencv", "--precision", "float32")

@@ -306,3 +306,16 @@ def test_missing_parts_are_noticed(tmp_path: Path) -> None:
     part.write_bytes(part.read_bytes()[:200])
     with pytest.raises(PhotoError, match="part of the film"):
         join(source, index, [part, part], tmp_path / "out", FilmOptions())
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le", "gray"])
+def test_a_film_can_be_scaled(pix_fmt: str, tmp_path: Path) -> None:
+    frames = scenes(12, 128, 96)
+    source = write_clip(tmp_path / "a.mkv", frames, codec="ffv1", pix_fmt=pix_fmt)
+    target, result = colored(source, FilmOptions(width=65), length=6)
+    first = pictures(target)[0]
+    assert (first.width, first.height) == (64, 48)
+    assert result.index.geometry.width == 128
+    wanted = cv2.resize(frames[0], (64, 48), interpolation=cv2.INTER_AREA)
+    assert np.abs(first.to_ndarray(format="gray").astype(int) - wanted).mean() < 4
+    assert is_colour(target)
