@@ -51,7 +51,8 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
             if watch is not None:
                 watch(notes.count)
         if not notes.count:
-            raise PhotoError("no frame of the film can be decoded" if faults.count else "damaged or cut short: the film holds no frames")
+            empty = "damaged or cut short: the film holds no frames"
+            raise PhotoError("no frame of the film can be decoded" if faults.count else empty)
         return notes.index(container, stream, faults.count)
 
 
