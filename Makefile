@@ -59,7 +59,7 @@ soak: $(VENV)/.developer ## Run the tests that take minutes
 	$(BIN)/pytest -m soak
 
 bench: $(VENV)/.developer ## Measure speed against the tutorial's way, into bench-out/
-	$(BIN)/colorize bench --output bench-out $(OPTIONS)
+	$(BIN)/python -m benchmarks --output bench-out $(OPTIONS)
 
 clean: ## Remove the environment, caches and the sample (never OUTPUT)
 	rm -rf $(VENV) sample build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,8 +1,8 @@
-"""Every error a user can see: its exit code, and a sentence that says what to do."""
+"""Every error a user can see: its exit code, its cause, and a sentence that says what to do."""
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import ClassVar
 
 
@@ -18,6 +18,23 @@ class ExitCode(IntEnum):
     LOCKED = 75
     SIGINT = 130
     SIGTERM = 143
+
+
+class Cause(StrEnum):
+    """Why an item is not done, for the program; a later run goes by it when it decides what to try again."""
+
+    NONE = ""
+    IN_COLOUR = "in colour"
+    NO_PICTURE = "no picture"
+    DAMAGED = "damaged"
+    NOT_SUPPORTED = "not supported"  # by this version
+    TOO_LARGE = "too large"  # for max_megapixels
+    FORMAT_LIMIT = "format limit"  # of the output's format
+    MEMORY = "memory"
+    SYSTEM = "system"  # a disk, a permission: it may pass
+    IN_THE_WAY = "in the way"
+    CRASH = "crash"
+    FAULT = "fault"  # of this program
 
 
 class ColorizeError(Exception):
@@ -60,11 +77,25 @@ class LockedError(ColorizeError):
     exit_code = ExitCode.LOCKED
 
 
-class PhotoError(ColorizeError):
-    """One picture that cannot be read or written; it fails alone and the run goes on.
+class ItemError(ColorizeError):
+    """One item that cannot be read or written; it fails alone and the run goes on.
 
     The message is the `reason` in the manifest: a phrase without a path, such as
     "truncated: the file ends before the picture does".
+
+    Attributes:
+        cause: what kind of failure it is.
     """
 
     exit_code = ExitCode.INPUT_OUTPUT
+
+    def __init__(self, reason: str, cause: Cause = Cause.DAMAGED) -> None:
+        super().__init__(reason, cause)
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+# The name that the readers and writers of pictures raise it by.
+PhotoError = ItemError

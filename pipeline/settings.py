@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from pipeline.errors import SettingsError
+from pipeline.items import Kind
 from pipeline.resources import configs_dir
 
-# Raised when the same settings begin to give other pixels or bytes: every finished picture is then done anew.
-FORMAT_VERSION = 1
+# Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
+FORMAT_VERSIONS = {Kind.PHOTO: 1, Kind.PAGES: 1, Kind.FILM: 1}
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 
@@ -32,10 +33,22 @@ def _setting(
     low: float | None = None,
     high: float | None = None,
     word: str = "",
-    pixels: bool = False,
+    changes: Iterable[Kind] = (),
+    neutral: object = None,
     metavar: str = "",
 ) -> Any:
-    """Declare a setting; `word` is a text allowed beside numbers, `pixels` says that it changes the output's bytes."""
+    """Declare a setting.
+
+    Args:
+        default: its value where none is given.
+        text: its help.
+        choices: the texts it can be; empty: any.
+        low, high: the numbers it lies between.
+        word: a text allowed beside numbers.
+        changes: kinds of items whose output's bytes it changes.
+        neutral: the value under which outputs are what they were before the setting was there; None: the default.
+        metavar: of the flag.
+    """
     return field(
         default=default,
         metadata={
@@ -44,10 +57,14 @@ def _setting(
             "low": low,
             "high": high,
             "word": word,
-            "pixels": pixels,
+            "changes": frozenset(changes),
+            "neutral": default if neutral is None else neutral,
             "metavar": metavar,
         },
     )
+
+
+_STILLS = (Kind.PHOTO, Kind.PAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +87,20 @@ class Settings:
         "Arithmetic of the net; auto takes bfloat16 only where checked.",
         choices=("auto", "float32", "bfloat16"),
     )
-    format: str = _setting("jpg", "Format of the outputs.", choices=("jpg", "png", "tif", "webp"), pixels=True)
-    quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, pixels=True)
-    upsample: str = _setting("bilinear", "How ab reaches the picture's size.", choices=("bilinear",), pixels=True)
-    gamut: str = _setting("clip", "What happens to colours outside sRGB.", choices=("clip",), pixels=True)
-    saturation: float = _setting(1.0, "Factor on the predicted chroma, 0 to 3.", low=0.0, high=3.0, pixels=True)
+    format: str = _setting(
+        "jpg",
+        "Format of the outputs; files of several pages become TIFF.",
+        choices=("jpg", "png", "tif", "webp"),
+        changes=(Kind.PHOTO,),
+    )
+    quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, changes=(Kind.PHOTO,))
+    pages: str = _setting("all", "Pages of a TIFF that are colorized.", choices=("all", "first"))
+    saturation: float = _setting(1.0, "Factor on the predicted chroma, 0 to 3.", low=0.0, high=3.0, changes=_STILLS)
     on_color: str = _setting(
         "copy",
         "What is done with pictures already in colour.",
         choices=("copy", "skip", "recolor"),
-        pixels=True,
+        changes=_STILLS,
     )
     jobs: int | str = _setting(
         "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"
@@ -252,14 +273,36 @@ def gather(
     return from_mapping(given, base=settings)
 
 
-def fingerprint(settings: Settings, *, model_sha256: str, engine_label: str) -> str:
-    """Return a short hash of all that changes pixels or bytes: an output made under another one is made anew.
+def treated_as(kind: Kind, settings: Settings) -> Kind:
+    """Return how an item is worked on: of several pages the first alone is a photograph."""
+    return Kind.PHOTO if kind is Kind.PAGES and settings.pages == "first" else kind
+
+
+def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: str) -> str:
+    """Return a short hash of all that changes an item's pixels or bytes: an output made under another is made anew.
+
+    Only what differs from its neutral value counts, so a setting that is new and neutral repeats no work.
 
     Args:
-        settings: only the fields declared with `pixels` count, so more jobs never repeat work.
+        settings: those declared to change this kind count.
+        kind: how the item is treated.
         model_sha256: hash of the net's file.
-        engine_label: engine and precision as recorded in the manifest, such as "openvino/bfloat16".
+        engine: engine and precision as recorded in the manifest, such as "openvino/bfloat16".
     """
-    parts = {each.name: getattr(settings, each.name) for each in fields(settings) if each.metadata["pixels"]}
-    parts |= {"model": model_sha256, "engine": engine_label, "version": FORMAT_VERSION}
+    parts = {
+        each.name: getattr(settings, each.name)
+        for each in fields(settings)
+        if kind in each.metadata["changes"] and getattr(settings, each.name) != each.metadata["neutral"]
+    }
+    return _hash(parts | {"kind": kind, "model": model_sha256, "engine": engine, "version": FORMAT_VERSIONS[kind]})
+
+
+def fingerprint_v1(settings: Settings, *, model_sha256: str, engine: str) -> str:
+    """Return the fingerprint by which colorize 0.1 knew these settings, for archives that were begun with it."""
+    names = ("format", "quality", "saturation", "on_color")
+    parts = {name: getattr(settings, name) for name in names} | {"upsample": "bilinear", "gamut": "clip"}
+    return _hash(parts | {"model": model_sha256, "engine": engine, "version": 1})
+
+
+def _hash(parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

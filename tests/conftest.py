@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from PIL import Image, ImageSequence, TiffImagePlugin
 
 # How fast examples come says something of the machine, nothing of the program.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -43,6 +44,28 @@ def write_archive(folder: Path, count: int) -> list[Path]:
     return paths
 
 
+def write_tiff(path: Path, *pages: np.ndarray, tags: Sequence[dict[int, object]] = (), **options: object) -> Path:
+    """Write a TIFF of these pages, grey or RGB or bool; `tags` of each where it has any, `options` as Pillow's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TiffImagePlugin.AppendingTiffWriter(str(path), True) as file:
+        for pixels, extra in zip(pages, [*tags, *[{}] * len(pages)], strict=False):
+            Image.fromarray(pixels).save(file, "TIFF", tiffinfo=dict(extra), **options)
+            file.newFrame()
+    return path
+
+
+def pages_of(path: Path) -> list[np.ndarray]:
+    """Decode every page of a TIFF, as Pillow has them."""
+    with Image.open(path) as image:
+        return [np.asarray(frame.copy()) for frame in ImageSequence.Iterator(image)]
+
+
+def in_colour(height: int = 60, width: int = 80) -> np.ndarray:
+    """All hues side by side (height, width, 3) uint8 BGR: nobody takes it for black and white."""
+    hue = np.tile(np.linspace(0, 179, width).astype(np.uint8), (height, 1))
+    return cv2.cvtColor(cv2.merge((hue, *[np.full_like(hue, 200)] * 2)), cv2.COLOR_HSV2BGR)
+
+
 def environment(**extra: str) -> dict[str, str]:
     """This process's environment without settings of the user's, and with the checkout importable."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COLORIZE_")}
@@ -53,6 +76,17 @@ def environment(**extra: str) -> dict[str, str]:
 def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache folder for all calls of a test session; never the user's own."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def tiny_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A net of the release's topology, so small that a picture takes it milliseconds."""
+    pytest.importorskip("onnx", reason="makes a tiny net; extra: import")
+    from pipeline.nets.convert.release_topology import write_release_onnx
+
+    path = tmp_path_factory.mktemp("net") / "tiny.onnx"
+    write_release_onnx(path, width=0.0625, size=32)
+    return path
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import SettingsError
+from pipeline.items import Kind
 from pipeline.resources import configs_dir
-from pipeline.settings import Settings, fingerprint, from_file, gather
+from pipeline.settings import FORMAT_VERSIONS, Settings, fingerprint, fingerprint_v1, from_file, gather, treated_as
 
 
 def test_order_is_default_file_environment_assignment_flag(tmp_path: Path) -> None:
@@ -82,25 +85,66 @@ def test_missing_file_and_malformed_assignment() -> None:
 
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
-    "format": "png", "quality": 5, "saturation": 0.5, "on_color": "skip", "jobs": 3, "executor": "serial",
+    "format": "png", "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
+    "executor": "serial",
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [each.name for each in fields(Settings) if each.name in OTHER])
-def test_only_what_changes_pixels_changes_the_fingerprint(name: str) -> None:
+CHANGES = {
+    Kind.PHOTO: {"format", "quality", "saturation", "on_color"},
+    Kind.PAGES: {"saturation", "on_color"},  # they become TIFF, which has no quality
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+@pytest.mark.parametrize("name", [each.name for each in fields(Settings)])
+def test_only_what_changes_pixels_changes_the_fingerprint(name: str, kind: Kind) -> None:
     changed = replace(Settings(), **{name: OTHER[name]})
-    same = fingerprint(changed, model_sha256="m", engine_label="e") == fingerprint(
-        Settings(), model_sha256="m", engine_label="e"
+    same = fingerprint(changed, kind, model_sha256="m", engine="e") == fingerprint(
+        Settings(), kind, model_sha256="m", engine="e"
     )
-    assert same != (name in {"format", "quality", "saturation", "on_color"})
+    assert same != (name in CHANGES[kind])
 
 
 def test_model_and_engine_change_the_fingerprint_and_1_equals_1_point_0() -> None:
     prints = {
-        fingerprint(Settings(saturation=saturation), model_sha256=model, engine_label=engine)
+        fingerprint(Settings(saturation=saturation), Kind.PHOTO, model_sha256=model, engine=engine)
         for saturation in (1, 1.0)
         for model in ("a", "b")
         for engine in ("opencv/float32", "openvino/bfloat16")
     }
     assert len(prints) == 4
+
+
+def test_the_fingerprints_of_colorize_0_1_are_known_still() -> None:
+    # Computed by that version.
+    other = Settings(format="png", quality=80, saturation=0.5, on_color="skip")
+    assert fingerprint_v1(Settings(), model_sha256="m", engine="e") == "b9e65901cc7fc836"
+    assert fingerprint_v1(other, model_sha256="m", engine="opencv/float32") == "429ef26cf7187290"
+
+
+@pytest.mark.parametrize("kind", FORMAT_VERSIONS)
+def test_another_format_version_is_another_fingerprint(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(Settings(), kind, model_sha256="m", engine="e")
+    monkeypatch.setitem(FORMAT_VERSIONS, kind, FORMAT_VERSIONS[kind] + 1)
+    assert fingerprint(Settings(), kind, model_sha256="m", engine="e") != before
+
+
+def test_kinds_have_fingerprints_of_their_own() -> None:
+    prints = {fingerprint(Settings(), kind, model_sha256="m", engine="e") for kind in FORMAT_VERSIONS}
+    assert len(prints) == len(FORMAT_VERSIONS)
+
+
+def test_a_setting_that_is_new_and_neutral_changes_no_fingerprint() -> None:
+    # What is in the hash of the defaults: no setting at all, for each of them stands at its neutral value.
+    parts = {"kind": "photo", "model": "m", "engine": "e", "version": FORMAT_VERSIONS[Kind.PHOTO]}
+    text = json.dumps(parts, sort_keys=True)
+    expected = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert fingerprint(Settings(), Kind.PHOTO, model_sha256="m", engine="e") == expected
+
+
+def test_the_first_page_alone_is_treated_as_a_photograph() -> None:
+    first, every = Settings(pages="first"), Settings()
+    assert (treated_as(Kind.PAGES, first), treated_as(Kind.PAGES, every)) == (Kind.PHOTO, Kind.PAGES)
+    assert {treated_as(kind, first) for kind in (Kind.PHOTO, Kind.FILM)} == {Kind.PHOTO, Kind.FILM}

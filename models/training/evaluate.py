@@ -19,8 +19,9 @@ import onnxruntime
 
 from pipeline.measure.card import card_lines
 from pipeline.measure.evaluation import Measured, Result, measure_picture, points_table, summarise
-from pipeline.nets.identify import resolve_file
+from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
+from pipeline.nets.store.identify import resolve_file
 
 Floats = npt.NDArray[np.float32]
 Picture = npt.NDArray[np.uint8]
@@ -41,7 +42,7 @@ class Candidate:
 
     spec: Spec
     answer: Callable[[Floats], Floats]
-    label: str = "candidate"
+    engine: Engine
 
     def predict(self, lightness: Floats) -> Floats:
         """Lightness (S, S) -> ab (h, w, 2)."""
@@ -59,7 +60,7 @@ def exported(path: Path, size: int, threads: int = 1) -> Candidate:
         return np.ascontiguousarray(ab[0].transpose(1, 2, 0))
 
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Candidate(Spec(path.stem, size, sha256), answer, "onnxruntime/float32")
+    return Candidate(Spec(path.stem, size, sha256), answer, Engine("onnxruntime", "float32"))
 
 
 def pictures_in(folder: Path, limit: int | None = None) -> Iterable[tuple[str, Picture]]:

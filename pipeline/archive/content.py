@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from pipeline.items import Kind
+
 # Enough for three packets of an MPEG transport stream and the stream headers of Ogg and ASF.
 HEAD = 4096
 
@@ -88,8 +90,8 @@ _NETPBM = re.compile(rb"P(?:[1-6]\s+(?:#[^\n]*\s+)*\d+\s|7\n#?|7 332|[Ff]\n\s*\d
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
-def kind_of(head: bytes, suffix: str) -> str:
-    """Return "photo", "film" or "other" for a file that begins with `head` and whose name ends in `suffix`.
+def kind_of(head: bytes, suffix: str) -> Kind:
+    """Return photo, film or other for a file that begins with `head` and whose name ends in `suffix`.
 
     The content decides; where it says nothing known, the suffix does, so that a broken, empty or exotic picture fails
     with its reason instead of passing for something that was never a picture.
@@ -100,36 +102,42 @@ def kind_of(head: bytes, suffix: str) -> str:
     """
     suffix = suffix.lower()
     by_content = _by_content(head, suffix)
-    if by_content:
+    if by_content is not None:
         return by_content
     if suffix in PICTURE_SUFFIXES:
-        return "photo"
-    return "film" if suffix in FILM_SUFFIXES else "other"
+        return Kind.PHOTO
+    return Kind.FILM if suffix in FILM_SUFFIXES else Kind.OTHER
 
 
-def _by_content(head: bytes, suffix: str) -> str:
+def may_hold_pages(suffix: str) -> bool:
+    """Tell whether a TIFF of this suffix is one: camera raw files are TIFFs too, whose directories are no pages."""
+    suffix = suffix.lower()
+    return suffix in (".tif", ".tiff") or suffix not in PICTURE_SUFFIXES
+
+
+def _by_content(head: bytes, suffix: str) -> Kind | None:
     if head[20:24] == b"mjp2":  # Motion JPEG 2000 begins as the picture format does
-        return "film"
+        return Kind.FILM
     if head.startswith(_PICTURES) or _NETPBM.match(head) or _is_bitmap(head):
-        return "photo"
+        return Kind.PHOTO
     if head.startswith(_FILMS):
-        return "film"
+        return Kind.FILM
     if head[:4] in (b"RIFF", b"RIFX"):
-        return {b"WEBP": "photo", b"AVI ": "film", b"AMV ": "film"}.get(head[8:12], "other")
+        return {b"WEBP": Kind.PHOTO, b"AVI ": Kind.FILM, b"AMV ": Kind.FILM}.get(head[8:12], Kind.OTHER)
     if head[:4] == b"\x1aE\xdf\xa3":  # Matroska, WebM: only the suffix tells sound alone without parsing it all
-        return "other" if suffix in (".mka", ".weba") else "film"
+        return Kind.OTHER if suffix in (".mka", ".weba") else Kind.FILM
     if head.startswith(_ASF):
-        return "film" if _ASF_VIDEO in head or suffix in (".wmv", ".asf") else "other"
+        return Kind.FILM if _ASF_VIDEO in head or suffix in (".wmv", ".asf") else Kind.OTHER
     if head[:4] == b"OggS":
-        return "film" if any(mark in head for mark in (b"theora", b"\x01video", b"OVP80", b"BBCD")) else "other"
+        return Kind.FILM if any(mark in head for mark in (b"theora", b"\x01video", b"OVP80", b"BBCD")) else Kind.OTHER
     if head[4:8] == b"ftyp":
         brand = head[8:12]
         if brand.startswith(_PICTURE_BRANDS):
-            return "photo"
-        return "other" if brand.startswith(_SOUND_BRANDS) else "film"
+            return Kind.PHOTO
+        return Kind.OTHER if brand.startswith(_SOUND_BRANDS) else Kind.FILM
     if head[4:8] in (b"moov", b"mdat", b"pnot"):  # QuickTime before it had ftyp
-        return "film"
-    return "film" if _is_transport_stream(head) else ""
+        return Kind.FILM
+    return Kind.FILM if _is_transport_stream(head) else None
 
 
 def _is_bitmap(head: bytes) -> bool:

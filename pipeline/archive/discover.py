@@ -1,19 +1,22 @@
-"""What lies in the INPUTs: every file once, lazily and in a stable order, each opened at most once."""
+"""What lies in the INPUTs: every file once, lazily, folder by folder in a stable order."""
 
 from __future__ import annotations
 
-import errno
 import fnmatch
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from pipeline.archive.content import HEAD, kind_of
-from pipeline.archive.places import Root, check_places
+from pipeline.archive.content import HEAD, kind_of, may_hold_pages
+from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
+from pipeline.files import words
+from pipeline.items import PICTURED, Kind
+from pipeline.photo.pages import TIFF_MARKS, has_several_pages
 
 # Left behind by operating systems and network drives; hidden names (.DS_Store, ._*) are passed over anyway.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "icon\r"})
@@ -24,27 +27,25 @@ WALKED_BEFORE = "a symbolic link to a folder that is walked anyway"
 UNREADABLE = "it cannot be read: "
 EXCLUDED = "excluded by --exclude"
 
-Known = Callable[[str, int, int], str | None]
 Identity = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One thing that was found.
+class Found(NamedTuple):
+    """One thing that was found; a tuple, since there may be a million.
 
     Attributes:
         path: where it lies, as the system spells it.
         place: its path inside the INPUT (under the INPUT's label where there are several), as the system spells it.
         key: `place` in valid UTF-8: the `source` of the manifest, unique. A folder's ends in "/".
-        kind: photo, film, other (neither), excluded (by a setting), unreadable, or vanished (gone when it was opened).
+        kind: what it is; None while nobody has looked inside (see `examine`).
         size, mtime_ns: of the file, in bytes and nanoseconds.
-        reason: why nothing can be done with it, for a person; empty for photos and films that can be opened.
+        reason: why nothing can be done with it, for a person; empty for what can be opened.
     """
 
     path: str
     place: str
     key: str
-    kind: str
+    kind: Kind | None
     size: int = 0
     mtime_ns: int = 0
     reason: str = ""
@@ -55,100 +56,147 @@ class Found:
         return Path(self.path)
 
 
+@dataclass(slots=True)
+class Folder:
+    """One folder that was walked.
+
+    Attributes:
+        place: its path inside the INPUT, as `Found.place`; empty for the root.
+        files: what lies in it, and itself where it cannot be read.
+        folders: names of the folders in it that are walked, later.
+    """
+
+    place: str
+    files: list[Found] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+
+
 def discover(
-    inputs: Sequence[Path],
-    output: Path,
-    *,
-    follow_symlinks: bool = False,
-    exclude: Sequence[str] = (),
-    known: Known | None = None,
-) -> Iterator[Found]:
-    """Check the places, then walk the INPUTs lazily; folder by folder, names sorted by their bytes.
+    roots: Sequence[Root], output: Path, *, follow_symlinks: bool = False, exclude: Sequence[str] = ()
+) -> Iterator[Folder]:
+    """Walk the INPUTs lazily; each folder before those in it, names sorted by their bytes. No file is opened.
 
     Hidden names, OUTPUT, and what systems leave behind (`Thumbs.db`) are passed over in silence. Folders reached only
     through symbolic links come after all others, each real folder once.
 
     Args:
-        inputs: files and folders.
+        roots: the INPUTs, from `places.check_places`.
         output: never walked, wherever it lies.
         follow_symlinks: take up what symbolic links inside the INPUTs point to.
         exclude: glob patterns; one without "/" meets the name of a file or of a folder above it, one with "/" the path
             inside the INPUT (`*` passes over "/" too).
-        known: from key, size and mtime_ns to the kind that an earlier run found, or None: saves opening the file.
-
-    Raises:
-        InputError, OutputError: before anything is walked; see `check_places`.
     """
-    roots = check_places(inputs, output)
-    return _Walk(output, follow_symlinks, exclude, known).over(roots)
+    return _Walk(output, follow_symlinks, exclude).over(roots)
+
+
+def examine(found: Found) -> Found:
+    """Say what a file is by its first bytes; what is known already is returned as it is."""
+    if found.kind is not None:
+        return found
+    suffix = os.path.splitext(found.path)[1]  # noqa: PTH122 - fast, for many
+    try:
+        head = _head(found.path) if found.size else b""
+        kind = kind_of(head, suffix)
+        if head.startswith(TIFF_MARKS) and may_hold_pages(suffix) and has_several_pages(found.source):
+            kind = Kind.PAGES
+    except FileNotFoundError:
+        return found._replace(kind=Kind.VANISHED, reason="gone while the folder was read")
+    except OSError as error:
+        # The suffix alone, so that its neighbours keep their names while it can't be read.
+        kind = kind_of(b"", suffix)
+        kind = Kind.UNREADABLE if kind is Kind.OTHER else kind
+        return found._replace(kind=kind, reason=f"{UNREADABLE}{words(error)}")
+    if kind is Kind.OTHER:
+        return found._replace(kind=kind, reason="not a picture or film" if found.size else "an empty file")
+    return found._replace(kind=kind)
+
+
+def pictures(roots: Sequence[Root], output: Path) -> Iterator[Found]:
+    """Yield everything that can be opened as a picture or film, in the order of the walk."""
+    for folder in discover(roots, output):
+        for found in map(examine, folder.files):
+            if found.kind in PICTURED and not found.reason:
+                yield found
 
 
 class _Walk:
     """The state of one walk: folders seen, links put off to the end."""
 
-    def __init__(self, output: Path, follow_symlinks: bool, exclude: Sequence[str], known: Known | None) -> None:
+    def __init__(self, output: Path, follow_symlinks: bool, exclude: Sequence[str]) -> None:
         self._output = output
         self._follow = follow_symlinks
         self._patterns = [pattern.strip("/") if "/" in pattern.strip("/") else pattern for pattern in exclude]
-        self._known = known
         self._seen: set[Identity] = set()
         self._links: list[tuple[str, str]] = []
 
-    def over(self, roots: Sequence[Root]) -> Iterator[Found]:
+    def over(self, roots: Sequence[Root]) -> Iterator[Folder]:
         with suppress(OSError):  # not there yet, so there is nothing to walk into
             self._seen.add(_identity(self._output.stat()))
+        if roots and roots[0].label:  # several INPUTs, or one file: together they are as a folder
+            files = [self._file(str(root.path), root.label, root.path.stat()) for root in roots if not root.is_folder]
+            yield Folder("", files, [root.label for root in roots if root.is_folder])
         for root in roots:
-            path = str(root.path)
             if root.is_folder:
-                yield from self._folder(path, root.label)
-            else:
-                yield self._file(path, root.label, root.path.stat())
+                yield from self._tree(str(root.path), root.label)
         for path, place in self._links:  # grows while it is walked
-            yield from self._folder(path, place, through_link=True)
+            yield from self._tree(path, place, through_link=True)
 
-    def _folder(self, path: str, place: str, *, through_link: bool = False) -> Iterator[Found]:
-        stack: list[tuple[str, str, os.DirEntry[str] | None]] = [(path, place, None)]
+    def _tree(self, path: str, place: str, *, through_link: bool = False) -> Iterator[Folder]:
+        stack = [(path, place)]
         while stack:
-            path, place, entry = stack.pop()
-            if entry is not None and not entry.is_dir(follow_symlinks=False):
-                found = self._entry(entry, path, place)
-                if found is not None:
-                    yield found
-                continue
+            path, place = stack.pop()
+            folder = Folder(place)
             try:
-                identity = _identity(Path(path).stat())
+                identity = _identity(os.stat(path))  # noqa: PTH116 - fast, for many
                 if identity in self._seen:
                     if through_link:
-                        yield Found(path, place, escape(place), "other", reason=WALKED_BEFORE)
-                    through_link = False
+                        folder.files.append(Found(path, place, escape(place), Kind.OTHER, reason=WALKED_BEFORE))
+                        yield folder
                     continue
-                through_link = False
-                with os.scandir(path) as entries:
-                    inside = sorted(
-                        (each for each in entries if not _is_silent(each.name)),
-                        key=lambda each: os.fsencode(each.name),
-                        reverse=True,
-                    )
+                entries = _sorted_entries(path)
             except OSError as error:
-                reason = f"this folder cannot be read: {_words(error)}"
-                yield Found(path, f"{place}/", escape(f"{place}/"), "unreadable", reason=reason)
+                reason = f"this folder cannot be read: {words(error)}"
+                folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.UNREADABLE, reason=reason))
+                yield folder
                 continue
+            finally:
+                through_link = False
             self._seen.add(identity)
-            stack.extend((each.path, f"{place}/{each.name}" if place else each.name, each) for each in inside)
+            below = self._fill(folder, entries)
+            yield folder
+            stack.extend(reversed(below))
 
-    def _entry(self, entry: os.DirEntry[str], path: str, place: str) -> Found | None:
+    def _fill(self, folder: Folder, entries: list[os.DirEntry[str]]) -> list[tuple[str, str]]:
+        """Sort what lies in a folder into files and folders; return where the latter lie."""
+        below = []
+        for entry in entries:
+            place = f"{folder.place}/{entry.name}" if folder.place else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folder.folders.append(entry.name)
+                below.append((entry.path, place))
+                continue
+            found = self._entry(entry, place)
+            if found is not None:
+                folder.files.append(found)
+            else:
+                folder.folders.append(entry.name)
+        return below
+
+    def _entry(self, entry: os.DirEntry[str], place: str) -> Found | None:
+        """Return a file, or None for a link to a folder, which is put off."""
+        path = entry.path
         try:
             if not entry.is_symlink():
                 return self._file(path, place, entry.stat(follow_symlinks=False))
             if not self._follow:
-                return Found(path, place, escape(place), "other", reason=NOT_FOLLOWED)
+                return Found(path, place, escape(place), Kind.OTHER, reason=NOT_FOLLOWED)
             status = entry.stat()
         except FileNotFoundError:
             if entry.is_symlink():
-                return Found(path, place, escape(place), "unreadable", reason="a symbolic link to something gone")
-            return Found(path, place, escape(place), "vanished", reason="gone while the folder was read")
+                return Found(path, place, escape(place), Kind.UNREADABLE, reason="a symbolic link to something gone")
+            return Found(path, place, escape(place), Kind.VANISHED, reason="gone while the folder was read")
         except OSError as error:
-            return Found(path, place, escape(place), "unreadable", reason=f"{UNREADABLE}{_words(error)}")
+            return Found(path, place, escape(place), Kind.UNREADABLE, reason=f"{UNREADABLE}{words(error)}")
         if stat.S_ISDIR(status.st_mode):
             self._links.append((path, place))
             return None
@@ -157,24 +205,10 @@ class _Walk:
     def _file(self, path: str, place: str, status: os.stat_result) -> Found:
         key = escape(place)
         if not stat.S_ISREG(status.st_mode):
-            return Found(path, place, key, "other", reason=NOT_A_FILE)
-        size, mtime_ns = status.st_size, status.st_mtime_ns
-        if self._patterns and self._is_excluded(place):
-            return Found(path, place, key, "excluded", size, mtime_ns, EXCLUDED)
-        kind = self._known(key, size, mtime_ns) if self._known else None
-        reason = ""
-        if kind is None:
-            try:
-                kind = kind_of(_head(path) if size else b"", os.path.splitext(path)[1])  # noqa: PTH122 - fast, many
-            except FileNotFoundError:
-                kind, reason = "vanished", "gone while the folder was read"
-            except OSError as error:
-                # The suffix alone, so that its neighbours keep their names while it can't be read.
-                kind, reason = kind_of(b"", os.path.splitext(path)[1]), f"{UNREADABLE}{_words(error)}"  # noqa: PTH122
-                kind = "unreadable" if kind == "other" else kind
-        if kind == "other":
-            reason = "not a picture or film" if size else "an empty file"
-        return Found(path, place, key, kind, size, mtime_ns, reason)
+            return Found(path, place, key, Kind.OTHER, reason=NOT_A_FILE)
+        excluded = bool(self._patterns) and self._is_excluded(place)
+        kind, reason = (Kind.EXCLUDED, EXCLUDED) if excluded else (None, "")
+        return Found(path, place, key, kind, status.st_size, status.st_mtime_ns, reason)
 
     def _is_excluded(self, place: str) -> bool:
         parts = place.split("/")
@@ -186,6 +220,11 @@ class _Walk:
             elif any(fnmatch.fnmatchcase("/".join(parts[:end]), bare) for end in range(1, len(parts) + 1)):
                 return True
         return False
+
+
+def _sorted_entries(path: str) -> list[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        return sorted((each for each in entries if not _is_silent(each.name)), key=lambda each: os.fsencode(each.name))
 
 
 def _identity(status: os.stat_result) -> Identity:
@@ -203,9 +242,3 @@ def _head(path: str) -> bytes:
         return os.read(descriptor, HEAD)
     finally:
         os.close(descriptor)
-
-
-def _words(error: OSError) -> str:
-    if error.errno == errno.ENAMETOOLONG:
-        return "its path is too long"
-    return (error.strerror or str(error)).lower()

@@ -4,24 +4,50 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
-import sqlite3
-import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple
 
-from pipeline.archive.schema import APPLICATION_ID, CLAIM, COLUMNS, MIGRATIONS, RECORD, SELECT, TAKE_OUTPUT, Row, Run
+from pipeline.archive.database import Database
+from pipeline.archive.row import COLUMNS, RECORD, SELECT, Row, row_of
+from pipeline.archive.schema import Claim, Run
 from pipeline.archive.spelling import escape, unescape
-from pipeline.errors import OutputError
-from pipeline.work import Outcome
+from pipeline.items import MADE, Filed, Kind, Result
 
-FOLDER = ".colorize"
-_NAME = "journal.sqlite"
+_KNOWN = (
+    "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
+    "source_sha256, run_id FROM json_each(?) CROSS JOIN items ON items.key = json_each.value"
+)
+_CLAIM = (
+    "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_OWNERS = (
+    "SELECT key FROM claims WHERE output = ?1 AND output != '' UNION "
+    "SELECT key FROM claims WHERE copy_output = ?1 AND copy_output != '' UNION "
+    "SELECT key FROM items WHERE output = ?1 AND output != ''"
+)
+
+
+class Known(NamedTuple):
+    """What a plan asks of an item that an earlier run recorded; fields as in `Row`, plain texts."""
+
+    key: str
+    status: str
+    kind: str
+    cause: str
+    reason: str
+    fingerprint: str
+    output: str
+    output_size: int
+    source_size: int
+    source_mtime_ns: int
+    source_sha256: str
+    run_id: str
 
 
 def now() -> str:
@@ -29,152 +55,49 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def journal_path(output: Path) -> Path:
-    """Return where the journal of OUTPUT lies."""
-    return output / FOLDER / _NAME
-
-
-def input_spelling(inputs: Sequence[Path]) -> list[str]:
+def input_spelling(inputs: Sequence[Path]) -> tuple[str, ...]:
     """Return the real paths of INPUTs in valid UTF-8, sorted: what two runs over the same INPUTs have in common."""
-    return sorted({escape(str(path.resolve())) for path in inputs})
+    return tuple(sorted({escape(str(path.resolve())) for path in inputs}))
 
 
-class Journal:
-    """The open journal of one OUTPUT; a context manager.
+class Journal(Database):
+    """Items, claims and runs; see `Database` for how it is opened, and what it raises."""
 
-    Every method raises `OutputError` where the file is damaged, of a newer version, not ours, or can't be written.
-    """
+    def record(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
+        """Write what became of one item; from then on only the names that lie in OUTPUT for it stay claimed.
 
-    def __init__(self, output: Path, *, read_only: bool = False) -> None:
-        """Open the journal; the driver's is made or brought up to date, a reader's must be there."""
-        self.output = output
-        self.path = journal_path(output)
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
-        with self._speaking():
-            self._db = self._open_to_read() if read_only else self._open_to_write()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; nothing that was recorded is lost if this is never called."""
-        self._db.close()
-        if self._copy is not None:
-            self._copy.cleanup()
-
-    def _open_to_write(self) -> sqlite3.Connection:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.path.parent} cannot be made: {error.strerror}.") from None
-        db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
-        try:
-            self._check(db)
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:  # network file systems without shared memory
-                db.execute("PRAGMA journal_mode = TRUNCATE")
-            db.execute("PRAGMA synchronous = NORMAL")
-            _bring_up_to_date(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _open_to_read(self) -> sqlite3.Connection:
-        if not self.path.exists():
-            raise OutputError(f"{self.output} holds no journal: no run has written there yet.")
-        try:
-            return self._connect_to_read(self.path)
-        except sqlite3.OperationalError:
-            # WAL wants to write beside the file even to read it: on a read-only disk, read a copy.
-            self._copy = tempfile.TemporaryDirectory(prefix="colorize-")
-            for suffix in ("", "-wal"):
-                part = self.path.with_name(_NAME + suffix)
-                if part.exists():
-                    shutil.copyfile(part, Path(self._copy.name, part.name))
-            return self._connect_to_read(Path(self._copy.name, _NAME))
-
-    def _connect_to_read(self, path: Path) -> sqlite3.Connection:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
-        try:
-            self._check(db)
-            if _version(db) == 0:  # its driver was killed in the moment it made the file: it reads as an empty one
-                db.close()
-                db = sqlite3.connect(":memory:", isolation_level=None)
-                _bring_up_to_date(db)
-            db.execute("SELECT count(*) FROM runs").fetchone()
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _check(self, db: sqlite3.Connection) -> None:
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        identity = db.execute("PRAGMA application_id").fetchone()[0]
-        if tables and identity != APPLICATION_ID:
-            raise OutputError(f"{self.path} was not written by this program: give another OUTPUT.")
-        if _version(db) > len(MIGRATIONS):
-            raise OutputError(f"{self.path} was written by a newer colorize: update this one, or give another OUTPUT.")
-        if tables and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise sqlite3.DatabaseError("quick_check found it malformed")
-
-    @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Turn what SQLite raises into a sentence."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            if "full" in str(error):
-                raise OutputError(f"No space is left for {self.path}: make room and run again.") from None
-            raise OutputError(f"The journal {self.path} cannot be used: {error}.") from None
-        except sqlite3.DatabaseError as error:
-            raise OutputError(
-                f"The journal {self.path} is damaged ({error}): put back a copy of it, or give another OUTPUT."
-            ) from None
-
-    @contextmanager
-    def transaction(self, *, durable: bool = False) -> Iterator[None]:
-        """Make all that is written inside one step, or nothing; `durable` waits until the disk has it."""
-        with self._speaking():
-            if durable:
-                self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-            if durable:
-                self._db.execute("PRAGMA synchronous = NORMAL")
-
-    def record(self, outcome: Outcome, *, kind: str, fingerprint: str, run_id: str) -> None:
-        """Write what became of one item; from then on only the names that lie in OUTPUT for it stay claimed."""
+        Returns:
+            What an earlier run made of the item under another name that is nobody else's now, or None.
+        """
         with self.transaction():
-            self.put(outcome, kind=kind, fingerprint=fingerprint, run_id=run_id)
+            return self.put(result, kind=kind, fingerprint=fingerprint, run_id=run_id)
 
-    def put(self, outcome: Outcome, *, kind: str, fingerprint: str, run_id: str) -> None:
+    def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
         """As `record`, inside a `transaction` of the caller."""
-        output = escape(os.fspath(outcome.output.relative_to(self.output))) if outcome.output else ""
-        values = {name: _text(getattr(outcome, name)) for name in COLUMNS[:-5]} | {"output": output}
-        with self._speaking():
-            if not outcome.source_mtime_ns:
+        output = escape(result.filed.place) if result.filed else ""
+        values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
+        with self.speaking():
+            if not values["source_mtime_ns"]:
                 # Its worker died, or never got at the source: that it failed holds for what was found.
                 query = "SELECT source_size, source_mtime_ns FROM claims WHERE key = ?"
-                found = self._db.execute(query, (outcome.key,)).fetchone()
+                found = self.db.execute(query, (result.key,)).fetchone()
                 if found is not None:
                     values["source_size"], values["source_mtime_ns"] = found
-            older = self._older(outcome.key, output) if output else ""
-            self._db.execute(RECORD, (*values.values(), kind, fingerprint, now(), run_id))
+            earlier = self._earlier(result.key, output) if output else None
+            older = self._older(result.key, output) if output else ""
+            self.db.execute(RECORD, [values[name] for name in COLUMNS])
             if output:
-                self._db.execute(CLAIM, (outcome.key, output, older, run_id, 0, 0, 0))
+                self.db.execute(_CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
             else:
-                self._narrow(outcome.key)
+                self._narrow(result.key)
+            if earlier is not None and self.owners(earlier.place):
+                return None
+        return earlier
+
+    def _earlier(self, key: str, output: str) -> Filed | None:
+        query = "SELECT status, output, output_size, output_sha256 FROM items WHERE key = ? AND output NOT IN ('', ?)"
+        found = self.db.execute(query, (key, output)).fetchone()
+        return Filed(unescape(found[1]), found[2], found[3]) if found and found[0] in MADE else None
 
     def _older(self, key: str, output: str) -> str:
         """Return another claimed name under which something of ours lies that no row has any more, or nothing.
@@ -185,7 +108,7 @@ class Journal:
             "SELECT claims.output, claims.copy_output, coalesce(items.output, '') "
             "FROM claims LEFT JOIN items USING (key) WHERE key = ?"
         )
-        *claimed, made = self._db.execute(query, (key,)).fetchone() or ("",)
+        *claimed, made = self.db.execute(query, (key,)).fetchone() or ("",)
         for name in claimed:
             if name not in ("", output, made) and os.path.lexists(self.output / unescape(name)):
                 return str(name)
@@ -194,74 +117,105 @@ class Journal:
     def _narrow(self, key: str) -> None:
         # What lies at a claimed name now is left over from us. A name still free may be taken by its owner's own
         # hand ("I coloured the broken one myself"), so it is ours no more.
-        found = self._db.execute("SELECT output, copy_output FROM claims WHERE key = ?", (key,)).fetchone()
+        found = self.db.execute("SELECT output, copy_output FROM claims WHERE key = ?", (key,)).fetchone()
         if found is None:
             return
         left = [name if name and os.path.lexists(self.output / unescape(name)) else "" for name in found]
         if any(left):
             query = "UPDATE claims SET output = ?, copy_output = ?, pending = 0 WHERE key = ?"
-            self._db.execute(query, (*left, key))
+            self.db.execute(query, (*left, key))
         else:
-            self._db.execute("DELETE FROM claims WHERE key = ?", (key,))
+            self.db.execute("DELETE FROM claims WHERE key = ?", (key,))
 
     def row(self, key: str) -> Row | None:
         """Return the item, or None."""
-        with self._speaking():
-            found = self._db.execute(f"{SELECT} WHERE key = ?", (key,)).fetchone()
+        with self.speaking():
+            found = self.db.execute(f"{SELECT} WHERE key = ?", (key,)).fetchone()
         return Row(*found) if found else None
 
     def rows(self) -> Iterator[Row]:
         """Yield all items by key; nothing may be recorded while they are drawn."""
-        with self._speaking():
-            for found in self._db.execute(f"{SELECT} ORDER BY key"):
+        with self.speaking():
+            for found in self.db.execute(f"{SELECT} ORDER BY key"):
                 yield Row(*found)
+
+    def known(self, keys: Sequence[str]) -> dict[str, Known]:
+        """Return what there is of these items, by key."""
+        with self.speaking():
+            return {found[0]: Known(*found) for found in self.db.execute(_KNOWN, (json.dumps(keys),))}
+
+    def unsettled(self) -> Iterator[Known]:
+        """Yield the items that are neither made nor gone."""
+        query = _KNOWN.partition(" FROM ")[0] + " FROM items WHERE status NOT IN ('done', 'copied', 'vanished')"
+        with self.speaking():
+            for found in self.db.execute(query):
+                yield Known(*found)
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop items and what they claim, inside a `transaction` of the caller or each for itself."""
-        keys = list(keys)
-        with self._speaking():
-            self._db.executemany("DELETE FROM items WHERE key = ?", ((key,) for key in keys))
-        self.unclaim(keys)
+        with self.speaking():
+            for key in keys:
+                for table in ("items", "claims"):
+                    self.db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
 
-    def claim(self, key: str, output: str, copy_output: str, *, run_id: str, size: int, mtime_ns: int) -> None:
+    def claim(self, claim: Claim, *, run_id: str) -> None:
         """Say that files of these names are about to be written for an item.
 
         Where a name was another item's, that one loses it: its row is kept as `vanished`.
-
-        Args:
-            key: the item.
-            output, copy_output: relative to OUTPUT, as the system spells them.
-            run_id: of this run.
-            size, mtime_ns: of the source as it was found, for an outcome that can't tell.
         """
-        names = (escape(output), escape(copy_output))
-        with self._speaking():
-            for name in set(names):
-                for other in self.owners(unescape(name)) - {key}:
-                    reason = f"gone, and its output now belongs to {key}"
-                    for query, values in (
-                        (TAKE_OUTPUT, (reason, other, name)),
-                        ("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name)),
-                        ("UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name)),
-                    ):
-                        self._db.execute(query, values)
-            self._db.execute(CLAIM, (key, *names, run_id, 1, size, mtime_ns))
+        names = (escape(claim.output), escape(claim.copy_output))
+        with self.speaking():
+            for name in dict.fromkeys(names):
+                for (other,) in self.db.execute(_OWNERS, (name,)).fetchall():
+                    if other != claim.key:
+                        self._dispossess(other, name, claim.key)
+            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
+            self.db.execute(_CLAIM, values)
 
-    def unfinished(self) -> dict[str, str]:
-        """Return key and run id of all items that were begun (or waited to be) and never recorded."""
-        with self._speaking():
-            return dict(self._db.execute("SELECT key, run_id FROM claims WHERE pending"))
+    def _dispossess(self, other: str, name: str, key: str) -> None:
+        reason = f"gone, and its output now belongs to {key}"
+        query = "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?"
+        self.db.execute(query, (reason, other, name))
+        self.db.execute("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name))
+        self.db.execute("UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name))
 
-    def begun_again(self) -> int:
-        """Return how many of the `unfinished` have an outcome of an earlier run."""
-        with self._speaking():
-            query = "SELECT count(*) FROM claims JOIN items USING (key) WHERE pending"
-            return int(self._db.execute(query).fetchone()[0])
+    def claims(self, run_id: str) -> Iterator[Claim]:
+        """Yield what a run is to do, by key; other things may be recorded meanwhile."""
+        query = (
+            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns FROM claims "
+            "WHERE pending AND run_id = ? AND key > ? ORDER BY key LIMIT 256"
+        )
+        last = ""
+        while True:
+            with self.speaking():
+                found = self.db.execute(query, (run_id, last)).fetchall()
+            for key, kind, output, copy_output, size, mtime_ns in found:
+                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns)
+            if not found:
+                return
+            last = found[-1][0]
 
-    def unclaim(self, keys: Iterable[str]) -> None:
-        """Give up the claims of items that are gone."""
-        with self._speaking():
-            self._db.executemany("DELETE FROM claims WHERE key = ?", ((key,) for key in keys))
+    def pending_runs(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return key and run id of those of these items that were begun (or waited to be) and never recorded."""
+        query = "SELECT claims.key, run_id FROM json_each(?) CROSS JOIN claims ON claims.key = value WHERE pending"
+        with self.speaking():
+            return dict(self.db.execute(query, (json.dumps(keys),)))
+
+    def never_recorded(self) -> Iterator[tuple[str, str]]:
+        """Yield key and run id of all items that were begun and have no row."""
+        query = (
+            "SELECT key, run_id FROM claims WHERE pending "
+            "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key)"
+        )
+        with self.speaking():
+            yield from self.db.execute(query)
+
+    def left(self) -> tuple[int, int]:
+        """Return how many items were begun and never recorded, and how many of them an earlier run had recorded."""
+        query = "SELECT count(*), count(items.key) FROM claims LEFT JOIN items USING (key) WHERE pending"
+        with self.speaking():
+            left, again = self.db.execute(query).fetchone()
+        return int(left), int(again)
 
     def owners(self, output: str) -> set[str]:
         """Return the keys of the items for which we wrote, or may have written, this file.
@@ -269,96 +223,72 @@ class Journal:
         Args:
             output: relative to OUTPUT, as the system spells it; not empty.
         """
-        query = (
-            "SELECT key FROM claims WHERE output = ?1 AND output != '' UNION "
-            "SELECT key FROM claims WHERE copy_output = ?1 AND copy_output != '' UNION "
-            "SELECT key FROM items WHERE output = ?1 AND output != ''"
-        )
-        with self._speaking():
-            return {key for (key,) in self._db.execute(query, (escape(output),))}
+        with self.speaking():
+            return {key for (key,) in self.db.execute(_OWNERS, (escape(output),))}
 
-    def inputs_of(self, run_id: str) -> tuple[str, ...]:
-        """Return the INPUTs of a run, as `input_spelling` gives them."""
-        with self._speaking():
-            found = self._db.execute("SELECT inputs FROM runs WHERE run_id = ?", (run_id,)).fetchone()
-        return tuple(json.loads(found[0])) if found else ()
+    def counts(self) -> dict[str, int]:
+        """Return how many items have each status, by status."""
+        query = "SELECT status, count(*) FROM items GROUP BY status ORDER BY status"
+        with self.speaking():
+            return dict(self.db.execute(query).fetchall())
 
-    def kind_if_unchanged(self, key: str, size: int, mtime_ns: int) -> str | None:
-        """Return the kind of an item that an earlier run found with this size and time: saves opening the file.
-
-        What failed is looked at again: permissions change neither size nor time.
-        """
-        query = (
-            "SELECT kind FROM items WHERE key = ? AND source_size = ? AND source_mtime_ns = ? AND status != 'failed'"
-        )
-        with self._speaking():
-            found = self._db.execute(query, (key, size, mtime_ns)).fetchone()
-        return found[0] if found and found[0] in ("photo", "film") else None
-
-    def counts(self, run_id: str | None = None) -> dict[str, int]:
-        """Return how many items have each status, of all or of one run."""
-        query = "SELECT status, count(*) FROM items WHERE ? IS NULL OR run_id = ? GROUP BY status ORDER BY status"
-        with self._speaking():
-            return dict(self._db.execute(query, (run_id, run_id)).fetchall())
-
-    def start_run(
-        self,
-        *,
-        inputs: Sequence[Path],
-        settings: Mapping[str, Any],
-        fingerprint: str,
-        version: str,
-        planned: int,
-    ) -> str:
+    def start_run(self, *, inputs: Sequence[Path], settings: Mapping[str, Any], fingerprint: str, version: str) -> str:
         """Write that a run begins and return its id: the time it began and a few random digits."""
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
         places = json.dumps(input_spelling(inputs))
         values = (run_id, now(), "", places, json.dumps(dict(settings)), fingerprint, socket.gethostname(), os.getpid())
-        with self._speaking():
-            self._db.execute("INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", (*values, version, planned))
+        with self.speaking():
+            self.db.execute("INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,NULL,0)", (*values, version))
         return run_id
+
+    def planned(self, run_id: str, count: int) -> None:
+        """Write how many items a run is to do."""
+        with self.speaking():
+            self.db.execute("UPDATE runs SET planned = ? WHERE run_id = ?", (count, run_id))
 
     def finish_run(self, run_id: str, exit_code: int) -> None:
         """Write that a run ended in good order."""
-        with self._speaking():
-            self._db.execute(
+        with self.speaking():
+            self.db.execute(
                 "UPDATE runs SET finished_at = ?, exit_code = ? WHERE run_id = ?", (now(), exit_code, run_id)
             )
 
+    def runs(self) -> dict[str, Run]:
+        """Return all runs by id, in the order in which they began."""
+        with self.speaking():
+            found = self.db.execute("SELECT * FROM runs ORDER BY started_at, rowid").fetchall()
+        result = {}
+        for run_id, started_at, finished_at, inputs, settings, *rest in found:
+            result[run_id] = Run(
+                run_id, started_at, finished_at, tuple(json.loads(inputs)), json.loads(settings), *rest
+            )
+        return result
+
     def last_run(self) -> Run | None:
         """Return the run that began last, or None."""
-        with self._speaking():
-            found = self._db.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1").fetchone()
-        if found is None:
-            return None
-        run_id, started_at, finished_at, inputs, settings, *rest = found
-        return Run(run_id, started_at, finished_at, tuple(json.loads(inputs)), json.loads(settings), *rest)
+        return next(reversed(self.runs().values()), None)
 
     def worked(self, run_id: str) -> int:
         """Return how many items of a run went through a worker; what its plan settled at once is not counted."""
         query = "SELECT count(*) FROM items WHERE run_id = ? AND (seconds > 0 OR status = 'crashed')"
-        with self._speaking():
-            return int(self._db.execute(query, (run_id,)).fetchone()[0])
+        with self.speaking():
+            return int(self.db.execute(query, (run_id,)).fetchone()[0])
 
     def last_record(self, run_id: str) -> str:
         """Return when the last item of a run was recorded; empty if none was."""
         query = "SELECT coalesce(max(finished_at), '') FROM items WHERE run_id = ?"
-        with self._speaking():
-            return str(self._db.execute(query, (run_id,)).fetchone()[0])
+        with self.speaking():
+            return str(self.db.execute(query, (run_id,)).fetchone()[0])
 
 
-def _text(value: Any) -> Any:
-    # A reason may quote a name that is not UTF-8; SQLite takes none of that.
-    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+def remove_superseded(earlier: Filed | None, output: Path) -> None:
+    """Remove what an earlier run made of an item that now has an output of another name; after it was recorded.
 
-
-def _bring_up_to_date(db: sqlite3.Connection) -> None:
-    for version in range(_version(db), len(MIGRATIONS)):
-        db.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA application_id = {APPLICATION_ID};"
-            f"PRAGMA user_version = {version + 1}; COMMIT;"
-        )
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
+    Only a file of the size that was recorded goes: one that somebody has worked on since stays.
+    """
+    if earlier is None:
+        return
+    path = output / earlier.place
+    with suppress(OSError):
+        if path.lstat().st_size == earlier.size:
+            path.unlink()

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from pipeline.archive.journal import FOLDER, now
+from pipeline.archive.database import FOLDER
+from pipeline.archive.journal import now
 from pipeline.errors import LockedError, OutputError
+from pipeline.files import words
 
 _NO_FLOCK = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _PATIENCE = 0.3  # seconds; `colorize status` tries the lock for an instant
@@ -46,7 +48,7 @@ def hold(output: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _acquire(folder)
     except OSError as error:
-        raise OutputError(f"{output} cannot be written: {(error.strerror or str(error)).lower()}.") from None
+        raise OutputError(f"{output} cannot be written: {words(error)}.") from None
     note = folder / "owner.json"
     try:
         with contextlib.suppress(OSError):  # it only serves the other run's sentence

@@ -3,39 +3,22 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-from collections.abc import Iterator
+import threading
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from pipeline.archive.journal import FOLDER, Journal
-from pipeline.archive.schema import Row
+from pipeline.archive.database import FOLDER
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import HEADERS, cells
 from pipeline.errors import OutputError
+from pipeline.files import replacing, sync_folder, words
 
-NAME = "manifest.csv"
-COLUMNS = (
-    "source",
-    "output",
-    "kind",
-    "status",
-    "reason",
-    "verdict",
-    "chroma",
-    "width",
-    "height",
-    "bits",
-    "frames",
-    "model",
-    "engine",
-    "seconds",
-    "source_sha256",
-    "output_sha256",
-    "metadata",
-    "finished_at",
-    "run_id",
-)
-
-# Reasons carry what libraries said; a NUL or a bare carriage return there would break readers of CSV.
-_CONTROL = dict.fromkeys((*range(32), 127), " ")
+NAME: Final = "manifest.csv"
+EVERY: Final = 60.0  # seconds
 
 
 def check_manifest(output: Path) -> None:
@@ -53,7 +36,7 @@ def check_manifest(output: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OutputError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}.") from None
+        raise OutputError(f"{path} cannot be read: {words(error)}.") from None
     # Loosely: a spreadsheet that saved it may have put in a byte order mark, semicolons or quotes.
     if header and not all(word in header for word in (b"source", b"output", b"status")):
         raise OutputError(f"{path} is not a manifest of this program: move it away, or give another OUTPUT.")
@@ -72,60 +55,50 @@ def write_manifest(journal: Journal, output: Path) -> Path:
     """
     check_manifest(output)
     path = output / NAME
-    part = output / FOLDER / "tmp" / f"{NAME}.{os.getpid()}"
+    part = output / FOLDER / "tmp" / f"{NAME}.{os.getpid()}.{threading.get_ident()}"
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                writer = csv.writer(file, lineterminator="\r\n")
-                writer.writerow(COLUMNS)
-                writer.writerows(_lines(journal))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-        _sync_folder(output)
+        with replacing(path, part=part) as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
+            writer = csv.writer(text, lineterminator="\r\n")
+            writer.writerow(HEADERS)
+            writer.writerows(map(cells, journal.rows()))
+            text.flush()
+            text.detach()
+        sync_folder(output)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}.") from None
+        raise OutputError(f"{path} cannot be written: {words(error)}.") from None
     return path
 
 
-def _lines(journal: Journal) -> Iterator[tuple[str | int, ...]]:
-    for row in journal.rows():
-        yield _line(row)
+class ManifestDrawer:
+    """Draws the manifest now and then while a run works, in a thread of its own: nobody waits for it.
 
+    A drawing of a million rows takes longer than a minute is worth: the next one waits until the last has cost less
+    than a twentieth of the time.
+    """
 
-def _line(row: Row) -> tuple[str | int, ...]:
-    return (
-        row.key,
-        row.output,
-        row.kind if row.kind in ("photo", "film") else "",
-        row.status,
-        row.reason.translate(_CONTROL),
-        row.verdict,
-        "" if row.chroma is None else f"{row.chroma:.2f}",
-        row.width or "",
-        row.height or "",
-        row.bits or "",
-        row.frames or "",
-        row.model,
-        row.engine,
-        f"{row.seconds:.3f}" if row.seconds else "",
-        row.source_sha256,
-        row.output_sha256,
-        row.metadata.translate(_CONTROL),
-        row.finished_at,
-        row.run_id,
-    )
+    def __init__(self, output: Path, *, every: float = EVERY) -> None:
+        """Take OUTPUT, whose journal can be read while it is written; the first drawing is due in `every` seconds."""
+        self._output, self._every = output, every
+        self._due = time.monotonic() + every
+        self._thread: threading.Thread | None = None
 
+    def draw_when_due(self) -> None:
+        """Begin a drawing if it is time; return at once."""
+        if time.monotonic() >= self._due and (self._thread is None or not self._thread.is_alive()):
+            self._due = float("inf")
+            self._thread = threading.Thread(target=self._draw, name="manifest", daemon=True)
+            self._thread.start()
 
-def _sync_folder(folder: Path) -> None:
-    # The new name is on the disk only when the folder is.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # some network file systems can't, and lose nothing by it
-    finally:
-        os.close(descriptor)
+    def wait(self) -> None:
+        """Return when no drawing is under way."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _draw(self) -> None:
+        began = time.monotonic()
+        with suppress(OutputError), Journal(self._output, read_only=True) as journal:
+            write_manifest(journal, self._output)  # what is wrong is said when the last one is drawn
+        took = time.monotonic() - began
+        self._due = time.monotonic() + max(self._every, 20 * took)

@@ -6,12 +6,13 @@ import hashlib
 import os
 import posixpath
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
-from pipeline.archive.discover import Found
+from pipeline.archive.discover import Folder, Found
 from pipeline.archive.spelling import fold
+from pipeline.items import PICTURED, Kind
 
 _LONGEST = 255  # bytes of one name, on nearly every file system
 _RESERVED = ("manifest.csv", ".colorize")  # in the root of OUTPUT
@@ -35,62 +36,51 @@ class Names:
     copy_output: str
 
 
-def output_names(found: Iterable[Found], suffix: str, *, film_suffix: str = ".mp4") -> dict[str, Names]:
-    """Name the outputs of all photos and films among `found`; the order in which they come changes nothing.
+class Naming:
+    """Names the outputs of an archive folder by folder; the order of what lies in a folder changes nothing.
 
     A name is the source's stem and the output's suffix. Where two sources of a folder would meet, or differ only by
     case or Unicode form, each keeps its own suffix inside (`a.jpg.png`); where even that meets something, or a name
     grows too long, a hash of the source's own name is added (`a~1f2e3d4c.jpg.png`). A copy keeps its source's name.
     Folders whose names are equal but for case or Unicode form, or that would lie on the manifest, get a hash too.
 
-    Args:
-        found: everything that was found; other kinds get no name.
-        suffix: of pictures, with its dot.
-        film_suffix: of films, with its dot.
-
-    Returns:
-        From `Found.key` to its names. All names of different items, and the folders above them, differ even when
-        case and Unicode form are ignored.
+    All names of different items, and of the folders above them, differ even when case and Unicode form are ignored.
     """
-    files: defaultdict[str, dict[_Member, Found]] = defaultdict(dict)
-    for item in found:
-        if item.kind in ("photo", "film"):
-            folder, name = posixpath.split(item.place)
-            files[folder][name, film_suffix if item.kind == "film" else suffix] = item
-    targets = _folders(files)
-    children: defaultdict[str, set[str]] = defaultdict(set)
-    for target in targets.values():
-        if target:
-            parent, name = posixpath.split(target)
-            children[parent].add(fold(name))
-    names: dict[str, Names] = {}
-    for folder, members in files.items():
-        target = targets[folder]
-        taken = children[target] | (set(_RESERVED) if not target else set())
-        chosen = _apart(members, _file_names, taken)
-        for (name, ending), item in members.items():
-            output, copy = chosen[name, ending]
-            names[item.key] = Names(posixpath.join(target, output), posixpath.join(target, copy))
-    return names
 
+    def __init__(self, suffix: Callable[[Kind], str]) -> None:
+        """Take how the output of an item ends, with its dot; asked for photos, pages and films."""
+        self._suffix = suffix
+        self._renamed: dict[str, str] = {}
 
-def _folders(files: Iterable[str]) -> dict[str, str]:
-    """Return where each source folder, and each above it, is mirrored."""
-    inside: defaultdict[str, set[str]] = defaultdict(set)
-    known = {""}
-    for folder in files:
-        while folder not in known:
-            known.add(folder)
-            parent, name = posixpath.split(folder)
-            inside[parent].add(name)
-            folder = parent
-    targets = {"": ""}
-    for parent in sorted(inside):  # a folder sorts before what it holds
-        taken = set(_RESERVED) if not parent else set()
-        chosen = _apart([(name,) for name in sorted(inside[parent])], _folder_name, taken)
-        for (name,), (target,) in chosen.items():
-            targets[posixpath.join(parent, name)] = posixpath.join(targets[parent], target)
-    return targets
+    def names(self, folder: Folder) -> dict[str, Names]:
+        """Return the names of a folder's photos, pages and films by `Found.key`; folders come before those in them."""
+        target = self._target(folder.place)
+        reserved = set(_RESERVED) if not target else set()
+        inside = _apart([(name,) for name in folder.folders], _folder_name, reserved)
+        for (name,), (chosen,) in inside.items():
+            if chosen != name:
+                self._renamed[posixpath.join(folder.place, name)] = posixpath.join(target, chosen)
+        taken = reserved | {fold(chosen) for (chosen,) in inside.values()}
+        members = {self._member(found): found for found in folder.files if found.kind in PICTURED}
+        prefix = f"{target}/" if target else ""
+        return {
+            members[member].key: Names(prefix + output, prefix + copy)
+            for member, (output, copy) in _apart(members, _file_names, taken).items()
+        }
+
+    def _member(self, found: Found) -> _Member:
+        assert found.kind is not None
+        return posixpath.basename(found.place), self._suffix(found.kind)
+
+    def _target(self, place: str) -> str:
+        """Return where a folder is mirrored: at its own place, but for renamed ones above it."""
+        if not self._renamed:
+            return place
+        above, below = place, ""
+        while above and above not in self._renamed:
+            above, _, name = above.rpartition("/")
+            below = f"{name}/{below}" if below else name
+        return posixpath.join(self._renamed[above], below).rstrip("/") if above else place
 
 
 def _folder_name(member: _Member, level: int) -> tuple[str, ...]:
@@ -126,11 +116,9 @@ def _apart(
     folds = {member: set(map(fold, names)) for member, names in chosen.items()}
     claims = Counter(each for own in folds.values() for each in own)
     while True:
+        met = {each for each, count in claims.items() if count > 1 or each in taken}
         meeting = [
-            member
-            for member, own in folds.items()
-            if any(claims[each] > 1 or each in taken for each in own)
-            or any(len(os.fsencode(name)) > _LONGEST for name in chosen[member])
+            member for member, own in folds.items() if not met.isdisjoint(own) or any(map(_is_too_long, chosen[member]))
         ]
         if not meeting:
             return chosen
@@ -140,6 +128,10 @@ def _apart(
             chosen[member] = choice(member, levels[member])
             folds[member] = set(map(fold, chosen[member]))
             claims.update(folds[member])
+
+
+def _is_too_long(name: str) -> bool:
+    return len(name) * 4 > _LONGEST and len(os.fsencode(name)) > _LONGEST  # no character takes more than four bytes
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -56,6 +56,17 @@ def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
     return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, labels, strict=True)]
 
 
+def source_path(roots: Sequence[Root], place: str) -> Path:
+    """Return where the thing lies that is called `place` (see `discover.Found`) in the archive of these INPUTs."""
+    for root in roots:
+        if not root.label:
+            return root.path / place
+        label, _, below = place.partition("/")
+        if label == root.label:
+            return root.path / below if below else root.path
+    return Path(place)
+
+
 def _real(path: Path) -> Path:
     try:
         return path.resolve(strict=True)

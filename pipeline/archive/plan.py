@@ -1,365 +1,300 @@
-"""What a run has to do, item by item, and why: drawn from what was found and what the journal knows."""
+"""What a run has to do, item by item, and why: drawn from what is found and what the journal knows. It only decides."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, NamedTuple, TypeVar
 
-from pipeline.archive.discover import UNREADABLE, Found
-from pipeline.archive.journal import Journal, input_spelling
-from pipeline.archive.names import Names
-from pipeline.archive.schema import Row
-from pipeline.archive.spelling import escape, unescape
-from pipeline.errors import OutputError
-from pipeline.work import Outcome
+import numpy as np
 
-IN_THE_WAY = "a file that this program did not write is in the way: "
-FOLDER_IN_THE_WAY = "a folder is in the way: "
-NO_FOLDER = "a file is in the way of the folder: "
-OTHER_INPUT = "the output of another INPUT's file is in the way: "
-# Reasons that the plan itself finds, so it sees for itself when they are gone.
-_SEEN_BY_THE_PLAN = (UNREADABLE, IN_THE_WAY, FOLDER_IN_THE_WAY, NO_FOLDER, OTHER_INPUT)
+from pipeline import files
+from pipeline.archive.discover import Folder, Found, examine
+from pipeline.archive.journal import Journal, Known
+from pipeline.archive.names import Names, Naming
+from pipeline.archive.obstacles import Obstacles
+from pipeline.archive.schema import Run
+from pipeline.archive.spelling import unescape
+from pipeline.errors import Cause, OutputError
+from pipeline.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
 
-_MADE = ("done", "copied")
-Action = Literal["todo", "record", "done", "keep"]
+# The settings that may undo a failure: where one has changed since, the item is tried again.
+REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
+    Cause.TOO_LARGE: ("max_megapixels",),
+    Cause.FORMAT_LIMIT: ("format",),
+    Cause.MEMORY: ("jobs", "max_megapixels"),
+}
+# What another version of the program may be able to do.
+_OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
+# What may have passed since, or what the plan sees for itself.
+_PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY})
+
+_KINDS: Final = {str(kind): kind for kind in Kind}
+T = TypeVar("T")
+
+NO_FILMS = "a film: this version colorizes photographs only"
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What is to be done with one thing that was found.
+class Action(StrEnum):
+    """What is to be done with one thing that was found."""
+
+    TODO = "todo"  # by a worker
+    RECORD = "record"  # known without one: `Decision.result`
+    DONE = "done"  # finished before
+    KEEP = "keep"  # settled before, and not tried again
+    FORGET = "forget"  # its row says nothing any more
+
+
+class Decision(NamedTuple):
+    """What is to be done with one thing that was found, or that the journal knows and is gone.
 
     Attributes:
-        found: it.
-        names: where its output goes; None for what is neither photo nor film.
-        action: todo (a worker's), record (known without a worker: `outcome`), done (finished before),
-            keep (settled before, and not tried again).
+        found: it; for what is gone, only its key and kind.
+        names: where its output goes; None for what is no picture.
+        action: see `Action`.
         why: a phrase for a person, such as "new", "source changed", "failed before: ...".
-        outcome: what is recorded when the run begins.
-        earlier_output: relative path of what an earlier run made of it, as the system spells it; see
-            `remove_superseded`.
-        earlier_size: its size in bytes.
+        result: what is recorded.
     """
 
     found: Found
     names: Names | None
     action: Action
     why: str
-    outcome: Outcome | None = None
-    earlier_output: str = ""
-    earlier_size: int = 0
+    result: Result | None = None
 
 
-@dataclass(slots=True)
-class Plan:
-    """All items of a run, and the journal's rows that no longer match anything.
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a plan goes by besides the files and the journal.
 
     Attributes:
-        items: one for each thing found.
-        vanished: outcomes of items that an earlier run found and never finished, and that are gone now.
-        forgotten: keys of rows that say nothing any more.
+        inputs: INPUTs of this run as `input_spelling` gives them: rows of others are left alone.
+        settings: by name; compared with those of the runs that recorded failures.
+        fingerprints: by kind, those under which an output is as it would be made now.
+        version: of the program.
+        workable: kinds that this version can work on.
+        verify: compare finished sources by sha256 (reads them all) instead of time.
+        retry_failed: failed and crashed items are to be done again.
     """
 
-    items: list[Item] = field(default_factory=list)
-    vanished: list[Outcome] = field(default_factory=list)
-    forgotten: list[str] = field(default_factory=list)
-
-    def todo(self) -> list[Item]:
-        """Return the items that need a worker."""
-        return [item for item in self.items if item.action == "todo"]
-
-    def counts(self) -> Counter[str]:
-        """Return how many items have each action."""
-        return Counter(item.action for item in self.items)
+    inputs: tuple[str, ...]
+    settings: Mapping[str, Any]
+    fingerprints: Mapping[Kind, tuple[str, ...]]
+    version: str
+    workable: frozenset[Kind]
+    verify: bool = False
+    retry_failed: bool = False
 
 
-def plan(
-    found: Iterable[Found],
-    names: Mapping[str, Names],
-    journal: Journal | None,
-    *,
-    fingerprint: str,
-    output: Path,
-    inputs: Sequence[Path] = (),
-    verify: bool = False,
-    retry_failed: bool = False,
-) -> Plan:
-    """Compare what was found with the journal and with what lies in OUTPUT; nothing is written.
+class Plan:
+    """Compares an archive with its journal; iterating gives one `Decision` after another, once.
 
-    Args:
-        found: all of `discover`.
-        names: from `output_names` of the same.
-        journal: None where no run has written to OUTPUT yet.
-        fingerprint: of this run's settings.
-        output: OUTPUT.
-        inputs: INPUTs of this run: rows of other INPUTs are left alone.
-        verify: compare finished sources by sha256 (reads them all) instead of time.
-        retry_failed: failed and crashed items are todo again.
-
-    Raises:
+    Raises while it is iterated:
         OutputError: OUTPUT holds the pictures of another archive under the same names.
     """
-    drawing = _Drawing(journal, fingerprint, output, verify, retry_failed, input_spelling(inputs))
-    result = Plan()
-    keys: set[str] = set()
-    closed: list[str] = []
-    for each in found:
-        keys.add(each.key)
-        if each.kind == "unreadable" and each.key.endswith("/"):
-            closed.append(each.key)
-        result.items.append(drawing.item(each, names.get(each.key)))
-    drawing.refuse_another_archive()
-    if journal is not None:
-        _sweep(result, journal, keys, tuple(closed), drawing)
-        _spare_names_in_use(result)
-    return result
 
-
-class _Drawing:
-    """What the decision about one item needs to know."""
-
-    def __init__(
-        self,
-        journal: Journal | None,
-        fingerprint: str,
-        output: Path,
-        verify: bool,
-        retry_failed: bool,
-        inputs: list[str],
-    ) -> None:
-        self.journal = journal
-        self.fingerprint = fingerprint
-        self.output = output
-        self.verify = verify
-        self.retry_failed = retry_failed
-        self.inputs = inputs
-        self.unfinished = journal.unfinished() if journal else {}
+    def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
+        self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
+        self._obstacles = Obstacles(journal, self._of_these_inputs)
+        self._others = _OtherArchive()
         self._same_inputs: dict[str, bool] = {}
-        self._folders: dict[str, str] = {}
-        self._alike = 0
-        self._unlike: list[str] = []
+        self._seen: array[int] = array("q")  # hashes of the keys found: eight bytes each, for a million of them
+        self._closed: list[str] = []
 
-    def of_these_inputs(self, run_id: str) -> bool:
+    def __iter__(self) -> Iterator[Decision]:
+        for folder in self._folders:
+            yield from self._of_folder(folder)
+        self._others.refuse(self._journal.output)
+        yield from self._gone()
+
+    def _of_folder(self, folder: Folder) -> Iterator[Decision]:
+        keys = [found.key for found in folder.files]
+        known = self._journal.known(keys)
+        begun = self._journal.pending_runs([key for key in keys if key not in known])
+        folder.files = [examine(self._recall(found, known.get(found.key))) for found in folder.files]
+        names = self._naming.names(folder)
+        for found in folder.files:
+            self._seen.append(hash(found.key))
+            if found.kind is Kind.UNREADABLE and found.key.endswith("/"):
+                self._closed.append(found.key)
+            yield self._decision(found, names.get(found.key), known.get(found.key), found.key in begun)
+
+    def _recall(self, found: Found, row: Known | None) -> Found:
+        """Put in what an earlier run found a file to be: saves opening it.
+
+        What failed is looked at again: permissions change neither size nor time. So is what is to be done anew:
+        colorize 0.1 took files of several pages for photographs.
+        """
+        if found.kind is not None or row is None or row.status in PROBLEMS or row.kind not in PICTURED:
+            return found
+        if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
+            return found
+        kind = _KINDS[row.kind]
+        return found._replace(kind=kind) if row.fingerprint in self._wishes.fingerprints.get(kind, ()) else found
+
+    @cached_property
+    def _runs(self) -> dict[str, Run]:
+        return self._journal.runs()
+
+    def _of_these_inputs(self, run_id: str) -> bool:
         """Tell whether a run had the same INPUTs as this one."""
         if run_id not in self._same_inputs:
-            then = list(self.journal.inputs_of(run_id)) if self.journal else []
-            self._same_inputs[run_id] = not self.inputs or then == self.inputs
+            run = self._runs.get(run_id)
+            self._same_inputs[run_id] = run is not None and run.inputs == self._wishes.inputs
         return self._same_inputs[run_id]
 
-    def item(self, found: Found, names: Names | None) -> Item:
-        row = self.journal.row(found.key) if self.journal else None
-        if row is not None and row.status in _MADE and found.kind != "excluded":
-            self._compare_archives(found, row)
-        action, why, outcome = self._decide(found, names, row)
-        if action == "todo" and names is not None:
-            blocked = self._blocked(found.key, names)
+    def _decision(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
+        made = row is not None and row.status in MADE and found.kind is not Kind.EXCLUDED
+        if made and row is not None and not self._of_these_inputs(row.run_id):
+            self._others.compare(found, row)
+        decision = self._decide(found, names, row, begun)
+        if decision.action is Action.TODO and names is not None:
+            blocked = self._obstacles.before(found.key, names)
             if blocked:
-                action, why, outcome = "record", blocked, _settled(found, "failed", blocked)
-        earlier = row is not None and action == "todo" and row.status in _MADE
-        return Item(
-            found,
-            names,
-            action,
-            why,
-            outcome,
-            unescape(row.output) if row and earlier else "",
-            row.output_size if row and earlier else 0,
-        )
+                return _settled(found, names, Status.FAILED, Cause.IN_THE_WAY, blocked)
+        return decision
 
-    def _decide(self, found: Found, names: Names | None, row: Row | None) -> tuple[Action, str, Outcome | None]:
+    def _decide(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
+        def say(action: Action, why: str) -> Decision:
+            return Decision(found, names, action, why)
+
         same = row is not None and self._is_unchanged(found, row)
-        if found.kind == "excluded":
-            if row is not None and row.status in _MADE:
-                return "keep", f"{found.reason}; made by an earlier run", None
-            return self._settle(found, row, same, "skipped")
-        if found.kind == "other":
-            return self._settle(found, row, same, "unsupported")
-        if found.reason and not (same and row is not None and row.status in _MADE):
-            return self._settle(found, row, same, "vanished" if found.kind == "vanished" else "failed")
+        if found.kind is Kind.EXCLUDED and row is not None and row.status in MADE:
+            return say(Action.KEEP, f"{found.reason}; made by an earlier run")
+        settled = self._settled_by(found, made_before=same and row is not None and row.status in MADE)
+        if settled is not None:
+            return self._settle(found, names, row if same else None, *settled)
         if row is None:
-            return "todo", "unfinished" if found.key in self.unfinished else "new", None
-        if row.status in ("failed", "crashed"):
-            return self._failed_before(row, same)
+            return say(Action.TODO, "unfinished" if begun else "new")
+        if row.status in PROBLEMS:
+            again = not same or self._may_do_better(row)
+            why = f"{row.status} before: {row.reason}" if same else "source changed"
+            return say(Action.TODO if again else Action.KEEP, why)
         if not same:
-            return "todo", "found again" if row.status == "vanished" else "source changed", None
-        if row.kind in ("excluded", "other", "unreadable") or row.status == "vanished":
-            return "todo", f"{row.status} before: {row.reason}", None
-        if row.fingerprint != self.fingerprint:
-            return "todo", "settings changed", None
-        if row.status == "unsupported":
-            return "keep", f"unsupported: {row.reason}", None
-        if row.status not in _MADE:
-            return "done", f"{row.status}: {row.reason}", None
+            return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
+        if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
+            return say(Action.TODO, f"{row.status} before: {row.reason}")
+        if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
+            return say(Action.TODO, "settings changed")
+        if row.status not in MADE:
+            return say(Action.DONE, f"{row.status}: {row.reason}")
         missing = self._missing(row, names)
-        return ("todo", missing, None) if missing else ("done", "done before", None)
+        return say(Action.TODO, missing) if missing else say(Action.DONE, "done before")
 
-    def _settle(self, found: Found, row: Row | None, same: bool, status: str) -> tuple[Action, str, Outcome | None]:
-        if row is not None and same and (row.status, row.reason, row.kind) == (status, found.reason, found.kind):
-            return "keep", f"{status}: {found.reason}", None
-        return "record", f"{status}: {found.reason}", _settled(found, status, found.reason)
+    def _settled_by(self, found: Found, *, made_before: bool) -> tuple[Status, Cause, str] | None:
+        """Return what is known of a thing without a worker, or None."""
+        if found.kind is Kind.EXCLUDED:
+            return Status.SKIPPED, Cause.NONE, found.reason
+        if found.kind is Kind.OTHER:
+            return Status.UNSUPPORTED, Cause.NO_PICTURE, found.reason
+        if made_before:  # it need not be read again
+            return None
+        if found.reason:
+            status = Status.VANISHED if found.kind is Kind.VANISHED else Status.FAILED
+            return status, Cause.SYSTEM, found.reason
+        if found.kind not in self._wishes.workable:
+            return Status.UNSUPPORTED, Cause.NOT_SUPPORTED, NO_FILMS
+        return None
 
-    def _failed_before(self, row: Row, same: bool) -> tuple[Action, str, Outcome | None]:
-        if not same:
-            return "todo", "source changed", None
-        before = f"{row.status} before: {row.reason}"
-        again = self.retry_failed or row.reason.startswith(_SEEN_BY_THE_PLAN)
-        return "todo" if again else "keep", before, None
+    def _settle(
+        self, found: Found, names: Names | None, row: Known | None, status: Status, cause: Cause, reason: str
+    ) -> Decision:
+        if row is not None and (row.status, row.reason, row.kind) == (status, reason, found.kind):
+            return Decision(found, names, Action.KEEP, f"{status}: {reason}")
+        return _settled(found, names, status, cause, reason)
 
-    def _is_unchanged(self, found: Found, row: Row) -> bool:
+    def _may_do_better(self, row: Known) -> bool:
+        """Tell whether what failed may succeed now."""
+        if self._wishes.retry_failed or row.cause in _PASSING:
+            return True
+        run = self._runs.get(row.run_id)
+        if run is None:
+            return False
+        if row.cause in _OF_A_VERSION:
+            return run.version != self._wishes.version
+        names = REMEDIES.get(row.cause, ())
+        return any(run.settings.get(name) != self._wishes.settings.get(name) for name in names)
+
+    def _is_unchanged(self, found: Found, row: Known) -> bool:
         if found.size != row.source_size:
             return False
-        if self.verify and row.source_sha256 and found.kind in ("photo", "film"):
+        if self._wishes.verify and row.source_sha256 and found.kind in PICTURED:
             try:
-                with Path(found.path).open("rb") as source:
-                    return hashlib.file_digest(source, "sha256").hexdigest() == row.source_sha256
+                return files.sha256(found.source) == row.source_sha256
             except OSError:
                 return False
         return found.mtime_ns == row.source_mtime_ns
 
-    def _missing(self, row: Row, names: Names | None) -> str:
+    def _missing(self, row: Known, names: Names | None) -> str:
         """Return why a finished item has to be made again, or nothing."""
         place = unescape(row.output)
-        if names is not None and place != (names.copy_output if row.status == "copied" else names.output):
+        if names is not None and place != (names.copy_output if row.status == Status.COPIED else names.output):
             return "its output has another name now"
         try:
-            status = (self.output / place).lstat()
+            status = os.lstat(f"{self._journal.output}/{place}")
         except OSError:
             return "output missing"
         if status.st_size != row.output_size or not stat.S_ISREG(status.st_mode):
             return "output has another size"
         return ""
 
-    def _blocked(self, key: str, names: Names) -> str:
-        """Return what keeps an item's names from being written, or nothing."""
-        folder = os.path.dirname(names.output)  # noqa: PTH120 - a text, for many
-        if folder not in self._folders:
-            self._folders[folder] = self._state(folder)
-        state = self._folders[folder]
-        if state:
-            return "" if state == "missing" else f"{NO_FOLDER}{escape(state)}"
-        for name in {names.output: "", names.copy_output: ""}:
-            try:
-                status = (self.output / name).lstat()
-            except OSError:
-                continue
-            if stat.S_ISDIR(status.st_mode):
-                return f"{FOLDER_IN_THE_WAY}{escape(name)}"
-            owners = self.journal.owners(name) if self.journal else set()
-            if not owners:
-                return f"{IN_THE_WAY}{escape(name)}"
-            if key not in owners and not any(self._is_ours(owner) for owner in owners):
-                return f"{OTHER_INPUT}{escape(name)}"
-        return ""
-
-    def _is_ours(self, owner: str) -> bool:
-        row = self.journal.row(owner) if self.journal else None
-        return row is None or self.of_these_inputs(row.run_id)
-
-    def _state(self, folder: str) -> str:
-        """Return "" for a folder of OUTPUT that is there, "missing", or the part of it that is a file."""
-        parts = folder.split("/") if folder else []
-        for end in range(len(parts) + 1):
-            place = "/".join(parts[:end])
-            try:
-                mode = (self.output / place).stat().st_mode
-            except OSError:
-                return place if (self.output / place).is_symlink() else "missing"
-            if not stat.S_ISDIR(mode):
-                return place
-        return ""
-
-    def _compare_archives(self, found: Found, row: Row) -> None:
-        if not self.of_these_inputs(row.run_id):
-            if found.size == row.source_size:
-                self._alike += 1
+    def _gone(self) -> Iterator[Decision]:
+        """Decide on rows and claims of what is gone; what lies in a folder that can't be read now is left alone."""
+        for row in self._not_found(self._journal.unsettled(), lambda row: (row.key, row.run_id)):
+            lost = Found("", "", row.key, Kind.VANISHED)
+            if row.status in PROBLEMS and row.kind in PICTURED:
+                reason = f"gone since it {row.status}: {row.reason}"
+                yield _settled(lost, None, Status.VANISHED, Cause.NONE, reason)
             else:
-                self._unlike.append(found.key)
+                yield Decision(lost, None, Action.FORGET, f"gone; {row.status} before: {row.reason}")
+        for key, _ in self._not_found(self._journal.never_recorded(), lambda claim: claim):
+            lost = Found("", "", key, Kind.VANISHED)
+            yield _settled(lost, None, Status.VANISHED, Cause.NONE, "gone before its turn came")
 
-    def refuse_another_archive(self) -> None:
-        # The same archive under another mount point is taken up; other pictures of the same names would be lost.
+    def _not_found(self, known: Iterator[T], of: Callable[[T], tuple[str, str]]) -> list[T]:
+        # Two keys of one 64-bit hash would hide that a file is gone, once in millions of archives, and lose nothing.
+        hashes = np.unique(np.frombuffer(self._seen, np.int64)) if len(self._seen) else np.empty(0, np.int64)
+        closed = tuple(self._closed)
+
+        def is_gone(each: T) -> bool:
+            key, run_id = of(each)
+            at = int(np.searchsorted(hashes, hash(key)))
+            found = at < len(hashes) and int(hashes[at]) == hash(key)
+            return not found and not key.startswith(closed) and self._of_these_inputs(run_id)
+
+        return [each for each in known if is_gone(each)]
+
+
+class _OtherArchive:
+    """Whether OUTPUT holds another archive: the same one under another mount point is taken up."""
+
+    def __init__(self) -> None:
+        self._alike = 0
+        self._unlike: list[str] = []
+
+    def compare(self, found: Found, row: Known) -> None:
+        if found.size == row.source_size:
+            self._alike += 1
+        else:
+            self._unlike.append(found.key)
+
+    def refuse(self, output: Path) -> None:
+        """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
         if len(self._unlike) > self._alike:
             raise OutputError(
-                f"{self.output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
+                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
                 "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
             )
 
 
-def _settled(found: Found, status: str, reason: str) -> Outcome:
-    return Outcome(found.key, status, reason=reason, source_size=found.size, source_mtime_ns=found.mtime_ns)
-
-
-def _sweep(result: Plan, journal: Journal, keys: set[str], closed: tuple[str, ...], drawing: _Drawing) -> None:
-    """Find the rows and claims of what is gone; what lies in a folder that can't be read now is left alone."""
-    known = set()
-    for row in journal.rows():
-        known.add(row.key)
-        if row.key in keys or row.key.startswith(closed) or not drawing.of_these_inputs(row.run_id):
-            continue
-        if row.status in ("failed", "crashed") and row.kind in ("photo", "film"):
-            result.vanished.append(Outcome(row.key, "vanished", reason=f"gone since it {row.status}: {row.reason}"))
-        elif row.status not in (*_MADE, "vanished"):
-            result.forgotten.append(row.key)
-    for key, run_id in drawing.unfinished.items():
-        if key not in keys | known and not key.startswith(closed) and drawing.of_these_inputs(run_id):
-            result.vanished.append(Outcome(key, "vanished", reason="gone before its turn came"))
-
-
-def _spare_names_in_use(result: Plan) -> None:
-    """An earlier output that is now another item's name is not superseded: it will be written over."""
-    earlier = {item.earlier_output for item in result.items if item.earlier_output}
-    if not earlier:
-        return
-    takers: dict[str, str] = {}
-    for item in result.items:
-        for name in (item.names.output, item.names.copy_output) if item.names else ():
-            if name in earlier:
-                takers[name] = item.found.key
-    for index, item in enumerate(result.items):
-        if item.earlier_output and takers.get(item.earlier_output, item.found.key) != item.found.key:
-            result.items[index] = Item(item.found, item.names, item.action, item.why, item.outcome)
-
-
-def begin(plan: Plan, journal: Journal, *, run_id: str, fingerprint: str) -> None:
-    """Write into the journal, in one step, what the plan settles, and claim the names of all that is todo.
-
-    The claims are on the disk before any work begins: after a power cut a finished file without a row is known as
-    ours.
-    """
-    with journal.transaction(durable=True):
-        journal.forget(plan.forgotten)
-        for outcome in plan.vanished:
-            journal.put(outcome, kind="vanished", fingerprint=fingerprint, run_id=run_id)
-        for item in plan.items:
-            if item.outcome is not None:
-                journal.put(item.outcome, kind=item.found.kind, fingerprint=fingerprint, run_id=run_id)
-            elif item.action == "todo" and item.names is not None:
-                journal.claim(
-                    item.found.key,
-                    item.names.output,
-                    item.names.copy_output,
-                    run_id=run_id,
-                    size=item.found.size,
-                    mtime_ns=item.found.mtime_ns,
-                )
-
-
-def remove_superseded(item: Item, outcome: Outcome, output: Path) -> bool:
-    """Remove what an earlier run made of an item that now has an output of another name; after it was recorded.
-
-    Only a file of the size that was recorded goes: one that somebody has worked on since stays.
-    """
-    if not item.earlier_output or outcome.output is None:
-        return False
-    earlier = output / item.earlier_output
-    try:
-        if earlier == outcome.output or earlier.lstat().st_size != item.earlier_size:
-            return False
-        earlier.unlink()
-    except OSError:
-        return False
-    return True
+def _settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:
+    seen = Seen(source_size=found.size, source_mtime_ns=found.mtime_ns)
+    result = Result(found.key, status, cause, reason, seen=seen)
+    why = reason if cause is Cause.IN_THE_WAY else f"{status}: {reason}"
+    return Decision(found, names, Action.RECORD, why, result)

@@ -1,10 +1,12 @@
-"""The tables of the journal, and one row of each as the rest of the program sees it."""
+"""The tables of the journal, and the steps that bring an older one up to date."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from pipeline.items import Kind
 
 APPLICATION_ID = 0x436F6C72  # "Colr": tells our file from any other SQLite database
 
@@ -33,46 +35,37 @@ MIGRATIONS = (
         version TEXT NOT NULL, exit_code INTEGER, planned INTEGER NOT NULL
     );
     """,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One item of the journal: an `Outcome` and the run it came from.
-
-    `output` is relative to OUTPUT, spelled as in the manifest; the other fields of `Outcome` are as they were recorded.
-
-    Attributes:
-        kind: as `discover.Found` has it.
-        fingerprint: of the settings that made it.
-        finished_at: ISO 8601, UTC.
-        attempts: how often an outcome was recorded for this item.
     """
-
-    key: str
-    status: str
-    reason: str
-    output: str
-    verdict: str
-    chroma: float | None
-    width: int
-    height: int
-    bits: int
-    frames: int
-    model: str
-    engine: str
-    seconds: float
-    source_size: int
-    source_mtime_ns: int
-    source_sha256: str
-    output_size: int
-    output_sha256: str
-    metadata: str
-    kind: str
-    fingerprint: str
-    finished_at: str
-    run_id: str
-    attempts: int
+    ALTER TABLE items ADD COLUMN cause TEXT NOT NULL DEFAULT '';
+    ALTER TABLE items ADD COLUMN hints_sha256 TEXT NOT NULL DEFAULT '';
+    ALTER TABLE claims ADD COLUMN kind TEXT NOT NULL DEFAULT 'photo';
+    CREATE INDEX claims_pending ON claims (key) WHERE pending;
+    CREATE INDEX items_problems ON items (key) WHERE status NOT IN ('done', 'copied', 'vanished');
+    -- One span of an item that is worked on in pieces; number -1 is the scan that found the spans.
+    CREATE TABLE pieces (
+        key TEXT NOT NULL, number INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+        status TEXT NOT NULL, cause TEXT NOT NULL, part TEXT NOT NULL, part_size INTEGER NOT NULL,
+        part_sha256 TEXT NOT NULL, seen TEXT NOT NULL, seconds REAL NOT NULL, fingerprint TEXT NOT NULL,
+        attempts INTEGER NOT NULL, PRIMARY KEY (key, number)
+    ) WITHOUT ROWID;
+    -- What version 1 said in sentences alone. A file of several pages is to be looked at again.
+    UPDATE items SET kind = '' WHERE kind = 'photo' AND reason LIKE 'first of % pages';
+    UPDATE items SET cause = CASE
+        WHEN reason LIKE '% is in the way%' THEN 'in the way'
+        WHEN reason LIKE 'too large: %' THEN 'too large'
+        WHEN reason LIKE 'too large for %' OR reason LIKE 'cannot be encoded%' THEN 'format limit'
+        WHEN reason LIKE '%cannot be read: %' OR reason LIKE '%permission%' OR reason LIKE 'reading failed%'
+            OR reason LIKE 'cannot be written%' THEN 'system'
+        WHEN reason LIKE 'not enough memory%' THEN 'memory'
+        WHEN reason LIKE 'a fault of the program%' THEN 'fault'
+        WHEN reason LIKE '%not supported%' OR kind = 'film' THEN 'not supported'
+        WHEN status = 'crashed' THEN 'crash'
+        WHEN status = 'unsupported' THEN 'no picture'
+        ELSE 'damaged' END
+    WHERE status IN ('failed', 'crashed', 'unsupported');
+    UPDATE items SET cause = 'in colour' WHERE status IN ('copied', 'skipped') AND verdict = 'color';
+    """,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +85,13 @@ class Run:
     planned: int
 
 
-COLUMNS = tuple(each.name for each in fields(Row))
-SELECT = f"SELECT {', '.join(COLUMNS)} FROM items"
-RECORD = (
-    f"INSERT INTO items VALUES ({', '.join('?' * (len(COLUMNS) - 1))}, 1) ON CONFLICT (key) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:-1])
-    + ", attempts = attempts + 1"
-)
-CLAIM = "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?, ?, ?, ?)"
-TAKE_OUTPUT = "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?"
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An item that is to be done; names relative to OUTPUT, as the system spells them."""
+
+    key: str
+    kind: Kind
+    output: str
+    copy_output: str
+    size: int
+    mtime_ns: int

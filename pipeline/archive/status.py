@@ -52,7 +52,7 @@ def read_status(output: Path) -> Status:
     with Journal(output, read_only=True) as journal:
         run = journal.last_run()
         finished = journal.worked(run.run_id) if run else 0
-        left = len(journal.unfinished())
+        left, again = journal.left()
         rate = _rate(run, finished, journal.last_record(run.run_id), running) if run else 0.0
         return Status(
             output=output,
@@ -62,7 +62,7 @@ def read_status(output: Path) -> Status:
             owner=read_owner(output) if running else None,
             finished=finished,
             left=left,
-            again=journal.begun_again(),
+            again=again,
             rate=rate,
             seconds_left=left / rate if running and rate else None,
         )

@@ -1,84 +1,40 @@
-"""`colorize bench`: speed against the tutorial's way."""
+"""`colorize bench`: speed against the tutorial's way. What measures it lives beside the package, in `benchmarks`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Presentation, json_option, presentation_options
-from pipeline.cli.settings_flags import read_settings, settings_flags
+import pipeline
 from pipeline.errors import SettingsError
 
-EPILOG = """\b
-Examples:
-  colorize bench --quick
-  colorize bench --output bench-out --sizes 0.3,24 --engines opencv,openvino
-"""
-
-
-@click.command(epilog=EPILOG)
-@click.option(
-    "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write performance.md and .json into DIR."
+ELSEWHERE = (
+    "The benchmark is not installed with the program: it lives in the source checkout. "
+    "Clone the repository, and run `make bench` there."
 )
-@click.option("--sizes", metavar="MP,MP...", help="Picture sizes in megapixels. [0.3,2,12,24,100]")
-@click.option("--engines", metavar="NAME,...", help="Only these, such as opencv,openvino/bfloat16.")
-@click.option("--rounds", metavar="N", type=click.IntRange(1), help="How often all take their turn. [5]")
-@click.option("--quick", is_flag=True, help="0.3 and 2 MP, the fastest engine and OpenCV, 2 rounds.")
-@json_option
-@presentation_options
-@settings_flags("model", "models_dir", "jobs", "upsample", "gamut")
-@click.pass_obj
-def command(
-    presentation: Presentation,
-    /,
-    output: Path | None,
-    sizes: str | None,
-    engines: str | None,
-    rounds: int | None,
-    quick: bool,
-    as_json: bool,
-    **values: Any,
-) -> int:
+
+
+@click.command(
+    "bench",
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False},
+)
+def _elsewhere() -> int:
     """Measure speed against the OpenCV tutorial's way of colorizing.
 
-    The tutorial's loop and this pipeline take turns on the same made-up scans
-    and the same cores; start-up and first pictures are measured apart. The
-    tutorial's net is one of the release's size with made-up weights.
+    The benchmark is not installed with the program: it lives in the source
+    checkout. Clone the repository, and run `make bench` there.
     """
-    import json
-
-    settings = read_settings(values)
-
-    from pipeline.measure.speed.bench import QUICK_SIZES, SIZES, run_bench
-    from pipeline.measure.speed.report import summary_lines
-    from pipeline.run.progress import Progress
-
-    document = run_bench(
-        settings,
-        output=output,
-        sizes=_sizes(sizes) if sizes else QUICK_SIZES if quick else SIZES,
-        engines=[name.strip() for name in engines.split(",")] if engines else [],
-        rounds=rounds or (2 if quick else 5),
-        quick=quick,
-        say=(lambda sentence: None) if presentation.quiet else Progress(0).say,
-    )
-    if as_json:
-        click.echo(json.dumps(document, indent=1))
-    else:
-        for line in summary_lines(document):
-            click.echo(line)
-        if output is not None:
-            click.echo(f"The whole of it: {output / 'performance.md'}")
-    return 0
+    raise SettingsError(ELSEWHERE)
 
 
-def _sizes(text: str) -> list[float]:
-    try:
-        sizes = [float(part) for part in text.split(",")]
-    except ValueError:
-        sizes = []
-    if not sizes or not all(0.001 <= size <= 1000 for size in sizes):
-        raise SettingsError(f"--sizes {text}: write megapixels between 0.001 and 1000, for example 0.3,24.")
-    return sizes
+def _find() -> click.Command:
+    # Only what lies beside this very package: `benchmarks` is a name that others have, too.
+    if not (Path(pipeline.__file__).parents[1] / "benchmarks/command.py").is_file():
+        return _elsewhere
+    from benchmarks.command import command
+
+    return command
+
+
+command = _find()

@@ -68,14 +68,14 @@ def command(
     from pipeline.measure.card import card_json, card_lines
     from pipeline.measure.evaluation import csv_text, summarise, write_csv
     from pipeline.measure.photographs import evaluate_photographs, photographs
-    from pipeline.nets.open import open_net
-    from pipeline.run.engine import settle_engine
+    from pipeline.nets.engines.open import open_net
+    from pipeline.run.engine import settle
     from pipeline.run.progress import show_progress
 
     nets = []
     for model in (settings.model, compare) if compare else (settings.model,):
-        settled, spec = settle_engine(replace(settings, model=model))
-        nets.append(open_net(spec, settled.engine, settled.precision))
+        spec, choice = settle(replace(settings, model=model))
+        nets.append(open_net(spec, choice.engine))
     pictures = photographs(folder, limit)
     with show_progress(len(pictures), bar=False if no_progress else None, quiet=presentation.quiet) as progress:
         done = evaluate_photographs(pictures, nets, factors, progress, max_megapixels=settings.max_megapixels)

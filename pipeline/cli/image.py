@@ -23,8 +23,7 @@ Examples:
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
 @presentation_options
 @settings_flags(
-    "model", "models_dir", "engine", "precision", "quality", "upsample", "gamut", "saturation", "on_color",
-    "max_megapixels",
+    "model", "models_dir", "engine", "precision", "quality", "pages", "saturation", "on_color", "max_megapixels",
 )  # fmt: skip
 @click.pass_obj
 def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:
@@ -34,9 +33,10 @@ def command(presentation: Presentation, /, source: Path, destination: Path, forc
     """
     from pipeline.run.single import colorize_picture
 
-    outcome = colorize_picture(source, destination, read_settings(values), force=force)
+    result = colorize_picture(source, destination, read_settings(values), force=force)
     if not presentation.quiet:
-        note = f" ({outcome.reason})" if outcome.reason else ""
-        made = outcome.output or "nothing written"
-        click.echo(f"{made}: {outcome.width} x {outcome.height}, {outcome.seconds:.2f} s{note}", err=True)
+        note = f" ({result.reason})" if result.reason else ""
+        made = destination if result.filed else "nothing written"
+        size = f"{result.seen.width} x {result.seen.height}"
+        click.echo(f"{made}: {size}, {result.seconds:.2f} s{note}", err=True)
     return 0

@@ -15,8 +15,8 @@ from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.errors import ExitCode, OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from pipeline.nets.fetch import Progress
-    from pipeline.nets.registry import ModelEntry
+    from pipeline.nets.store.fetch import Progress
+    from pipeline.nets.store.registry import ModelEntry
 
 EPILOG = """\b
 Examples:
@@ -71,7 +71,7 @@ def list_models(as_json: bool, **values: Any) -> int:
     """List every model that `--model` knows, and which of them are here."""
     import json
 
-    from pipeline.nets.registry import default_models_dir, load_registry
+    from pipeline.nets.store.registry import default_models_dir, load_registry
 
     registry = load_registry()
     folder = _models_dir(values) or default_models_dir()
@@ -103,13 +103,12 @@ def _described(entry: ModelEntry, models_dir: Path) -> dict[str, Any]:
     folder = entry.folder(models_dir)
     there = [(folder / file.name).is_file() for file in entry.files]
     state = "yes" if all(there) or (folder / entry.loads()).is_file() else "partly" if any(there) else "no"
-    fed = "L" if entry.feed.channels == 1 else "RGB"
     sizes = [file.size for file in entry.files if file.size is not None]
     return {
         "name": entry.name,
         "state": state,
         "bytes": sum(sizes) if len(sizes) == len(entry.files) else None,
-        "net": f"{fed} {entry.input_size} -> {entry.answer.kind}",
+        "net": _fed(entry),
         "licence": entry.licence,
         "title": entry.title,
         "citation": entry.citation,
@@ -117,6 +116,14 @@ def _described(entry: ModelEntry, models_dir: Path) -> dict[str, Any]:
         "note": entry.note,
         "files": [{"name": f.name, "bytes": f.size, "sha256": f.sha256, "mirrors": f.mirrors} for f in entry.files],
     }
+
+
+def _fed(entry: ModelEntry) -> str:
+    """Say what goes into a net and what comes out; empty where only its own file says it."""
+    if entry.contract is None:
+        return ""
+    fed = "L" if entry.contract.feed.channels == 1 else "RGB"
+    return f"{fed} {entry.contract.input_size} -> {entry.contract.answer.kind}"
 
 
 @command.command(epilog=FETCH_EPILOG)
@@ -133,8 +140,8 @@ def fetch(presentation: Presentation, /, names: tuple[str, ...], source: Path | 
     Mirrors are tried in order; what arrived before a break is kept and taken
     up again. Proxy variables (https_proxy) are honoured.
     """
-    from pipeline.nets import fetch as fetching
-    from pipeline.nets.registry import load_registry
+    from pipeline.nets.store import fetch as fetching
+    from pipeline.nets.store.registry import load_registry
 
     for name in names:
         load_registry().entry(name)  # a name mistyped at the end should not wait for gigabytes at the start
@@ -181,7 +188,7 @@ def verify(presentation: Presentation, /, names: tuple[str, ...], as_json: bool,
     """Check size and sha256 of the models that are here, or of the models NAME."""
     import json
 
-    from pipeline.nets import fetch as fetching
+    from pipeline.nets.store import fetch as fetching
 
     checked = [each for name in names or ("all",) for each in fetching.verify(name, models_dir=_models_dir(values))]
     told = [each for each in checked if names or each.state != "missing"]
@@ -211,8 +218,8 @@ def import_model(
     or one PyTorch release (.pth) of eccv16 or siggraph17. Nothing inside the
     files is executed.
     """
-    from pipeline.nets.conversion import compare_with_caffe, import_caffe, import_torch
-    from pipeline.nets.registry import default_models_dir
+    from pipeline.nets.convert.conversion import compare_with_caffe, import_caffe, import_torch
+    from pipeline.nets.store.registry import default_models_dir
 
     destination = Path(output).expanduser()
     if destination.suffix.lower() != ".onnx":

@@ -26,8 +26,6 @@ def compose(
     ab: NDArray[np.float32],
     *,
     saturation: float = 1.0,
-    upsample: str = "bilinear",
-    gamut: str = "clip",
     out: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Join the picture's full-size lightness to ab and return sRGB.
@@ -36,20 +34,17 @@ def compose(
 
     Args:
         picture: uint8 BGR (H, W, 3) or grey (H, W), sRGB.
-        ab: float32 (h, w, 2), a and b in Lab units, at any size.
+        ab: float32 (h, w, 2), a and b in Lab units, at any size; enlarged as `cv2.resize` does it, bilinearly with
+            half-pixel centres.
         saturation: factor on ab, 0 or more.
-        upsample: "bilinear": as `cv2.resize`, half-pixel centres.
-        gamut: "clip": each channel is cut off at 0 and 255.
         out: uint8 (H, W, 3), C-contiguous, to be filled; made when None.
 
     Returns:
-        uint8 BGR (H, W, 3), values truncated, not rounded.
+        uint8 BGR (H, W, 3), values truncated, not rounded; colours outside sRGB are cut off at 0 and 255.
 
     Raises:
-        ValueError: unknown `upsample` or `gamut`, or arrays of the wrong shape.
+        ValueError: arrays of the wrong shape.
     """
-    if upsample != "bilinear" or gamut != "clip":
-        raise ValueError(f"upsample={upsample!r}, gamut={gamut!r}: only 'bilinear' and 'clip' are known")
     if ab.ndim != 3 or ab.shape[2] != 2:
         raise ValueError(f"ab has the shape {ab.shape}, not (h, w, 2)")
     height, width = picture.shape[:2]

@@ -1,1 +1,1 @@
-"""What is measured: speed against the reference, what this machine will use, colour against the truth."""
+"""What is measured: what this machine will use, colour against the truth."""

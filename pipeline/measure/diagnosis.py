@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import ColorizeError, ExitCode
-from pipeline.nets.engines import PACKAGES
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.catalogue import PACKAGES
+from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import automatic_jobs, available_memory
 from pipeline.settings import Settings
 
@@ -50,7 +52,7 @@ class Diagnosis:
         software: name -> version, or None where it cannot be imported.
         extras: name -> version, or None where it is not installed.
         model: name, path, bytes, sha256, input_size; empty when there is none that can be used.
-        engines: one table for each engine and precision tried, see `nets.parity.Trial`.
+        engines: one table for each engine and precision tried, see `nets.engines.choice.Trial`.
         use: engine, precision, why, jobs, why_jobs; empty when no picture could be colorized.
         folders: what, path, exists, writable, bytes, free_bytes.
         problems: sentences on what is broken.
@@ -113,9 +115,9 @@ def diagnose(settings: Settings, *, anew: bool = False) -> Diagnosis:
         "input_size": spec.input_size,
     }
     found.engines = found.attempt("The engines", lambda: _engines(spec, anew)) or []
-    choice = found.attempt("The engine", lambda: _choice(spec, settings))
+    choice = found.attempt("The engine", lambda: _choice(settings))
     if choice is not None:
-        found.attempt("The engine", lambda: _tried(spec, *choice))
+        found.attempt("The engine", lambda: _tried(spec, choice))
         found.use = _use(settings, choice, found)
     _advise(found)
     return found
@@ -179,53 +181,65 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _spec(settings: Settings) -> Any:
+def _spec(settings: Settings) -> NetSpec:
     from pipeline.nets.resolve import find_net
 
     return find_net(settings)
 
 
-def _engines(spec: Any, anew: bool) -> list[dict[str, Any]]:
-    from pipeline.nets.parity import examine
+def _engines(spec: NetSpec, anew: bool) -> list[dict[str, Any]]:
+    from pipeline.nets.engines.choice import examine
 
-    return [asdict(trial) for trial in examine(spec, anew=anew)]
-
-
-def _choice(spec: Any, settings: Settings) -> tuple[str, str]:
-    from pipeline.nets.parity import choose_engine
-
-    chosen = choose_engine(spec, settings.engine, settings.precision)
-    return chosen.engine, chosen.precision
+    # Flat, as everything else here names an engine.
+    return [asdict(trial) | asdict(trial.engine) | {"engine": trial.engine.name} for trial in examine(spec, anew=anew)]
 
 
-def _tried(spec: Any, engine: str, precision: str) -> None:
+def _choice(settings: Settings) -> Engine:
+    from pipeline.run.engine import settle
+
+    _, choice = settle(settings)
+    return choice.engine
+
+
+def _tried(spec: NetSpec, engine: Engine) -> None:
     # What is named outright is not checked beforehand: see whether it opens at all.
-    from pipeline.nets.open import open_net
+    from pipeline.nets.engines.open import open_net
 
-    open_net(spec, engine, precision)
+    open_net(spec, engine)
 
 
-def _use(settings: Settings, choice: tuple[str, str], found: Diagnosis) -> dict[str, Any]:
-    engine, precision = choice
+def _use(settings: Settings, engine: Engine, found: Diagnosis) -> dict[str, Any]:
+    jobs, why_jobs = _jobs(settings, found)
+    return {
+        "engine": engine.name,
+        "precision": engine.precision,
+        "why": _why(settings, found),
+        "jobs": jobs,
+        "why_jobs": why_jobs,
+    }
+
+
+def _why(settings: Settings, found: Diagnosis) -> str:
     if "auto" not in (settings.engine, settings.precision):
-        why = "the settings name it"
-    elif len([trial for trial in found.engines if trial["passed"]]) > 1:
-        why = "the fastest here whose answers agree with OpenCV's in float32"
-        why += "" if settings.engine == settings.precision == "auto" else ", among those that the settings leave"
-    else:
-        why = "the only one here that passed its check"
+        return "the settings name it"
+    if sum(trial["passed"] for trial in found.engines) <= 1:
+        return "the only one here that passed its check"
+    left = "" if settings.engine == settings.precision == "auto" else ", among those that the settings leave"
+    return f"the fastest here whose answers agree with OpenCV's in float32{left}"
+
+
+def _jobs(settings: Settings, found: Diagnosis) -> tuple[int | str, str]:
     if settings.jobs != "auto":
-        return {"engine": engine, "precision": precision, "why": why, "jobs": settings.jobs, "why_jobs": "--jobs"}
+        return settings.jobs, "--jobs"
     jobs = automatic_jobs(found.model["bytes"])
     by_cores = jobs >= found.machine["cores"]
-    why_jobs = "one for each core" if by_cores else "as many as the free memory holds"
-    return {"engine": engine, "precision": precision, "why": why, "jobs": jobs, "why_jobs": why_jobs}
+    return jobs, "one for each core" if by_cores else "as many as the free memory holds"
 
 
 def _folders(settings: Settings) -> list[dict[str, Any]]:
     from platformdirs import user_cache_path
 
-    from pipeline.nets.registry import default_models_dir
+    from pipeline.nets.store.registry import default_models_dir
 
     models = Path(settings.models_dir) if settings.models_dir else default_models_dir()
     return [
@@ -263,9 +277,8 @@ def _advise(found: Diagnosis) -> None:
     fit = [trial for trial in found.engines if trial["passed"] and trial["milliseconds"]]
     if found.use and fit:
         best = min(fit, key=lambda trial: trial["milliseconds"])
-        if (best["engine"], best["precision"]) != (found.use["engine"], found.use["precision"]):
-            found.advice.append(
-                f"Leave engine and precision to auto: {best['engine']}/{best['precision']} is faster here and agrees."
-            )
+        fastest = Engine(best["engine"], best["precision"])
+        if fastest != Engine(found.use["engine"], found.use["precision"]):
+            found.advice.append(f"Leave engine and precision to auto: {fastest} is faster here and agrees.")
     if found.use and found.use["why_jobs"].startswith("as many"):
         found.advice.append("More free memory would let more workers run; close what is not needed.")

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from pipeline.measure.diagnosis import EXTRA_MODULES, Diagnosis
+from pipeline.nets.engine import Engine
 
 _WIDTH = 80
 
@@ -39,12 +40,12 @@ def diagnosis_lines(found: Diagnosis) -> Iterator[str]:
         yield "Engines: one prediction with one thread, and the check against OpenCV"
         for trial in found.engines:
             speed = f"{trial['milliseconds']:.0f} ms" if trial["milliseconds"] is not None else "-"
-            label = f"{trial['engine']}/{trial['precision']}"
-            yield from _item(f"{label:<20} {speed:>7}  {trial['verdict']}", indent=32)
+            label = Engine(trial["engine"], trial["precision"])
+            yield from _item(f"{label!s:<20} {speed:>7}  {trial['verdict']}", indent=32)
     yield "A run here uses"
     if found.use:
         use = found.use
-        yield from _item(f"{use['engine']}/{use['precision']}: {use['why']}")
+        yield from _item(f"{Engine(use['engine'], use['precision'])}: {use['why']}")
         yield from _item(f"{use['jobs']} {'worker' if use['jobs'] == 1 else 'workers'}: {use['why_jobs']}")
     else:
         yield "  nothing: no picture could be colorized, see the problems"

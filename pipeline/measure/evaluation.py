@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from pipeline import resources
 from pipeline.colour.reference import lab_of
+from pipeline.errors import OutputError
+from pipeline.files import words, write_whole
 from pipeline.measure import figures
 from pipeline.measure.estimate import Estimate, mean, ratio
-from pipeline.measure.figures import Floats, Picture
+from pipeline.measure.figures import Floats, Pixels
 from pipeline.nets.net import Net
 from pipeline.nets.points import read_points
 
@@ -92,13 +94,13 @@ class Result:
 
 
 def measure_picture(
-    name: str, picture: Picture, net: Net, saturations: Sequence[float], table: NDArray[np.intp]
+    name: str, picture: Pixels, net: Net, saturations: Sequence[float], table: NDArray[np.intp]
 ) -> Measured:
     """Grey, colorize and compare one photograph at the net's own input size.
 
     Args:
         name: what the picture is called.
-        picture: the truth.
+        picture: the truth, uint8 BGR (H, W, 3).
         net: what colorizes.
         saturations: factors on the predicted ab.
         table: from `figures.bin_table`.
@@ -145,7 +147,7 @@ def summarise(net: Net, pictures: Sequence[Measured], saturations: Sequence[floa
         row = _of_saturation(pictures, saturation, weights)
         row |= {name: row[name] - grey[name] for name in ("psnr", "ciede2000", "auc", "rebalanced_auc")}
         found[saturation] = {name: row[name] for name in FIGURES}
-    return Result(net.spec.name, net.label, net.spec.sha256, net.spec.input_size, grey, found)
+    return Result(net.spec.name, str(net.engine), net.spec.sha256, net.spec.input_size, grey, found)
 
 
 def _of_saturation(
@@ -228,7 +230,12 @@ def _csv_rows(model: str, picture: Measured, weights: NDArray[np.float64]) -> It
 
 
 def write_csv(path: Path, text: str) -> None:
-    """Write the rows; a file that is there is replaced when the new one is whole."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="")
-    part.replace(path)
+    """Write the rows as UTF-8; a file that is there is replaced when the new one is whole.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {words(error)}.") from None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 
 # Zhang, Isola, Efros 2016: the share of pixels within an ab distance t, averaged over t = 0..150.
 AUC_LIMIT = 150
@@ -29,7 +29,7 @@ SHIFT_MARGIN = 8
 _TABLE_RADIUS = 128
 
 
-def picture_of(lightness: Floats, ab: Floats) -> Picture:
+def picture_of(lightness: Floats, ab: Floats) -> Pixels:
     """Join lightness (H, W) and ab (H, W, 2) to a picture; values are rounded."""
     lab = np.dstack((lightness, ab)).astype(np.float32, copy=False)
     bgr: NDArray[Any] = cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
@@ -46,13 +46,13 @@ def at_common_size(ab: Floats) -> Floats:
     return cv2.resize(ab, (COMMON_SIDE, COMMON_SIDE), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def psnr(guess: Picture, truth: Picture) -> float:
+def psnr(guess: Pixels, truth: Pixels) -> float:
     """Return the peak signal-to-noise ratio of two pictures over all channels, in dB (at most 107.9: no error)."""
     difference = guess.astype(np.float32) - truth.astype(np.float32)
     return float(10 * np.log10(255.0**2 / max(float(np.mean(difference**2)), 1e-6)))
 
 
-def colourfulness(picture: Picture) -> float:
+def colourfulness(picture: Pixels) -> float:
     """Return M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003); 0 for grey."""
     blue, green, red = np.moveaxis(picture.astype(np.float32), 2, 0)
     red_green, yellow_blue = red - green, (red + green) / 2 - blue

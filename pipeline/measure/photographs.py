@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from pipeline.archive.discover import discover
-from pipeline.errors import InputError, PhotoError
+from pipeline.archive import discover
+from pipeline.archive.places import check_places
+from pipeline.errors import InputError, ItemError
+from pipeline.files import words
+from pipeline.items import Kind
 from pipeline.measure.evaluation import Measured, measure_picture, points_table
-from pipeline.measure.figures import Picture
+from pipeline.measure.figures import Pixels
 from pipeline.nets.net import Net
 from pipeline.photo.read import read
 from pipeline.run.progress import Progress
@@ -34,15 +38,19 @@ class Evaluation:
 
 
 def photographs(folder: Path, limit: int | None = None) -> list[tuple[str, Path]]:
-    """List name and path of the pictures under `folder`, sorted; of more than `limit` an even selection.
+    """List name and path of the pictures under `folder`, folder by folder; of more than `limit` an even selection.
+
+    Of a file of several pages the first is meant.
 
     Raises:
-        InputError: the folder is not there, or holds no picture.
+        InputError: the folder is not there, cannot be read, or holds no picture.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; name one with colour photographs.")
-    # Nothing is written: the output that `discover` keeps out of is a name inside which nothing lies.
-    found = [(each.key, each.source) for each in discover([folder], folder / ".colorize") if each.kind == "photo"]
+    # Nothing is written: the output that is kept out of is a hidden name, which is passed over anyway.
+    output = folder / ".colorize"
+    walked = discover.pictures(check_places([folder], output), output)
+    found = [(each.key, each.source) for each in walked if each.kind is not Kind.FILM]
     if not found:
         raise InputError(f"{folder} holds no pictures; name a folder with colour photographs.")
     if limit is not None and limit < len(found):
@@ -66,22 +74,18 @@ def evaluate_photographs(
     cv2.setNumThreads(1)
     table = points_table()
     done = Evaluation([[] for _ in nets])
+
+    def measure(name: str, path: Path) -> None:
+        picture = read(path, max_megapixels=max_megapixels).pixels
+        if not _has_colour(picture):
+            done.grey.append(name)
+            return
+        rows = [measure_picture(name, picture, net, saturations, table) for net in nets]
+        for measured, row in zip(done.measured, rows, strict=True):
+            measured.append(row)
+
     for name, path in pictures:
-        reason = ""
-        try:
-            picture = read(path, max_megapixels=max_megapixels).pixels
-            if not _has_colour(picture):
-                done.grey.append(name)
-            else:
-                rows = [measure_picture(name, picture, net, saturations, table) for net in nets]
-                for place, row in enumerate(rows):
-                    done.measured[place].append(row)
-        except PhotoError as error:
-            reason = str(error)
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-        except MemoryError:
-            reason = "not enough memory for a picture of this size"
+        reason = _attempt(partial(measure, name, path))
         if reason:
             done.failed[name] = reason
             progress.say(f"{name}: {reason}")
@@ -91,5 +95,18 @@ def evaluate_photographs(
     return done
 
 
-def _has_colour(picture: Picture) -> bool:
+def _attempt(measure: Callable[[], None]) -> str:
+    """Return why a picture cannot be measured; empty where it was."""
+    try:
+        measure()
+    except ItemError as error:
+        return str(error)
+    except OSError as error:
+        return words(error)
+    except MemoryError:
+        return "not enough memory for a picture of this size"
+    return ""
+
+
+def _has_colour(picture: Pixels) -> bool:
     return picture.ndim == 3 and bool(np.any(picture[:, :, :1] != picture[:, :, 1:]))

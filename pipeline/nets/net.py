@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import EngineError, ModelError
+from pipeline.nets.engine import Engine
 from pipeline.nets.prediction import decode, encode
 from pipeline.nets.spec import NetSpec
 
@@ -24,16 +26,8 @@ class Net(Protocol):
         """What the net is."""
 
     @property
-    def engine(self) -> str:
-        """Name of what runs it: "opencv", "onnxruntime" or "openvino"."""
-
-    @property
-    def precision(self) -> str:
-        """Arithmetic: "float32" or "bfloat16"."""
-
-    @property
-    def label(self) -> str:
-        """Engine and precision as recorded in the manifest and the fingerprint: "openvino/bfloat16"."""
+    def engine(self) -> Engine:
+        """What runs it."""
 
     def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict colour.
@@ -43,6 +37,10 @@ class Net(Protocol):
 
         Returns:
             float32 (h, w, 2), CIE a*, b* in Lab units, at the net's own output size.
+
+        Raises:
+            EngineError: the engine stopped working.
+            ModelError: its answer is not what the net's entry says, or not finite.
         """
 
 
@@ -51,15 +49,17 @@ class LoadedNet:
     """A net that an engine has loaded (implements `Net`)."""
 
     spec: NetSpec
-    engine: str
-    precision: str
+    engine: Engine
     run: Run
-
-    @property
-    def label(self) -> str:
-        """Engine and precision, such as "opencv/float32"."""
-        return f"{self.engine}/{self.precision}"
 
     def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Net.predict`."""
-        return decode(self.run(encode(lightness, self.spec)), self.spec)
+        fed = encode(lightness, self.spec)
+        try:
+            raw = self.run(fed)
+        except (MemoryError, ModelError):
+            raise
+        except Exception as error:  # each engine has its own; what they are fed is always of one kind
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise EngineError(f"The engine {self.engine} stopped working on {self.spec.name}: {said[:300]}") from error
+        return decode(raw, self.spec)

@@ -109,6 +109,20 @@ class NetSpec:
     points: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """How a net is fed and what it answers.
+
+    Attributes:
+        input_size: side S of the square the net is fed.
+        feed, answer: what goes in and what comes out.
+    """
+
+    input_size: int
+    feed: Feed
+    answer: Answer
+
+
 def feed_from(values: Mapping[str, Any]) -> Feed:
     """Build a `Feed` from a TOML or JSON table; unknown keys and unfit values raise `ModelError`."""
     return Feed(**_typed(Feed, values))
@@ -138,13 +152,13 @@ def contract_json(input_size: int, feed: Feed, answer: Answer, sources: Mapping[
     return json.dumps({"input_size": input_size, **tables, "sources": dict(sources or {})})
 
 
-def contract_from_json(text: str) -> tuple[int, Feed, Answer, dict[str, str]]:
-    """Read what `contract_json` wrote; raises `ModelError` when it is damaged."""
+def contract_from_json(text: str) -> tuple[Contract, dict[str, str]]:
+    """Read what `contract_json` wrote, and its sources; raises `ModelError` when it is damaged."""
     try:
         values = json.loads(text)
         size = int(values["input_size"])
         sources = {str(key): str(value) for key, value in values.get("sources", {}).items()}
-        return size, feed_from(values.get("feed", {})), answer_from(values.get("answer", {})), sources
+        return Contract(size, feed_from(values.get("feed", {})), answer_from(values.get("answer", {}))), sources
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f'its "{METADATA_KEY}" metadata cannot be read: {error!r}.') from None
 

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import io
-import struct
 import threading
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipeline.errors import PhotoError
-from pipeline.photo.noise import captured_stderr
-from pipeline.photo.signature import reason_unreadable
+from pipeline.errors import Cause, ItemError
+from pipeline.files import unreadable
+from pipeline.items import Picture
+from pipeline.photo.directories import DAMAGE, directories
+from pipeline.photo.refusal import refusal
+from pipeline.photo.stderr import captured_stderr
 
 # Archive scans exceed Pillow's own limit; `_guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-# What Pillow's parsers raise on damaged files, as found by damaging some.
-_DAMAGE: Final = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    struct.error,
-)
 _TRUNCATED: Final = "truncated: the file ends before the picture does"
 _ORIENTATION: Final = 0x0112
 _BITS_PER_SAMPLE: Final = 258
@@ -52,82 +42,68 @@ _UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 _decoding = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A decoded picture.
+def read(path: Path, *, max_megapixels: float, page: int | None = None) -> Picture[np.uint8]:
+    """Decode a picture as 8 bits, upright as EXIF says.
 
-    Attributes:
-        pixels: uint8, grey (H, W) or BGR (H, W, 3), upright as EXIF says; deeper sources are scaled to 8 bits.
-        alpha: uint8 (H, W), 255 opaque; None when there is none or all is opaque.
-        bits: bits of a sample in the source: 1, 8, 12, 16, 32 ...
-        width: of the upright picture, in pixels.
-        height: of the upright picture, in pixels.
-        format: Pillow's name of the source's format: JPEG, PNG, TIFF ...
-        note: what a person should know, such as "first of 3 pages"; usually empty.
-    """
-
-    pixels: NDArray[np.uint8]
-    alpha: NDArray[np.uint8] | None
-    bits: int
-    width: int
-    height: int
-    format: str
-    note: str = ""
-
-
-def read(path: Path, *, max_megapixels: float) -> Photo:
-    """Decode the first frame of the picture at `path`.
+    Args:
+        path: the file.
+        max_megapixels: larger ones are refused from their header.
+        page: its number in a file of several, from 0; None: the first, with a note where there are more.
 
     Raises:
         FileNotFoundError: the file is gone.
-        PhotoError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
+        ItemError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, max_megapixels)
+            return _read(file, max_megapixels, page)
     except FileNotFoundError:
         raise
-    except PermissionError:
-        raise PhotoError("permission denied") from None
     except IsADirectoryError:
-        raise PhotoError("not a picture: it is a folder") from None
+        raise ItemError("not a picture: it is a folder", Cause.NO_PICTURE) from None
     except MemoryError:
-        raise PhotoError("not enough memory to decode this picture") from None
+        raise ItemError("not enough memory to decode this picture", Cause.MEMORY) from None
     except OSError as error:
-        raise PhotoError(f"cannot be read: {error.strerror or error}") from None
+        raise unreadable(error) from None
 
 
-def _read(file: io.BufferedReader, max_megapixels: float) -> Photo:
+def _read(file: io.BufferedReader, max_megapixels: float, page: int | None) -> Picture[np.uint8]:
     head = file.peek(4096)[:4096]
     if not head:
-        raise PhotoError("empty file")
+        raise ItemError("empty file")
     try:
         image = Image.open(file)
+        if page:
+            image.seek(page)
     except UnidentifiedImageError:
         if head[:4] in (b"II*\0", b"MM\0*"):
-            return _read_tiff_with_opencv(file, max_megapixels)
-        raise PhotoError(reason_unreadable(head)) from None
-    except _DAMAGE as error:
-        raise PhotoError(_reason(error)) from None
+            return _read_tiff_with_opencv(file, max_megapixels, page or 0)
+        raise refusal(head) from None
+    except DAMAGE as error:
+        raise _damage(error) from None
     with image:
         _guard(image.size, max_megapixels)
         bits = _bits(image, head)
-        pixels = None
-        if image.format in ("JPEG", "MPO", "PNG") and image.mode != "CMYK":
-            pixels = _decode_with_opencv(file)
-        elif image.format == "TIFF" and image.mode in ("RGB", "RGBA") and bits > 8:
-            pixels = _decode_with_opencv(file)  # Pillow knows no 16-bit colour
-        if pixels is None:
-            note = _note(image)
-            pixels = _decode_with_pillow(image, bits)
-        else:
-            note = _note(image)
-            if image.format != "TIFF":  # OpenCV turns TIFF upright by itself
-                pixels = _upright(pixels, _orientation(image, file))
-        return _photo(pixels, bits, image.format or "", note)
+        samples = _samples(image, file, bits, page or 0)
+        profile = image.info.get("icc_profile") or b""
+        return _picture(samples, bits, profile, _note(image) if page is None else "")
 
 
-def _photo(samples: NDArray[Any], bits: int, kind: str, note: str) -> Photo:
+def _samples(image: Image.Image, file: io.BufferedReader, bits: int, page: int) -> NDArray[Any]:
+    """Return upright samples in BGR order, from OpenCV where it knows the format well, else from Pillow."""
+    samples = None
+    if image.format in ("JPEG", "MPO", "PNG") and image.mode != "CMYK":
+        samples = _decode_with_opencv(file)
+    elif image.format == "TIFF" and image.mode in ("RGB", "RGBA") and bits > 8:
+        samples = _decode_with_opencv(file, page)  # Pillow knows no 16-bit colour
+    if samples is None:
+        return _decode_with_pillow(image, bits)
+    if image.format == "TIFF":  # OpenCV turns TIFF upright by itself
+        return samples
+    return _upright(samples, _orientation(image, file))
+
+
+def _picture(samples: NDArray[Any], bits: int, profile: bytes, note: str) -> Picture[np.uint8]:
     """Part alpha from colour, and scale to 8 bits."""
     pixels = _eight_bits(samples, bits)
     alpha = None
@@ -138,30 +114,34 @@ def _photo(samples: NDArray[Any], bits: int, kind: str, note: str) -> Photo:
             alpha = None
     elif pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
-    pixels = np.ascontiguousarray(pixels)
-    return Photo(pixels, alpha, bits, pixels.shape[1], pixels.shape[0], kind, note)
+    return Picture(np.ascontiguousarray(pixels), alpha, bits, profile, note)
 
 
 def _guard(size: tuple[int, int], max_megapixels: float) -> None:
     width, height = size
     megapixels = width * height / 1e6
     if megapixels > max_megapixels:
-        raise PhotoError(
-            f"too large: {width} x {height} is {megapixels:.0f} megapixels; raise max_megapixels "
-            f"(now {max_megapixels:g}) to colorize it"
+        raise ItemError(
+            f"too large: {width} x {height} is {_round(megapixels)} megapixels; "
+            f"raise max_megapixels (now {max_megapixels:g}) to colorize it",
+            Cause.TOO_LARGE,
         )
     if width < 1 or height < 1:
-        raise PhotoError("damaged: the picture has no size")
+        raise ItemError("damaged: the picture has no size")
 
 
-def _reason(error: BaseException) -> str:
+def _round(megapixels: float) -> str:
+    return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
+
+
+def _damage(error: BaseException) -> ItemError:
     text = str(error)
     if isinstance(error, EOFError) or "truncated" in text.lower() or "unexpected end" in text.lower():
-        return _TRUNCATED
-    return f"damaged: {text or type(error).__name__}"
+        return ItemError(_TRUNCATED)
+    return ItemError(f"damaged: {text or type(error).__name__}")
 
 
-def _decode_with_opencv(file: io.BufferedReader) -> NDArray[Any] | None:
+def _decode_with_opencv(file: io.BufferedReader, page: int = 0) -> NDArray[Any] | None:
     """Return samples as stored (BGR order, orientation not applied but for TIFF), None where OpenCV can't.
 
     From memory and not by name, because `cv2.imread` fills in the rest of a truncated JPEG without a word.
@@ -170,14 +150,19 @@ def _decode_with_opencv(file: io.BufferedReader) -> NDArray[Any] | None:
     data = np.frombuffer(file.read(), np.uint8)
     with _decoding, captured_stderr() as said:
         try:
-            decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+            decoded = _decoded_page(data, page) if page else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         except cv2.error:
             decoded = None
     # libjpeg goes on after this warning and leaves the rest of the picture grey.
     if "premature end" in said.text.lower():
-        raise PhotoError(_TRUNCATED)
+        raise ItemError(_TRUNCATED)
     file.seek(0)
     return decoded
+
+
+def _decoded_page(data: NDArray[np.uint8], page: int) -> NDArray[Any] | None:
+    fine, pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
+    return pages[0] if fine and pages else None
 
 
 def _decode_with_pillow(image: Image.Image, bits: int) -> NDArray[Any]:
@@ -195,8 +180,8 @@ def _decode_with_pillow(image: Image.Image, bits: int) -> NDArray[Any]:
             target = "LA" if mode == "La" else "RGBA" if image.has_transparency_data else "RGB"
             image = image.convert(target)
         samples: NDArray[Any] = np.asarray(image)
-    except _DAMAGE as error:
-        raise PhotoError(_reason(error)) from None
+    except DAMAGE as error:
+        raise _damage(error) from None
     if samples.ndim == 3 and samples.shape[2] >= 3:
         samples = cv2.cvtColor(samples, cv2.COLOR_RGB2BGR if samples.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
     return ((1 << min(bits, 16)) - 1) - samples if inverted else samples
@@ -240,7 +225,7 @@ def _note(image: Image.Image) -> str:
         return ""
     try:
         count = int(getattr(image, "n_frames", 1))
-    except _DAMAGE:
+    except DAMAGE:
         return ""
     return f"first of {count} {'pages' if image.format == 'TIFF' else 'frames'}" if count > 1 else ""
 
@@ -253,7 +238,7 @@ def _orientation(image: Image.Image, file: io.BufferedReader) -> int:
             return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
-    except _DAMAGE:  # EXIF is full of rubbish; the picture is still good
+    except DAMAGE:  # EXIF is full of rubbish; the picture is still good
         return 1
 
 
@@ -262,19 +247,17 @@ def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
     return turn(samples) if turn else samples
 
 
-def _read_tiff_with_opencv(file: io.BufferedReader, max_megapixels: float) -> Photo:
+def _read_tiff_with_opencv(file: io.BufferedReader, max_megapixels: float, page: int) -> Picture[np.uint8]:
     """Read a TIFF that Pillow refuses (grey with an extra sample, for one), its size checked from its directory."""
-    file.seek(0)
     try:
-        directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
-        file.seek(directory.next)
-        directory.load(file)
+        directory = next(islice(directories(file), page, None))
         size = int(directory[256]), int(directory[257])
         stored = directory.get(_BITS_PER_SAMPLE, (1,))
-    except _DAMAGE:
-        raise PhotoError("damaged: a TIFF without a picture") from None
+    except (ItemError, StopIteration, *DAMAGE):
+        raise ItemError("damaged: a TIFF without a picture") from None
     _guard(size, max_megapixels)
-    samples = _decode_with_opencv(file)
+    samples = _decode_with_opencv(file, page)
     if samples is None:
-        raise PhotoError("damaged, or a kind of TIFF that is not supported; save it as 8- or 16-bit grey or RGB")
-    return _photo(samples, int(max(stored)), "TIFF", "")
+        reason = "damaged, or a kind of TIFF that is not supported; save it as 8- or 16-bit grey or RGB"
+        raise ItemError(reason, Cause.NOT_SUPPORTED)
+    return _picture(samples, int(max(stored)), b"", "")

@@ -1,41 +1,27 @@
-"""Which net and engine a run will use: settled once, in the driver, before anything is begun."""
+"""Which net a run will use and what can run it: settled once, in the driver, before anything is begun."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
-from pipeline.archive.journal import Journal, journal_path
-from pipeline.nets.parity import choose_engine
+from pipeline.archive.journal import Journal
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.choice import Choice, choose_engine
 from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings
 
 
-def settle_engine(settings: Settings, output: Path | None = None) -> tuple[Settings, NetSpec]:
-    """Return the settings with `engine` and `precision` resolved from "auto", and the net they name.
-
-    "auto" stays with what the last run into `output` used, as long as that still passes its check here: engine and
-    precision are part of the fingerprint, and a finished archive must not be done anew because a library was installed
-    or a stopwatch wavered.
+def settle(settings: Settings) -> tuple[NetSpec, Choice]:
+    """Return the net that the settings name, and what runs it here.
 
     Raises:
         ModelError: the net is missing, unfit or does not match its checksum, or the engine cannot run it.
-        OutputError: `output` holds a journal that cannot be read.
     """
     spec = find_net(settings)
-    chosen = choose_engine(spec, settings.engine, settings.precision)
-    engine, precision = chosen.engine, chosen.precision
-    if output is not None and (last := _last_engine(output)):
-        fit = {(trial.engine, trial.precision) for trial in chosen.trials if trial.passed}
-        if last in fit and settings.engine in ("auto", last[0]) and settings.precision in ("auto", last[1]):
-            engine, precision = last
-    return replace(settings, engine=engine, precision=precision), spec
+    return spec, choose_engine(spec, settings.engine, settings.precision)
 
 
-def _last_engine(output: Path) -> tuple[str, str] | None:
-    if not journal_path(output).exists():
-        return None
-    with Journal(output, read_only=True) as journal:
-        run = journal.last_run()
-    return (str(run.settings.get("engine")), str(run.settings.get("precision"))) if run else None
+def settled_for(journal: Journal, choice: Choice, settings: Settings) -> Engine:
+    """Return the engine of this run: that of the last one into the same OUTPUT, where it is still fit."""
+    run = journal.last_run()
+    last = Engine(str(run.settings.get("engine")), str(run.settings.get("precision"))) if run else None
+    return choice.keep(last, settings.engine, settings.precision)

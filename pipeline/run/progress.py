@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from pipeline.items import Result
+
 LINE_EVERY = 60.0  # seconds
 
 
@@ -41,11 +43,10 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a line on stderr, above the bar where there is one."""
-        sentence = printable(sentence)
         if self.bar is not None:
-            self.bar.write(sentence, file=sys.stderr)
+            self.bar.write(printable(sentence), file=sys.stderr)
         else:
-            print(sentence, file=sys.stderr, flush=True)
+            say(sentence)
 
     def step(self, *, problem: bool = False) -> None:
         """Count one item."""
@@ -69,6 +70,16 @@ class Progress:
         if self.count and self.count < self.total:
             parts.append(f"about {duration((self.total - self.count) / rate)} left")
         return ", ".join(parts)
+
+
+def say(sentence: str) -> None:
+    """Print a line on stderr, where no bar is."""
+    print(printable(sentence), file=sys.stderr, flush=True)
+
+
+def problem_line(result: Result) -> str:
+    """Return one line on an item that failed or crashed."""
+    return f"{result.status}: {result.key}: {result.reason}"
 
 
 def printable(text: str) -> str:

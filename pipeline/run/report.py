@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from pipeline.run.driver import Listing, Summary
+from pipeline.archive.plan import Action, Decision
+from pipeline.archive.spelling import escape
+from pipeline.items import PROBLEMS, Status
 from pipeline.run.progress import duration, printable
-
-# In the order of the summary; the first three are what everybody hopes for.
-STATUSES = ("done", "copied", "skipped", "unsupported", "failed", "crashed", "vanished")
+from pipeline.run.summary import Summary
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
     """Yield the summary of a run for a person."""
-    counts = [f"{summary.counts[status]:,} {status}" for status in STATUSES if summary.counts.get(status)]
+    counts = [f"{summary.counts[status]:,} {status}" for status in Status if summary.counts.get(status)]
     total = sum(summary.counts.values())
     yield f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(counts) or 'nothing found'}."
     if summary.stopped:
@@ -25,7 +25,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield f"This run: {summary.worked:,} in {duration(summary.seconds)} ({rate:.2f} pictures/s, {summary.engine})."
     elif not summary.stopped:
         yield "Nothing was left to do."
-    if summary.counts.get("failed") or summary.counts.get("crashed"):
+    if any(summary.counts.get(status) for status in PROBLEMS):
         yield "What failed is in the manifest with its reason; --retry-failed tries it again."
     yield f"Outputs:  {summary.output}/"
     yield f"Manifest: {summary.output / 'manifest.csv'}"
@@ -37,14 +37,26 @@ def summary_json(summary: Summary) -> str:
     return json.dumps(fields | {"manifest": str(summary.output / "manifest.csv")}, indent=2)
 
 
-def plan_lines(listing: Listing, *, as_json: bool = False) -> Iterator[str]:
+def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Iterator[str]:
     """Yield what a run would do: one line an item, then the counts."""
-    if as_json:
-        for item in listing.items:
-            yield json.dumps(asdict(item))
-        return
-    for item in listing.items:
-        arrow = f" -> {item.output}" if item.action == "todo" else ""
-        yield printable(f"{item.action:<6} {item.key}{arrow} ({item.why})")
-    todo = sum(item.action == "todo" for item in listing.items)
-    yield f"{todo:,} of {len(listing.items):,} files to do; nothing was written."
+    todo = total = 0
+    for decision in decisions:
+        if decision.found.path == "":  # gone: nothing is done with it
+            continue
+        total += 1
+        todo += decision.action is Action.TODO
+        output = escape(decision.names.output) if decision.names and decision.action is Action.TODO else ""
+        yield _plan_json(decision, output) if as_json else _plan_line(decision, output)
+    if not as_json:
+        yield f"{todo:,} of {total:,} files to do; nothing was written."
+
+
+def _plan_line(decision: Decision, output: str) -> str:
+    arrow = f" -> {output}" if output else ""
+    return printable(f"{decision.action:<6} {decision.found.key}{arrow} ({decision.why})")
+
+
+def _plan_json(decision: Decision, output: str) -> str:
+    found = decision.found
+    fields = {"key": found.key, "kind": found.kind, "action": decision.action, "why": decision.why, "output": output}
+    return json.dumps(fields)

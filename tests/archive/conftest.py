@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from pipeline.archive.begin import begin
 from pipeline.archive.discover import discover
-from pipeline.archive.journal import Journal
-from pipeline.archive.names import output_names
-from pipeline.archive.plan import Item, Plan, begin, plan, remove_superseded
-from pipeline.work import Outcome
+from pipeline.archive.journal import Journal, input_spelling, remove_superseded
+from pipeline.archive.names import Naming
+from pipeline.archive.places import check_places, source_path
+from pipeline.archive.plan import Decision, Plan, Wishes
+from pipeline.archive.schema import Claim
+from pipeline.archive.spelling import unescape
+from pipeline.errors import Cause
+from pipeline.items import PICTURED, Filed, Kind, Result, Seen, Status
 
 JPEG = b"\xff\xd8\xff\xe0"
+CRASHED = "its worker died twice"
+SETTINGS = {"jobs": 2, "format": "jpg", "max_megapixels": 500.0}
 
 
 @dataclass
@@ -27,6 +35,7 @@ class Archive:
     fails: set[str] = field(default_factory=set)
     crashes: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
+    cause: Cause = Cause.DAMAGED
 
     def put(self, name: str, data: bytes = JPEG) -> Path:
         path = self.source / name
@@ -34,8 +43,9 @@ class Archive:
         path.write_bytes(data)
         return path
 
-    def plan(
+    def _decisions(
         self,
+        journal: Journal,
         *,
         inputs: Sequence[Path] = (),
         fingerprint: str = "f1",
@@ -43,81 +53,102 @@ class Archive:
         exclude: Sequence[str] = (),
         verify: bool = False,
         retry_failed: bool = False,
-    ) -> Plan:
+        settings: Mapping[str, object] = SETTINGS,
+        version: str = "0",
+        workable: frozenset[Kind] = frozenset({Kind.PHOTO, Kind.PAGES}),
+        also: tuple[str, ...] = (),
+    ) -> Iterator[Decision]:
         inputs = inputs or [self.source]
-        found = list(discover(inputs, self.output, exclude=exclude))
+        wishes = Wishes(
+            inputs=input_spelling(inputs),
+            settings=settings,
+            fingerprints=dict.fromkeys(PICTURED, (fingerprint, *also)),
+            version=version,
+            workable=workable,
+            verify=verify,
+            retry_failed=retry_failed,
+        )
+        folders = discover(check_places(inputs, self.output), self.output, exclude=exclude)
+        naming = Naming(lambda kind: ".mp4" if kind is Kind.FILM else suffix)
+        return iter(Plan(folders, naming, journal, wishes))
+
+    def plan(self, **options: object) -> list[Decision]:
+        """What would be done; without what is gone."""
         with Journal(self.output) as journal:
-            return plan(
-                found,
-                output_names(found, suffix),
-                journal,
-                fingerprint=fingerprint,
-                output=self.output,
-                inputs=inputs,
-                verify=verify,
-                retry_failed=retry_failed,
-            )
+            decisions = list(self._decisions(journal, **options))  # type: ignore[arg-type]
+        return [decision for decision in decisions if decision.found.path]
+
+    def counts(self, **options: object) -> Counter[str]:
+        """How many items have each action."""
+        return Counter(str(decision.action) for decision in self.plan(**options))
 
     def why(self, **options: object) -> dict[str, tuple[str, str]]:
         """From key to action and why."""
-        return {item.found.key: (item.action, item.why) for item in self.plan(**options).items}  # type: ignore[arg-type]
+        return {decision.found.key: (decision.action, decision.why) for decision in self.plan(**options)}
 
     def run(
         self,
         *,
         inputs: Sequence[Path] = (),
         fingerprint: str = "f1",
+        settings: Mapping[str, object] = SETTINGS,
+        version: str = "0",
         kill_after: int | None = None,
         publish_before_kill: bool = False,
         **options: object,
-    ) -> Plan:
+    ) -> Counter[Kind]:
         """Do all that is planned; `kill_after` items the run is gone without a word."""
         inputs = inputs or [self.source]
-        planned = self.plan(inputs=inputs, fingerprint=fingerprint, **options)  # type: ignore[arg-type]
+        same = {"inputs": inputs, "fingerprint": fingerprint, "settings": settings, "version": version}
         with Journal(self.output) as journal:
-            run_id = journal.start_run(
-                inputs=inputs, settings={"jobs": 2}, fingerprint=fingerprint, version="0", planned=len(planned.todo())
-            )
-            begin(planned, journal, run_id=run_id, fingerprint=fingerprint)
-            for number, item in enumerate(planned.todo()):
+            with journal.transaction(durable=True):
+                run_id = journal.start_run(inputs=inputs, settings=settings, fingerprint=fingerprint, version=version)
+                todo = begin(
+                    self._decisions(journal, **same, **options),  # type: ignore[arg-type]
+                    journal,
+                    run_id=run_id,
+                    fingerprint=lambda kind: fingerprint,
+                    on_failure=lambda result: None,
+                )
+                journal.planned(run_id, todo.total())
+            roots = check_places(inputs, self.output)
+            for number, claim in enumerate(journal.claims(run_id)):
                 killed = number == kill_after
                 if killed and not publish_before_kill:
-                    return planned
-                outcome = self.work(item)
+                    return todo
+                result = self.work(claim, source_path(roots, unescape(claim.key)))
                 if killed:
-                    return planned
-                journal.record(outcome, kind=item.found.kind, fingerprint=fingerprint, run_id=run_id)
-                remove_superseded(item, outcome, self.output)
+                    return todo
+                earlier = journal.record(result, kind=claim.kind, fingerprint=fingerprint, run_id=run_id)
+                remove_superseded(earlier, self.output)
             journal.finish_run(run_id, 0)
-        return planned
+        return todo
 
-    def work(self, item: Item) -> Outcome:
-        found = item.found
-        if found.key in self.crashes:
-            return Outcome(found.key, "crashed", reason="its worker died twice")
-        if found.key in self.fails:
-            return Outcome(
-                found.key, "failed", reason="truncated", source_size=found.size, source_mtime_ns=found.mtime_ns
-            )
-        assert item.names is not None
-        output = self.output / item.names.output
+    def work(self, claim: Claim, source: Path) -> Result:
+        if claim.key in self.crashes:
+            return Result(claim.key, Status.CRASHED, Cause.CRASH, CRASHED)
+        seen = Seen(source_size=claim.size, source_mtime_ns=claim.mtime_ns)
+        if claim.key in self.fails:
+            return Result(claim.key, Status.FAILED, self.cause, "truncated", seen=seen)
+        output = self.output / claim.output
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_bytes(b"colour of " + found.source.read_bytes())
-        self.made.append(found.key)
-        return Outcome(
-            found.key,
-            "done",
-            output=output,
-            verdict="neutral",
-            chroma=1.234,
-            width=4,
-            height=3,
-            bits=8,
+        output.write_bytes(b"colour of " + source.read_bytes())
+        self.made.append(claim.key)
+        return Result(
+            claim.key,
+            Status.DONE,
+            filed=Filed(claim.output, output.stat().st_size, ""),
+            seen=Seen(
+                source_size=claim.size,
+                source_mtime_ns=claim.mtime_ns,
+                source_sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+                verdict="neutral",
+                chroma=1.234,
+                width=4,
+                height=3,
+                bits=8,
+            ),
             seconds=0.5,
-            source_size=found.size,
-            source_mtime_ns=found.mtime_ns,
-            source_sha256=hashlib.sha256(found.source.read_bytes()).hexdigest(),
-            output_size=output.stat().st_size,
         )
 
     def statuses(self) -> dict[str, str]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.archive.discover import Found, discover
+from pipeline.archive.discover import Found, discover, examine
+from pipeline.archive.places import check_places
 from pipeline.errors import InputError, OutputError
+from pipeline.items import Kind
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
 
@@ -19,7 +21,8 @@ def put(path: Path, data: bytes = JPEG) -> Path:
 
 
 def walk(*inputs: Path, output: Path, **options: object) -> dict[str, Found]:
-    found = list(discover(inputs, output, **options))  # type: ignore[arg-type]
+    folders = discover(check_places(inputs, output), output, **options)  # type: ignore[arg-type]
+    found = [examine(each) for folder in folders for each in folder.files]
     keys = [each.key for each in found]
     assert len(keys) == len(set(keys))
     return {each.key: each for each in found}
@@ -33,7 +36,7 @@ def test_walks_in_a_stable_order_and_passes_over_what_is_hidden_or_junk(tmp_path
         put(scans / name)
     put(scans / "notes.txt", b"notes")
     found = walk(scans, output=tmp_path / "out")
-    assert list(found) == ["B.jpg", "a/1.jpg", "a/2.jpg", "b.jpg", "notes.txt", "ä ö.jpg"]
+    assert list(found) == ["B.jpg", "b.jpg", "notes.txt", "ä ö.jpg", "a/1.jpg", "a/2.jpg"]
     assert found["a/1.jpg"].source == scans / "a/1.jpg"
     assert found["a/1.jpg"].size == len(JPEG)
     assert (found["notes.txt"].kind, found["notes.txt"].reason) == ("other", "not a picture or film")
@@ -42,10 +45,13 @@ def test_walks_in_a_stable_order_and_passes_over_what_is_hidden_or_junk(tmp_path
 def test_is_lazy(tmp_path: Path) -> None:
     put(tmp_path / "in/a/1.jpg")
     later = put(tmp_path / "in/b/2.jpg")
-    walking = discover([tmp_path / "in"], tmp_path / "out")
-    assert next(walking).key == "a/1.jpg"
+    output = tmp_path / "out"
+    walking = discover(check_places([tmp_path / "in"], output), output)
+    root, first = next(walking), next(walking)
+    assert (root.files, root.folders) == ([], ["a", "b"])
+    assert [found.key for found in first.files] == ["a/1.jpg"]
     later.unlink()
-    assert list(walking) == []
+    assert [folder.files for folder in walking] == [[]]
 
 
 def test_never_walks_output(tmp_path: Path) -> None:
@@ -60,26 +66,26 @@ def test_refuses_an_output_that_is_or_holds_an_input(tmp_path: Path, output: str
     put(tmp_path / "in/1.jpg")
     (tmp_path / "link").symlink_to(tmp_path / "in")
     with pytest.raises(OutputError, match="OUTPUT a folder of its own"):
-        discover([tmp_path / "in"], tmp_path / output)
+        check_places([tmp_path / "in"], tmp_path / output)
 
 
 def test_refuses_to_write_beside_a_single_file(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
-        discover([put(tmp_path / "in/1.jpg")], tmp_path / "in")
+        check_places([put(tmp_path / "in/1.jpg")], tmp_path / "in")
 
 
 def test_refuses_an_output_that_is_a_file(tmp_path: Path) -> None:
     put(tmp_path / "in/1.jpg")
     with pytest.raises(OutputError, match="is a file"):
-        discover([tmp_path / "in"], put(tmp_path / "out"))
+        check_places([tmp_path / "in"], put(tmp_path / "out"))
 
 
 def test_names_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: there is no such file"):
-        discover([tmp_path / "nowhere"], tmp_path / "out")
+        check_places([tmp_path / "nowhere"], tmp_path / "out")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InputError, match="neither a file nor a folder"):
-        discover([tmp_path / "pipe"], tmp_path / "out")
+        check_places([tmp_path / "pipe"], tmp_path / "out")
 
 
 def test_single_file(tmp_path: Path) -> None:
@@ -180,17 +186,21 @@ def test_exclude(tmp_path: Path, pattern: str, left: list[str]) -> None:
     assert [key for key, each in found.items() if each.kind != "excluded"] == left
 
 
-def test_known_files_are_not_opened(tmp_path: Path) -> None:
+def test_the_walk_opens_no_file_and_what_is_known_is_not_opened_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = put(tmp_path / "in/1.dat", b"no picture")
-    asked = []
+    output = tmp_path / "out"
 
-    def known(key: str, size: int, mtime_ns: int) -> str:
-        asked.append((key, size, mtime_ns))
-        return "photo"
+    def refuse(*_: object) -> int:
+        raise AssertionError("a file was opened")
 
-    found = walk(tmp_path / "in", output=tmp_path / "out", known=known)
-    assert found["1.dat"].kind == "photo"
-    assert asked == [("1.dat", 10, path.stat().st_mtime_ns)]
+    monkeypatch.setattr(os, "open", refuse)
+    (folder,) = discover(check_places([tmp_path / "in"], output), output)
+    (found,) = folder.files
+    assert (found.key, found.kind, found.size, found.mtime_ns) == ("1.dat", None, 10, path.stat().st_mtime_ns)
+    known = found._replace(kind=Kind.PHOTO)
+    assert examine(known) is known
 
 
 def test_strange_names(tmp_path: Path) -> None:

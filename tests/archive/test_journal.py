@@ -2,52 +2,57 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from pipeline.archive import journal as journal_module
-from pipeline.archive.journal import Journal, journal_path
-from pipeline.archive.schema import Row
-from pipeline.errors import OutputError
-from pipeline.work import Outcome
+from pipeline.archive import database
+from pipeline.archive.database import journal_path
+from pipeline.archive.journal import Journal
+from pipeline.errors import Cause, OutputError
+from pipeline.items import Filed, Kind, Result, Seen, Status
 
 
-def record(journal: Journal, key: str, status: str = "done", **rest: object) -> None:
-    outcome = Outcome(key, status, **rest)  # type: ignore[arg-type]
-    journal.record(outcome, kind="photo", fingerprint="f", run_id="r")
+def record(journal: Journal, key: str, status: Status = Status.DONE, **rest: object) -> None:
+    result = Result(key, status, **rest)  # type: ignore[arg-type]
+    journal.record(result, kind=Kind.PHOTO, fingerprint="f", run_id="r")
 
 
-def test_keeps_an_outcome_whole(tmp_path: Path) -> None:
-    outcome = Outcome(
-        "a/1.jpg",
-        "done",
-        reason="salvaged: half",
-        output=tmp_path / "a" / os.fsdecode(b"\xe9.jpg"),
+def test_keeps_a_result_whole(tmp_path: Path) -> None:
+    seen = Seen(
+        source_size=2**40,
+        source_mtime_ns=1_700_000_000_123_456_789,
+        source_sha256="aa",
         verdict="toned",
         chroma=3.5,
         width=7,
         height=5,
         bits=16,
         frames=2,
+    )
+    result = Result(
+        "a/1.jpg",
+        Status.DONE,
+        Cause.MEMORY,
+        reason="salvaged: half",
+        filed=Filed("a/" + os.fsdecode(b"\xe9.jpg"), 9, "bb"),
+        seen=seen,
         model="embedded-v1",
         engine="opencv/float32",
         seconds=1.5,
-        source_size=2**40,
-        source_mtime_ns=1_700_000_000_123_456_789,
-        source_sha256="aa",
-        output_size=9,
-        output_sha256="bb",
         metadata="icc",
     )
     with Journal(tmp_path) as journal:
-        journal.record(outcome, kind="photo", fingerprint="f", run_id="r")
+        journal.record(result, kind=Kind.PHOTO, fingerprint="f", run_id="r")
     with Journal(tmp_path, read_only=True) as journal:
         row = journal.row("a/1.jpg")
         assert row is not None
-        for name in set(Outcome.__slots__) & set(Row.__slots__):
-            expected = r"a/\xe9.jpg" if name == "output" else getattr(outcome, name)
-            assert getattr(row, name) == expected, name
+        for name in ("key", "status", "cause", "reason", "model", "engine", "seconds", "metadata"):
+            assert getattr(row, name) == getattr(result, name), name
+        for each in fields(seen):
+            assert getattr(row, each.name) == getattr(seen, each.name), each.name
+        assert (row.output, row.output_size, row.output_sha256) == (r"a/\xe9.jpg", 9, "bb")
         assert (row.kind, row.fingerprint, row.run_id, row.attempts) == ("photo", "f", "r", 1)
         assert row.finished_at.endswith("+00:00")
         assert journal.row("a/2.jpg") is None
@@ -55,7 +60,7 @@ def test_keeps_an_outcome_whole(tmp_path: Path) -> None:
 
 def test_an_item_has_one_row_and_counts_its_attempts(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
-        record(journal, "1", "failed", reason="no")
+        record(journal, "1", Status.FAILED, reason="no")
         record(journal, "1")
         assert [(row.status, row.reason, row.attempts) for row in journal.rows()] == [("done", "", 2)]
         assert journal.counts() == {"done": 1}
@@ -101,7 +106,7 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
 
         def half_way() -> None:
             with journal.transaction(durable=True):
-                journal.put(Outcome("1", "done"), kind="photo", fingerprint="f", run_id="r")
+                journal.put(Result("1", Status.DONE), kind=Kind.PHOTO, fingerprint="f", run_id="r")
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
@@ -116,8 +121,9 @@ def test_runs(tmp_path: Path) -> None:
         assert journal.last_run() is None
         for number in range(3):
             run_id = journal.start_run(
-                inputs=[tmp_path / "in"], settings={"jobs": number}, fingerprint="f", version="0.1", planned=number
+                inputs=[tmp_path / "in"], settings={"jobs": number}, fingerprint="f", version="0.1"
             )
+            journal.planned(run_id, number)
         run = journal.last_run()
         assert run is not None
         assert (run.run_id, run.settings, run.planned, run.exit_code) == (run_id, {"jobs": 2}, 2, None)
@@ -144,7 +150,7 @@ def test_a_damaged_journal_is_said(tmp_path: Path, content: bytes, read_only: bo
 def test_damage_inside_is_said(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal, journal.transaction():
         for number in range(500):
-            journal.put(Outcome(f"{number:05d}", "done"), kind="photo", fingerprint="f", run_id="r")
+            journal.put(Result(f"{number:05d}", Status.DONE), kind=Kind.PHOTO, fingerprint="f", run_id="r")
     path = journal_path(tmp_path)
     content = bytearray(path.read_bytes())
     content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
@@ -176,12 +182,12 @@ def test_an_older_journal_is_brought_up_to_date(tmp_path: Path, monkeypatch: pyt
     with Journal(tmp_path) as journal:
         record(journal, "1")
     step = "CREATE TABLE notes (text TEXT); INSERT INTO notes SELECT key FROM items;"
-    monkeypatch.setattr(journal_module, "MIGRATIONS", (*journal_module.MIGRATIONS, step))
+    monkeypatch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, step))
     with Journal(tmp_path) as journal:
         assert journal.counts() == {"done": 1}
     with sqlite3.connect(journal_path(tmp_path)) as db:
         assert db.execute("SELECT text FROM notes").fetchall() == [("1",)]
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(database.MIGRATIONS),)
     db.close()
 
 
@@ -189,7 +195,7 @@ def test_a_failed_migration_leaves_the_journal_as_it_was(tmp_path: Path, monkeyp
     Journal(tmp_path).close()
     step = "CREATE TABLE notes (text TEXT); CREATE TABLE items (a);"
     with monkeypatch.context() as patch:
-        patch.setattr(journal_module, "MIGRATIONS", (*journal_module.MIGRATIONS, step))
+        patch.setattr(database, "MIGRATIONS", (*database.MIGRATIONS, step))
         with pytest.raises(OutputError):
             Journal(tmp_path)
     with Journal(tmp_path) as journal:
@@ -199,7 +205,7 @@ def test_a_failed_migration_leaves_the_journal_as_it_was(tmp_path: Path, monkeyp
 def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     with Journal(tmp_path) as journal:
         record(journal, "1")
-        journal._db.execute("PRAGMA max_page_count = 1")  # SQLite's own way to a full disk
+        journal.db.execute("PRAGMA max_page_count = 1")  # SQLite's own way to a full disk
         with pytest.raises(OutputError, match="No space is left"):
             record(journal, "2", reason="x" * 100_000)
         assert journal.counts() == {"done": 1}
@@ -217,14 +223,6 @@ def test_an_output_that_cannot_be_made(tmp_path: Path) -> None:
         Journal(tmp_path / "file")
 
 
-def test_an_unchanged_file_need_not_be_opened(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
-        record(journal, "1", source_size=5, source_mtime_ns=7)
-        assert journal.kind_if_unchanged("1", 5, 7) == "photo"
-        assert journal.kind_if_unchanged("1", 5, 8) is None
-        assert journal.kind_if_unchanged("2", 5, 7) is None
-
-
 def test_a_journal_that_was_never_finished_reads_as_an_empty_one(tmp_path: Path) -> None:
     path = journal_path(tmp_path)
     path.parent.mkdir()
@@ -233,11 +231,3 @@ def test_a_journal_that_was_never_finished_reads_as_an_empty_one(tmp_path: Path)
         assert journal.last_run() is None
         assert journal.counts() == {}
     Journal(tmp_path).close()
-
-
-def test_what_could_not_be_read_is_looked_at_again(tmp_path: Path) -> None:
-    with Journal(tmp_path) as journal:
-        run_id = journal.start_run(inputs=[], settings={}, fingerprint="f", version="1", planned=1)
-        outcome = Outcome("a.jpg", "failed", reason="permission denied", source_size=5, source_mtime_ns=7)
-        journal.record(outcome, kind="photo", fingerprint="f", run_id=run_id)
-        assert journal.kind_if_unchanged("a.jpg", 5, 7) is None

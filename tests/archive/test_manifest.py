@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.manifest import COLUMNS, check_manifest, write_manifest
+from pipeline.archive.manifest import check_manifest, write_manifest
+from pipeline.archive.row import HEADERS
 from pipeline.errors import OutputError
-from pipeline.work import Outcome
+from pipeline.items import Kind, Result, Status
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -29,7 +30,7 @@ def test_one_row_an_item_sorted_by_source(archive: Archive) -> None:
     archive.run()
     with Journal(archive.output) as journal:
         path = write_manifest(journal, archive.output)
-    assert path.read_bytes().startswith(",".join(COLUMNS).encode() + b"\r\n")
+    assert path.read_bytes().startswith(",".join(HEADERS).encode() + b"\r\n")
     rows = read(path)
     assert [row["source"] for row in rows] == ["a/1.jpg", "b.jpg", "notes.txt", "ä.jpg"]
     first, notes = rows[0], rows[2]
@@ -56,8 +57,8 @@ def test_strange_names_and_reasons_survive(tmp_path: Path) -> None:
     keys = ["a,b", 'quo"te', "new\nline", "cr\rlf\r\n", "=1+1", " lead", "\x01\x7f", "'", r"\xe9"]
     with Journal(tmp_path) as journal:
         for key in keys:
-            outcome = Outcome(key, "failed", reason="bad\0\r\nthing \udce9")
-            journal.record(outcome, kind="photo", fingerprint="f", run_id="r")
+            result = Result(key, Status.FAILED, reason="bad\0\r\nthing \udce9")
+            journal.record(result, kind=Kind.PHOTO, fingerprint="f", run_id="r")
         rows = read(write_manifest(journal, tmp_path))
     assert sorted(row["source"] for row in rows) == sorted(keys)
     assert {row["reason"] for row in rows} == {r"bad   thing \udce9"}
@@ -67,7 +68,7 @@ def test_a_failed_write_leaves_the_old_manifest_and_no_part(tmp_path: Path, monk
     with Journal(tmp_path) as journal:
         path = write_manifest(journal, tmp_path)
         before = path.read_bytes()
-        journal.record(Outcome("1", "done"), kind="photo", fingerprint="f", run_id="r")
+        journal.record(Result("1", Status.DONE), kind=Kind.PHOTO, fingerprint="f", run_id="r")
 
         def full(_: int) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")

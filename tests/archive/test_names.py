@@ -4,14 +4,16 @@ import os
 import posixpath
 import random
 import unicodedata
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.archive.discover import Found
-from pipeline.archive.names import Names, output_names
+from pipeline.archive.discover import Folder, Found
+from pipeline.archive.names import Names, Naming
 from pipeline.archive.spelling import escape
+from pipeline.items import Kind
 
 
 def name(*places: str, suffix: str = ".jpg") -> dict[str, str]:
@@ -20,8 +22,27 @@ def name(*places: str, suffix: str = ".jpg") -> dict[str, str]:
 
 
 def both(*places: str, suffix: str = ".jpg") -> dict[str, Names]:
-    kinds = {place: "film" if place.endswith(".avi") else "photo" for place in places}
-    return output_names([Found(place, place, escape(place), kinds[place]) for place in places], suffix)
+    naming = Naming(lambda kind: ".mp4" if kind is Kind.FILM else suffix)
+    names: dict[str, Names] = {}
+    for folder in tree(places):
+        names |= naming.names(folder)
+    return names
+
+
+def tree(places: Sequence[str]) -> list[Folder]:
+    """The folders of an archive, each before those in it."""
+    folders = {"": Folder("")}
+    for place in places:
+        above = ""
+        for part in place.split("/")[:-1]:
+            inside = posixpath.join(above, part)
+            if inside not in folders:
+                folders[above].folders.append(part)
+                folders[inside] = Folder(inside)
+            above = inside
+        kind = Kind.FILM if place.endswith(".avi") else Kind.PHOTO
+        folders[above].files.append(Found(place, place, escape(place), kind))
+    return list(folders.values())
 
 
 def same_file(path: str) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.archive import discover
 from pipeline.archive.journal import Journal
-from pipeline.archive.plan import plan
 from pipeline.errors import OutputError
 
 if TYPE_CHECKING:
@@ -30,11 +30,14 @@ def test_first_run_does_all_and_the_second_nothing(archive: Archive) -> None:
     }
     archive.run()
     assert archive.statuses() == {"1.jpg": "done", "a/2.jpg": "done", "notes.txt": "unsupported"}
-    assert archive.plan().counts() == {"done": 2, "keep": 1}
+    assert archive.counts() == {"done": 2, "keep": 1}
 
 
-def test_without_a_journal_all_is_new(archive: Archive) -> None:
-    assert plan([], {}, None, fingerprint="f", output=archive.output).items == []
+def test_without_a_journal_all_is_new_and_nothing_is_written(archive: Archive) -> None:
+    archive.put("1.jpg")
+    with Journal.empty(archive.output) as journal:
+        decisions = list(archive._decisions(journal))
+    assert [(decision.action, decision.why) for decision in decisions] == [("todo", "new")]
     assert not archive.output.exists()
 
 
@@ -56,6 +59,23 @@ def test_what_changed_is_done_again_and_the_reason_is_said(archive: Archive) -> 
     archive.made.clear()
     archive.run()
     assert archive.made == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
+
+
+def test_what_is_known_and_unchanged_is_not_opened_but_what_failed_is(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _, other = archive.put("1.jpg"), archive.put("2.jpg"), archive.put("3.jpg")
+    archive.fails = {"2.jpg"}
+    archive.run()
+    touch(other, 1)
+    opened: list[str] = []
+    monkeypatch.setattr(discover, "_head", lambda name: opened.append(Path(name).name) or JPEG)
+    archive.plan()
+    assert opened == ["2.jpg", "3.jpg"]
+    path.write_bytes(JPEG + b"longer")
+    opened.clear()
+    archive.plan()
+    assert opened == ["1.jpg", "2.jpg", "3.jpg"]
 
 
 def test_verify_goes_by_content(archive: Archive) -> None:
@@ -159,7 +179,7 @@ def test_a_newcomer_changes_names_and_the_old_output_goes(archive: Archive) -> N
     assert archive.why()["1.jpg"] == ("todo", "its output has another name now")
     archive.run()
     assert sorted(path.name for path in archive.output.glob("*.*g")) == ["1.jpg.jpg", "1.png.jpg"]
-    assert archive.plan().counts() == {"done": 2}
+    assert archive.counts() == {"done": 2}
 
 
 def test_an_old_output_that_somebody_edited_stays(archive: Archive) -> None:
@@ -193,7 +213,7 @@ def test_names_swapped_between_sources_lose_nothing(archive: Archive) -> None:
         for row in journal.rows():
             outputs[row.key] = (archive.output / row.output).read_bytes().removeprefix(b"colour of ")
     assert outputs == {path.name: path.read_bytes() for path in archive.source.iterdir()}
-    assert archive.plan().counts() == {"done": 3}
+    assert archive.counts() == {"done": 3}
 
 
 def test_items_that_are_gone(archive: Archive) -> None:
@@ -273,7 +293,7 @@ def test_the_same_archive_under_another_path_goes_on(archive: Archive, tmp_path:
     archive.fails = {"2.jpg"}
     archive.run()
     moved = archive.source.rename(tmp_path / "moved")
-    assert [item.action for item in archive.plan(inputs=[moved]).items] == ["done", "keep"]
+    assert [action for action, _ in archive.why(inputs=[moved]).values()] == ["done", "keep"]
 
 
 def test_rows_of_another_input_are_left_alone(archive: Archive, tmp_path: Path) -> None:

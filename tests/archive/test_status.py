@@ -57,7 +57,7 @@ def test_no_run_yet(tmp_path: Path) -> None:
 
 def test_the_status_needs_nothing_heavy() -> None:
     code = (
-        "import sys, pipeline.archive.status, pipeline.archive.manifest, pipeline.archive.plan\n"
+        "import sys, pipeline.archive.status, pipeline.archive.manifest, pipeline.settings\n"
         "print([name for name in ('numpy', 'cv2', 'PIL', 'joblib', 'tqdm') if name in sys.modules])"
     )
     result = subprocess.run(

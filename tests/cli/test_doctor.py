@@ -3,13 +3,13 @@ import json
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.nets import engines
+from pipeline.nets.engines import catalogue
 
 
 @pytest.fixture
 def doctor(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(engines, "installed", lambda engine: engine == "opencv")
+    monkeypatch.setattr(catalogue, "installed", lambda engine: engine == "opencv")
 
     def run(*arguments):
         monkeypatch.setattr("sys.argv", ["colorize", "doctor", *arguments])

@@ -67,7 +67,7 @@ def test_fetch_says_what_is_wrong(colorize, tmp_path):
 
 def test_import_makes_a_model_that_list_and_resolve_know(colorize, tmp_path):
     pytest.importorskip("onnx", reason="the extra import is not installed")
-    from pipeline.nets.release_topology import write_release_caffe
+    from pipeline.nets.convert.release_topology import write_release_caffe
     from pipeline.nets.resolve import resolve
 
     files = write_release_caffe(tmp_path, width=0.05, size=64)

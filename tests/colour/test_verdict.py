@@ -70,6 +70,14 @@ def test_weak_colour_is_colour():
     assert judge(from_lab(lightness, (landscape(2) - 50) * 0.2, (landscape(3) - 50) * 0.25)).kind == "color"
 
 
+def test_a_patch_of_the_opposite_hue_is_colour():
+    # Its hue lies on the tone's own axis, and it is too small to spread what is left over.
+    lightness = landscape()
+    strength = np.where(landscape(7) > np.percentile(landscape(7), 96), -6, 16)
+    assert judge(from_lab(lightness, 0.4 * strength, 0.9 * strength, grain=0.3)).kind == "color"
+    assert judge(from_lab(lightness, 0.4 * np.abs(strength), 0.9 * np.abs(strength), grain=0.3)).kind == "toned"
+
+
 def test_a_plain_red_card_is_colour():
     assert judge(np.full((60, 80, 3), (20, 20, 200), np.uint8)).kind == "color"
 

@@ -7,14 +7,17 @@ from pipeline.errors import ExitCode
 from pipeline.measure import diagnosis
 from pipeline.measure.diagnosis import diagnose
 from pipeline.measure.diagnosis_text import diagnosis_lines
-from pipeline.nets import parity
-from pipeline.nets.parity import Trial
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines import choice
+from pipeline.nets.engines.choice import Trial
 from pipeline.settings import Settings
 
 TRIALS = (
-    Trial("opencv", "float32", True, "the reference", 26.0, 0.0, 0.0, 0.0),
-    Trial("onnxruntime", "float32", False, "not installed: `pip install 'colorize[onnxruntime]'` brings it"),
-    Trial("openvino", "bfloat16", False, "differs too much: ab differs by 3.00 on average", 8.0, 3.0, 9.0, 12.0),
+    Trial(Engine("opencv", "float32"), True, "the reference", 26.0, 0.0, 0.0, 0.0),
+    Trial(Engine("onnxruntime", "float32"), False, "not installed: `pip install 'colorize[onnxruntime]'` brings it"),
+    Trial(
+        Engine("openvino", "bfloat16"), False, "differs too much: ab differs by 3.00 on average", 8.0, 3.0, 9.0, 12.0
+    ),
 )
 
 
@@ -22,7 +25,7 @@ TRIALS = (
 def checked(monkeypatch, tmp_path):
     """A machine whose engines were checked before, with a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(parity, "examine", lambda *_arguments, **_options: TRIALS)
+    monkeypatch.setattr(choice, "examine", lambda *_arguments, **_options: TRIALS)
 
 
 def text(found):
@@ -47,8 +50,8 @@ def test_the_reason_names_the_settings_where_they_decide(checked):
 
 
 def test_a_slower_engine_by_name_is_advised_against(checked, monkeypatch):
-    fast = Trial("openvino", "bfloat16", True, "agrees: ab differs by 0.50 on average", 8.0, 0.5, 2.0, 3.0)
-    monkeypatch.setattr(parity, "examine", lambda *_arguments, **_options: (*TRIALS[:2], fast))
+    fast = Trial(Engine("openvino", "bfloat16"), True, "agrees: ab differs by 0.50 on average", 8.0, 0.5, 2.0, 3.0)
+    monkeypatch.setattr(choice, "examine", lambda *_arguments, **_options: (*TRIALS[:2], fast))
     found = diagnose(Settings(engine="opencv", precision="float32"))
     assert any("openvino/bfloat16 is faster" in sentence for sentence in found.advice)
 
@@ -69,7 +72,7 @@ def test_a_damaged_model_is_a_problem(checked, monkeypatch, tmp_path):
     (broken / "models.toml").write_bytes((carried / "models.toml").read_bytes())
     (broken / "embedded-v3.onnx").write_bytes((carried / "embedded-v3.onnx").read_bytes()[:-1])
     monkeypatch.setattr(resources, "models_dir", lambda: broken)
-    from pipeline.nets.registry import load_registry
+    from pipeline.nets.store.registry import load_registry
 
     load_registry.cache_clear()
     found = diagnose(Settings())
@@ -98,7 +101,7 @@ def test_an_engine_check_that_falls_over_is_a_problem_not_a_traceback(checked, m
     def fall(*_arguments, **_options):
         raise RuntimeError("illegal instruction")
 
-    monkeypatch.setattr(parity, "examine", fall)
+    monkeypatch.setattr(choice, "examine", fall)
     found = diagnose(Settings(engine="opencv"))
     assert any("illegal instruction" in sentence for sentence in found.problems)
 

@@ -1,16 +1,17 @@
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import pytest
 
 from pipeline.colour.reference import lab_of
-from pipeline.errors import InputError
+from pipeline.errors import InputError, OutputError
 from pipeline.measure.card import card_json, card_lines
-from pipeline.measure.evaluation import csv_text, difference, measure_picture, points_table, summarise
+from pipeline.measure.evaluation import csv_text, difference, measure_picture, points_table, summarise, write_csv
 from pipeline.measure.photographs import evaluate_photographs, photographs
+from pipeline.nets.engine import Engine
 from pipeline.run.progress import Progress
 
 SIDE = 64
@@ -30,7 +31,7 @@ class StubNet:
 
     spec: Spec
     answer: object
-    label: str = "stub/float32"
+    engine: Engine = field(default_factory=lambda: Engine("stub", "float32"))
 
     def predict(self, lightness):
         return self.answer(lightness)
@@ -141,3 +142,21 @@ def test_a_folder_without_photographs_is_said(tmp_path):
         photographs(tmp_path)
     with pytest.raises(InputError, match="not a folder"):
         photographs(tmp_path / "absent")
+
+
+def test_films_are_no_photographs_and_of_several_pages_the_first_counts(tmp_path):
+    (tmp_path / "reel.avi").write_bytes(b"RIFF\0\0\0\0AVI LIST" + bytes(64))
+    pages = [photograph(seed) for seed in range(2)]
+    cv2.imwritemulti(str(tmp_path / "pages.tif"), pages)
+    assert [name for name, _ in photographs(tmp_path)] == ["pages.tif"]
+    done = evaluate_photographs(
+        photographs(tmp_path), [truth_net(pages)], (1.0,), Progress(1, quiet=True), max_megapixels=10
+    )
+    assert [each.name for each in done.measured[0]] == ["pages.tif"]
+
+
+def test_a_file_that_cannot_be_written_is_said_and_the_old_one_stays(tmp_path):
+    (tmp_path / "rows.csv").mkdir()
+    with pytest.raises(OutputError, match=r"rows\.csv cannot be written: "):
+        write_csv(tmp_path / "rows.csv", "picture\r\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]

@@ -6,23 +6,24 @@ import numpy as np
 import pytest
 
 from pipeline.errors import EngineError, ModelError, OutputError
-from pipeline.nets import conversion
-from pipeline.nets.identify import resolve_file
-from pipeline.nets.onnx_header import read_header
-from pipeline.nets.open import open_net
-from pipeline.nets.opencv_engine import reads_caffe
-from pipeline.nets.parity import FLOAT32_MEAN, FLOAT32_MOST
+from pipeline.nets.convert import conversion
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST
+from pipeline.nets.engines.open import open_net
+from pipeline.nets.engines.opencv import reads_caffe
+from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.points import read_points
-from pipeline.nets.registry import load_registry
 from pipeline.nets.resolve import resolve
-from pipeline.nets.samples import sample_lightness
-from pipeline.nets.spec import METADATA_KEY, contract_from_json
+from pipeline.nets.spec import METADATA_KEY, Contract, contract_from_json
+from pipeline.nets.store.identify import resolve_file
+from pipeline.nets.store.onnx_header import read_header
+from pipeline.nets.store.registry import load_registry
 
 onnx = pytest.importorskip("onnx", reason="the extra import is not installed")
-from pipeline.nets import release_topology  # noqa: E402  (needs the extra)
-from pipeline.nets.caffe_reader import Layer, Topology, read_caffemodel, read_prototxt  # noqa: E402
-from pipeline.nets.caffe_schema import net_class  # noqa: E402
-from pipeline.nets.convert_caffe import write_chain  # noqa: E402
+from pipeline.nets.convert import release_topology  # noqa: E402  (needs the extra)
+from pipeline.nets.convert.caffe import write_chain  # noqa: E402
+from pipeline.nets.convert.caffe_reader import Layer, Topology, read_caffemodel, read_prototxt  # noqa: E402
+from pipeline.nets.convert.caffe_schema import net_class  # noqa: E402
 
 SIZE = 64
 needs_caffe = pytest.mark.skipif(not reads_caffe(), reason="this OpenCV has no Caffe importer (5.x)")
@@ -36,7 +37,7 @@ def caffe(tmp_path):
 
 def differences(first, second, *, engines=("opencv", "opencv"), cache=None):
     nets = [
-        open_net(spec, engine, "float32", cache_dir=cache)
+        open_net(spec, Engine(engine, "float32"), cache_dir=cache)
         for spec, engine in zip((first, second), engines, strict=True)
     ]
     return np.abs(np.stack([nets[0].predict(x) - nets[1].predict(x) for x in sample_lightness(SIZE)]))
@@ -48,10 +49,10 @@ def test_the_converted_net_declares_what_it_is(caffe, tmp_path):
     assert header.producer == "colorize"
     assert header.inputs[0].shape == (1, 1, SIZE, SIZE)
     assert header.outputs[0].shape == (1, 2, SIZE // 4, SIZE // 4)
-    size, feed, answer, sources = contract_from_json(header.metadata[METADATA_KEY])
-    assert (size, feed.offset, answer.kind) == (SIZE, -50.0, "ab")
+    contract, sources = contract_from_json(header.metadata[METADATA_KEY])
+    assert (contract.input_size, contract.feed.offset, contract.answer.kind) == (SIZE, -50.0, "ab")
     assert set(sources) == {path.name for path in caffe}
-    assert (spec.input_size, spec.feed, spec.answer) == (size, feed, answer)
+    assert Contract(spec.input_size, spec.feed, spec.answer) == contract
     operators = [node.op_type for node in onnx.load(spec.path).graph.node]
     # Scale is folded into the logits' convolution; BatchNorm comes after ReLU and padding, where folding is not exact.
     assert operators.count("BatchNormalization") == 7
@@ -75,7 +76,7 @@ def test_opencv_s_own_reading_of_the_caffe_files_gives_the_same(caffe, tmp_path)
 def test_a_native_net_is_for_opencv_alone(caffe, tmp_path):
     pytest.importorskip("onnxruntime")
     with pytest.raises(EngineError, match="colorize models import"):
-        open_net(conversion.resolve_caffe(*caffe, tmp_path), "onnxruntime", "float32")
+        open_net(conversion.resolve_caffe(*caffe, tmp_path), Engine("onnxruntime", "float32"))
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
@@ -130,7 +131,7 @@ def test_a_net_computed_by_hand(tmp_path):
     y = (y - along(mean / factor)) / np.sqrt(along(var / factor) + 1e-3)
     y = y * along(scale) + along(shift)
     y = np.where(y > 0, y, 0.25 * y) / np.sqrt(0.5)
-    ab = open_net(resolve_file(path, name="hand"), "opencv", "float32").predict(x)
+    ab = open_net(resolve_file(path, name="hand"), Engine("opencv", "float32")).predict(x)
     np.testing.assert_allclose(ab, y.transpose(1, 2, 0), rtol=1e-4, atol=1e-4)
 
 
@@ -158,7 +159,7 @@ def test_made_up_weights_depend_on_the_seed_alone_and_the_softmax_is_soft(tmp_pa
         release_topology.write_release_onnx(path, width=1 / 16, seed=seed, size=SIZE)
     contents = [path.read_bytes() for path in paths]
     assert contents[0] == contents[1] != contents[2]
-    ab = open_net(resolve(str(paths[0])), "opencv", "float32").predict(sample_lightness(SIZE, 1)[0])
+    ab = open_net(resolve(str(paths[0])), Engine("opencv", "float32")).predict(sample_lightness(SIZE, 1)[0])
     assert 2 < ab.std() < 40
     assert np.abs(ab).max() < 110
 
@@ -272,7 +273,7 @@ def test_the_registry_s_caffe_model_is_converted_on_first_use(caffe, tmp_path, m
     entry = load_registry().entry("zhang2016")
     files = []
     for file, path in zip(entry.files, (caffe[1], caffe[0], caffe[2]), strict=True):
-        from pipeline.nets.integrity import sha256_of
+        from pipeline.nets.store.integrity import sha256_of
 
         path.rename(tmp_path / f"tiny-{file.name}")
         path = tmp_path / f"tiny-{file.name}"
@@ -282,7 +283,7 @@ def test_the_registry_s_caffe_model_is_converted_on_first_use(caffe, tmp_path, m
     assert spec.path == tmp_path / "zhang2016.onnx"
     assert spec.name == "zhang2016"
     other = replace(entry, files=(replace(files[0], sha256="0" * 64), *files[1:]))
-    from pipeline.nets.identify import converted_spec
+    from pipeline.nets.store.identify import converted_spec
 
     with pytest.raises(ModelError, match="was not made from"):
         converted_spec(other, spec.path)

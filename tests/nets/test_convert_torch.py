@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.nets import conversion
-from pipeline.nets.open import open_net
-from pipeline.nets.samples import sample_lightness
-from pipeline.nets.torch_reader import read_torch
+from pipeline.nets.convert import conversion
+from pipeline.nets.convert.torch_reader import read_torch
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.open import open_net
+from pipeline.nets.engines.samples import sample_lightness
 
 pytest.importorskip("onnx", reason="the extra import is not installed")
-from pipeline.nets import release_topology
-from pipeline.nets.caffe_reader import read_prototxt
+from pipeline.nets.convert import release_topology
+from pipeline.nets.convert.caffe_reader import read_prototxt
 
 SIZE = 256
 BLOCKS = {"model1": 2, "model2": 2, "model3": 3, "model4": 3, "model5": 3, "model6": 3, "model7": 3}
@@ -118,7 +119,7 @@ def test_eccv16_gives_what_its_caffe_twin_gives(twin, tmp_path, write):
     release_topology.write_onnx(topology, blobs, release_topology.release_points(), tmp_path / "caffe.onnx")
     truth = conversion.resolve_file(tmp_path / "caffe.onnx", name="caffe")
     picture = sample_lightness(SIZE, 1)[0]
-    found, known = (open_net(spec, "opencv", "float32").predict(picture) for spec in (converted, truth))
+    found, known = (open_net(spec, Engine("opencv", "float32")).predict(picture) for spec in (converted, truth))
     assert found.shape == (64, 64, 2)
     assert known.std() > 2
     np.testing.assert_allclose(found, known, atol=0.02)
@@ -161,12 +162,12 @@ def test_siggraph17_runs_without_hints(tmp_path):
     spec = conversion.import_torch(tmp_path / "weights.pth", tmp_path / "out.onnx")
     assert [port.name for port in spec.inputs] == ["data_l", "user_ab", "user_map"]
     picture = sample_lightness(SIZE, 1)[0]
-    ab = open_net(spec, "opencv", "float32").predict(picture)
+    ab = open_net(spec, Engine("opencv", "float32")).predict(picture)
     assert ab.shape == (SIZE, SIZE, 2)
     assert ab.std() > 0.5
     assert np.abs(ab).max() <= 110
     if pytest.importorskip("onnxruntime"):
-        other = open_net(spec, "onnxruntime", "float32").predict(picture)
+        other = open_net(spec, Engine("onnxruntime", "float32")).predict(picture)
         np.testing.assert_allclose(ab, other, atol=0.05)
 
 

@@ -8,9 +8,9 @@ import pytest
 from filelock import FileLock
 
 from pipeline.errors import LockedError, ModelError, OutputError
-from pipeline.nets import fetch as room
-from pipeline.nets.fetch import fetch, verify
-from pipeline.nets.registry import load_registry
+from pipeline.nets.store import fetch as room
+from pipeline.nets.store.fetch import fetch, verify
+from pipeline.nets.store.registry import load_registry
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ModelError
-from pipeline.nets.onnx_header import read_header
+from pipeline.nets.store.onnx_header import read_header
 
 
 def test_it_reads_what_the_onnx_package_wrote(make_net):

@@ -7,7 +7,17 @@ import pytest
 
 from pipeline.errors import ModelError
 from pipeline.nets.prediction import decode, encode
-from pipeline.nets.spec import Answer, Feed, NetSpec, Port, answer_from, contract_from_json, contract_json, feed_from
+from pipeline.nets.spec import (
+    Answer,
+    Contract,
+    Feed,
+    NetSpec,
+    Port,
+    answer_from,
+    contract_from_json,
+    contract_json,
+    feed_from,
+)
 
 SIZE = 4
 RED, GREY = [1, 0, 0], [0.3, 0.3, 0.3]
@@ -128,4 +138,4 @@ def test_unfit_answers_are_refused():
 
 def test_the_contract_survives_the_way_through_a_file():
     feed, answer = Feed(3, 2.0, -1.0, (0.1, 0.2, 0.3), (1.0, 2.0, 3.0), "nhwc"), Answer("rgb", 0.5, 0.25)
-    assert contract_from_json(contract_json(96, feed, answer, {"a": "b"})) == (96, feed, answer, {"a": "b"})
+    assert contract_from_json(contract_json(96, feed, answer, {"a": "b"})) == (Contract(96, feed, answer), {"a": "b"})

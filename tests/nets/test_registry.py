@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ModelError
-from pipeline.nets import identify
 from pipeline.nets import resolve as resolution
-from pipeline.nets.registry import load_registry
 from pipeline.nets.resolve import resolve
 from pipeline.nets.spec import Answer, Feed
+from pipeline.nets.store import identify
+from pipeline.nets.store.registry import load_registry
 
 ENTRY = """
 [models.tiny]
@@ -164,6 +164,7 @@ def test_an_imported_model_is_found_by_its_name(make_net, tmp_path):
     [
         ("not toml at all", "not valid TOML"),
         (ENTRY.replace('title = "Tiny"', ""), "title"),
+        (ENTRY.replace("input_size", 'convert = "caffe"\ninput_size'), "nothing would read it"),
         (ENTRY.replace("input_size = 64", "input_size = 0"), "input_size"),
         (ENTRY.replace("offset", "ofset"), "ofset"),
         (ENTRY.replace("-50", '"fifty"'), "fifty"),
@@ -182,7 +183,7 @@ def test_an_unsound_registry_is_refused_and_says_where(registry_of, text, says):
 
 def test_the_registry_needs_nothing_heavy():
     heavy = ("numpy", "cv2", "onnx", "openvino", "PIL")
-    code = f"import sys, pipeline.nets.registry; print([each for each in {heavy} if each in sys.modules])"
+    code = f"import sys, pipeline.nets.store.registry; print([each for each in {heavy} if each in sys.modules])"
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code],

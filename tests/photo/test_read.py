@@ -83,7 +83,7 @@ def tiff_16_bit_colour(path, pixels, orientation):
 def test_16_bit_colour_tiff(tmp_path, orientation):
     stored = np.ascontiguousarray(np.dstack([STORED[orientation](corners())] * 3)).astype(np.uint16) * 257
     photo = read(tiff_16_bit_colour(tmp_path / "a.tif", stored, orientation), max_megapixels=1)
-    assert photo.bits == 16
+    assert photo.depth == 16
     np.testing.assert_array_equal(photo.pixels, np.dstack([corners()] * 3))
 
 
@@ -106,7 +106,7 @@ def test_16_bits_are_scaled_to_the_full_range(tmp_path, kind):
     ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
     options = {"irreversible": False} if kind == "jp2" else {}
     photo = read(saved(tmp_path / f"a.{kind}", ramp, **options), max_megapixels=1)
-    assert photo.bits == 16
+    assert photo.depth == 16
     assert np.abs(photo.pixels - ramp / 257).max() <= 0.51
 
 
@@ -132,7 +132,7 @@ def test_one_bit_palette_cmyk(tmp_path):
     image = Image.fromarray(corners())
     image.convert("1", dither=Image.Dither.NONE).save(tmp_path / "one.png")
     assert set(np.unique(pixels_of(tmp_path / "one.png"))) == {0, 255}
-    assert read(tmp_path / "one.png", max_megapixels=1).bits == 1
+    assert read(tmp_path / "one.png", max_megapixels=1).depth == 1
     Image.fromarray(np.dstack([corners()] * 3)).quantize(8).save(tmp_path / "palette.gif")
     assert np.abs(pixels_of(tmp_path / "palette.gif")[:, :, 0].astype(int) - corners()).mean() < 3
     Image.fromarray(np.dstack([corners()] * 3)).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
@@ -289,7 +289,7 @@ def test_random_damage_never_escapes(tmp_path, capfd):
 )
 def test_odd_files_that_other_programs_wrote(name, height, width, bits, mean):
     photo = read(ODD / name, max_megapixels=50)
-    assert (photo.height, photo.width, photo.bits) == (height, width, bits)
+    assert (photo.height, photo.width, photo.depth) == (height, width, bits)
     assert abs(photo.pixels.mean() - mean) < 1
 
 

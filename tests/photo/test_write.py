@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline import files
 from pipeline.errors import OutputError, PhotoError
-from pipeline.photo import write
-from pipeline.photo.write import SUFFIXES, copy_bytes, encode, publish
+from pipeline.files import copy_bytes, publish
+from pipeline.photo.write import SUFFIXES, encode
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing(tmp_path, tmp_dir, monkeyp
         raise OSError(code, os.strerror(code))
 
     (tmp_path / "a.jpg").write_bytes(b"old")
-    monkeypatch.setattr(write.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(OutputError, match=os.strerror(code)):
         publish(b"new", tmp_path / "a.jpg", tmp_dir)
     assert (tmp_path / "a.jpg").read_bytes() == b"old"
@@ -137,7 +138,7 @@ def test_the_file_is_synced_before_it_appears(tmp_path, tmp_dir, monkeypatch):
         seen.append(target.exists())
         sync(handle)
 
-    monkeypatch.setattr(write.os, "fsync", watched)
+    monkeypatch.setattr(files.os, "fsync", watched)
     publish(b"x", target, tmp_dir)
     assert seen == [False]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,15 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.archive.journal import Journal
+from pipeline.archive.manifest import ManifestDrawer
+from pipeline.archive.plan import Decision
 from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
-from pipeline.run import driver
+from pipeline.items import Answer, Halt, Result, Status, Unit
+from pipeline.run import collect, driver
+from pipeline.run.executors import loky
 from pipeline.run.progress import Progress
+from pipeline.run.worker import Worker
 from pipeline.settings import Settings
 from tests.conftest import write_archive
 
@@ -26,12 +34,20 @@ def rows(output: Path) -> int:
 
 
 def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "MANIFEST_EVERY", 0.0)
+    drawers: list[ManifestDrawer] = []
+
+    def at_once(output: Path) -> ManifestDrawer:
+        drawers.append(ManifestDrawer(output, every=0.0))
+        return drawers[0]
+
+    monkeypatch.setattr(collect, "ManifestDrawer", at_once)
     write_archive(tmp_path / "scans", 3)
     seen: list[int] = []
     step = Progress.step
 
     def watched(self: Progress, *, problem: bool = False) -> None:
+        drawers[0].wait()
+        drawers[0]._due = 0.0
         seen.append(rows(tmp_path / "colour"))
         step(self, problem=problem)
 
@@ -85,7 +101,8 @@ def test_an_input_that_goes_altogether_ends_the_run(tmp_path: Path, monkeypatch:
 def test_workers_that_cannot_start_blame_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_archive(tmp_path / "scans", 2)
     settings = Settings(engine="opencv", precision="float32", jobs=1)
-    monkeypatch.setattr("pipeline.run.crew.prepare", os._exit)  # a Job is no exit code: the worker ends at once
+    # A Job is no exit code: the worker ends at once.
+    monkeypatch.setattr("pipeline.run.executors.loky._be_a_worker", lambda job, driver: os._exit(1))
     with pytest.raises(ColorizeError, match="die before they take a picture"):
         driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings)
     assert rows(tmp_path / "colour") == 0
@@ -114,8 +131,111 @@ def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: 
     def never(*_: object) -> None:
         raise AssertionError("a net was loaded for nothing")
 
-    monkeypatch.setattr("pipeline.run.crew.prepare", never)
+    monkeypatch.setattr("pipeline.run.worker.open_net", never)
     assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).worked == 0
+
+
+def test_what_dead_runs_left_unfinished_is_gone_before_any_work_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_archive(tmp_path / "scans", 1)
+    dead = tmp_path / "colour" / ".colorize" / "tmp" / "20250101T000000Z-dead00"
+    dead.mkdir(parents=True)
+    (dead / "0123.part").write_bytes(b"half a picture")
+    there: list[bool] = []
+    do = Worker.do
+
+    def watched(self: Worker, unit: Unit) -> Answer:
+        there.append(dead.exists())  # or its orphans could still publish
+        return do(self, unit)
+
+    monkeypatch.setattr(Worker, "do", watched)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert there == [False]
+    assert not (tmp_path / "colour" / ".colorize" / "tmp").exists() or not list(dead.parent.iterdir())
+
+
+def test_claims_are_on_the_disk_before_any_work_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "scans", 2)
+    full, found = 2, []
+    begin, do = driver.begin, Worker.do
+
+    def watched(plan: object, journal: Journal, **rest: object) -> object:
+        todo = begin(plan, journal, **rest)  # type: ignore[arg-type]
+        found.append(("synchronous", journal.db.execute("PRAGMA synchronous").fetchone()[0]))
+        found.append(("in one step", journal.db.in_transaction))
+        return todo
+
+    def looked_up(self: Worker, unit: Unit) -> Answer:
+        with Journal(tmp_path / "colour", read_only=True) as journal:
+            found.append(("claimed", journal.owners(unit.output) == {unit.key}))
+        return do(self, unit)
+
+    monkeypatch.setattr(driver, "begin", watched)
+    monkeypatch.setattr(Worker, "do", looked_up)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert found == [("synchronous", full), ("in one step", True), ("claimed", True), ("claimed", True)]
+
+
+@pytest.mark.parametrize("jobs", [0, 2])
+def test_a_halt_ends_the_run_and_nothing_more_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    write_archive(tmp_path / "scans", 40)
+    error = OutputError("The output cannot be written: no space left on device. Make room.")
+    did = tmp_path / "did"
+    did.mkdir()
+
+    def full(worker: object, unit: Unit) -> Answer:
+        (did / unit.source.name).touch()
+        return Halt(error) if len(list(did.iterdir())) > 3 else Result(unit.key, Status.SKIPPED)
+
+    monkeypatch.setattr(Worker, "do", full)
+    monkeypatch.setattr(loky, "_do", full)
+    settings = replace(SETTINGS, executor="loky" if jobs else "serial", jobs=jobs or "auto")
+    with pytest.raises(OutputError, match="Make room") as caught:
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings)
+    assert caught.value.exit_code == ExitCode.INPUT_OUTPUT
+    begun = len(list(did.iterdir()))
+    assert begun == 4 if jobs == 0 else 4 <= begun <= 4 + loky.LOOK_AHEAD * jobs
+    made = rows(tmp_path / "colour")
+    assert made == 3 if jobs == 0 else made < begun
+    with Journal(tmp_path / "colour", read_only=True) as journal:
+        run, left = journal.last_run(), journal.left()
+    assert run is not None
+    assert (run.exit_code, left) == (ExitCode.INPUT_OUTPUT, (40 - made, 0))
+
+
+def test_a_manifest_that_is_not_ours_is_refused_before_the_night_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_archive(tmp_path / "scans", 1)
+    (tmp_path / "colour").mkdir()
+    (tmp_path / "colour" / "manifest.csv").write_text("ship,passengers\n")
+    monkeypatch.setattr(Worker, "do", lambda self, unit: pytest.fail("work was begun"))
+    with pytest.raises(OutputError, match="not a manifest of this program"):
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert [path.name for path in (tmp_path / "colour").iterdir()] == ["manifest.csv"]
+    assert (tmp_path / "colour" / "manifest.csv").read_text() == "ship,passengers\n"
+
+
+def test_a_signal_while_the_plan_is_drawn_leaves_no_trace_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_archive(tmp_path / "scans", 3)
+    plan = driver._plan
+
+    def interrupted(*arguments: object) -> Iterator[Decision]:
+        for number, decision in enumerate(plan(*arguments)):  # type: ignore[arg-type]
+            if number == 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield decision
+
+    monkeypatch.setattr(driver, "_plan", interrupted)
+    summary = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    assert (summary.exit_code, summary.worked, summary.counts) == (ExitCode.SIGTERM, 0, {})
+    with Journal(tmp_path / "colour", read_only=True) as journal:
+        assert (journal.last_run(), journal.left()) == (None, (0, 0))
 
 
 def test_what_is_ours_stays_ours_through_changes_of_mind(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from pipeline.archive.journal import Journal
 from pipeline.errors import ModelError, SettingsError
-from pipeline.nets import parity
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.choice import Choice, Trial
+from pipeline.nets.resolve import find_net
 from pipeline.run import engine
 from pipeline.settings import Settings
 from tests.conftest import write_archive
@@ -21,13 +23,13 @@ Colorize = Callable[..., subprocess.CompletedProcess[str]]
 
 def begun(output: Path, settings: Settings) -> None:
     with Journal(output) as journal:
-        journal.start_run(inputs=[], settings=asdict(settings), fingerprint="f", version="0", planned=0)
+        journal.start_run(inputs=[], settings=asdict(settings), fingerprint="f", version="0")
 
 
 TRIALS = (
-    parity.Trial("opencv", "float32", True, "the reference", 20.0),
-    parity.Trial("openvino", "float32", True, "agrees", 10.0),
-    parity.Trial("openvino", "bfloat16", False, "differs too much", 5.0),
+    Trial(Engine("opencv", "float32"), True, "the reference", 20.0),
+    Trial(Engine("openvino", "float32"), True, "agrees", 10.0),
+    Trial(Engine("openvino", "bfloat16"), False, "differs too much", 5.0),
 )
 
 
@@ -48,23 +50,24 @@ def test_auto_stays_with_the_engine_of_the_last_run_while_it_passes(
     asked: Settings,
     settled: tuple[str, str],
 ) -> None:
-    monkeypatch.setattr(engine, "choose_engine", lambda *_: parity.Choice("openvino", "float32", TRIALS))
+    monkeypatch.setattr(engine, "choose_engine", lambda *_: Choice(Engine("openvino", "float32"), TRIALS))
     if last is not None:
         begun(tmp_path, last)
-    found, _ = engine.settle_engine(asked, tmp_path)
-    assert (found.engine, found.precision) == settled
+    _, choice = engine.settle(asked)
+    with Journal(tmp_path) as journal:
+        assert engine.settled_for(journal, choice, asked) == Engine(*settled)
 
 
 def test_the_tutorial_s_three_files_come_together(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="three files"):
-        engine.find_net(Settings(prototxt="a.prototxt", model="b.caffemodel"))
+        find_net(Settings(prototxt="a.prototxt", model="b.caffemodel"))
     with pytest.raises(ModelError, match=r"a\.prototxt"):
-        engine.find_net(Settings(prototxt=str(tmp_path / "a.prototxt"), model="b.caffemodel", points="c.npy"))
+        find_net(Settings(prototxt=str(tmp_path / "a.prototxt"), model="b.caffemodel", points="c.npy"))
 
 
 def test_the_tutorial_s_three_files_colorize(tmp_path: Path, colorize: Colorize) -> None:
     pytest.importorskip("onnx", reason="makes and, on OpenCV 5, converts the Caffe files; extra: import")
-    from pipeline.nets.release_topology import write_release_caffe
+    from pipeline.nets.convert.release_topology import write_release_caffe
 
     prototxt, caffemodel, points = write_release_caffe(tmp_path, width=0.125)
     write_archive(tmp_path / "scans", 2)

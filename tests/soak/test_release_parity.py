@@ -6,17 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.nets import conversion
-from pipeline.nets.open import open_net
-from pipeline.nets.opencv_engine import reads_caffe
-from pipeline.nets.parity import FLOAT32_MEAN, FLOAT32_MOST, examine
+from pipeline.nets.convert import conversion
+from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST, examine
+from pipeline.nets.engines.open import open_net
+from pipeline.nets.engines.opencv import reads_caffe
+from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.resolve import resolve
-from pipeline.nets.samples import sample_lightness
 from pipeline.resources import models_dir
 
 pytest.importorskip("onnx", reason="the extra import is not installed")
-from pipeline.nets import release_topology
-from pipeline.nets.caffe_reader import read_prototxt
+from pipeline.nets.convert import release_topology
+from pipeline.nets.convert.caffe_reader import read_prototxt
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "release"
 pytestmark = pytest.mark.soak

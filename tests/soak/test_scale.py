@@ -53,7 +53,7 @@ def driver_peak(folder: Path, net: Path, count: int) -> int:
 
 def test_the_driver_s_memory_hardly_grows_with_the_archive(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="makes a tiny net; extra: import")
-    from pipeline.nets.release_topology import write_release_onnx
+    from pipeline.nets.convert.release_topology import write_release_onnx
 
     net = tmp_path / "tiny.onnx"
     write_release_onnx(net, width=0.0625, size=32)

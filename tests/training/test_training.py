@@ -19,7 +19,7 @@ from models.training.network import ColourNet, annealed_mean  # noqa: E402
 from models.training.prepare import prepare  # noqa: E402
 from models.training.train import Recipe, train  # noqa: E402
 from models.training.warmstart import load_exported  # noqa: E402
-from pipeline.nets.identify import resolve_file  # noqa: E402
+from pipeline.nets.store.identify import resolve_file  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What of the training needs no torch: preparing photographs, the schedule, measuring a net, agreement of engines."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 from models.training.prepare import prepare, read_source, split_lab, square
 from models.training.schedule import Progress, learning_rate
 from pipeline.nets.resolve import resolve
+from tests.conftest import Colorize
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -69,18 +71,16 @@ def test_the_engines_agree_on_the_net_that_ships() -> None:
     assert 0 < largest_difference(resolve("embedded").path, (96,)) <= TOLERANCE
 
 
-def test_a_net_is_measured_as_the_command_measures_it() -> None:
+def test_a_net_is_measured_as_the_command_measures_it(colorize: Colorize) -> None:
     pytest.importorskip("onnxruntime", reason="extra: train or onnxruntime")
     from models.training.evaluate import exported, measure, pictures_in
-    from pipeline.measure.evaluation import measure_picture, points_table, summarise
-    from pipeline.nets.open import open_net
 
-    spec = resolve("embedded")
-    pictures = list(pictures_in(FIXTURES / "colour", 2))
-    assert [name for name, _ in pictures] == ["astronaut.jpg", "coffee.jpg"]
-    mine = measure(exported(spec.path, spec.input_size), pictures, (1.0,))
-    net = open_net(spec, "onnxruntime", "float32")
-    theirs = summarise(net, [measure_picture(*each, net, (1.0,), points_table()) for each in pictures], (1.0,))
-    assert mine.sha256 == spec.sha256
-    for name, figure in theirs.saturations[1.0].items():
-        assert mine.saturations[1.0][name].value == pytest.approx(figure.value, abs=0.01), name
+    spec, folder = resolve("embedded"), FIXTURES / "colour"
+    assert [name for name, _ in pictures_in(folder, 2)] == ["astronaut.jpg", "coffee.jpg"]
+    mine = measure(exported(spec.path, spec.input_size), pictures_in(folder), (1.0,))
+    done = colorize("evaluate", folder, "--engine", "onnxruntime", "--json")
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout)["models"][0]
+    assert (mine.sha256, mine.input_size) == (theirs["sha256"], theirs["input_size"])
+    for name, figure in theirs["against_grey"]["1"].items():
+        assert mine.saturations[1.0][name].value == pytest.approx(figure["value"], abs=0.01), name

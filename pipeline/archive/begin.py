@@ -1,0 +1,51 @@
+"""The plan's decisions written into the journal, before any work begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from pipeline.archive.journal import Journal
+from pipeline.archive.plan import Action, Decision
+from pipeline.archive.schema import Claim
+from pipeline.items import Kind, Result, Status
+
+
+def begin(
+    plan: Iterable[Decision],
+    journal: Journal,
+    *,
+    run_id: str,
+    fingerprint: Callable[[Kind], str],
+    on_failure: Callable[[Result], None],
+) -> Counter[Kind]:
+    """Record what the plan settles, and claim the names of all that is to be done; inside a transaction of the caller.
+
+    The claims are on the disk before any work begins: after a power cut a finished file without a row is known as
+    ours.
+
+    Args:
+        plan: taken one by one; nothing is kept.
+        journal: open to write.
+        run_id: of this run.
+        fingerprint: of this run's settings, by kind.
+        on_failure: told of each item that fails without a worker.
+
+    Returns:
+        How many items are to be done, by kind.
+    """
+    todo: Counter[Kind] = Counter()
+    for decision in plan:
+        found, names = decision.found, decision.names
+        kind = found.kind or Kind.OTHER
+        if decision.action is Action.FORGET:
+            journal.forget([found.key])
+        elif decision.result is not None:
+            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
+            if decision.result.status is Status.FAILED:
+                on_failure(decision.result)
+        elif decision.action is Action.TODO and names is not None:
+            claim = Claim(found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns)
+            journal.claim(claim, run_id=run_id)
+            todo[kind] += 1
+    return todo

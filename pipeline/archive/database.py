@@ -1,0 +1,176 @@
+"""The journal's file: opened to write or to read, checked, brought up to date, and its errors put into sentences."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
+from pipeline.errors import OutputError
+
+FOLDER = ".colorize"
+_NAME = "journal.sqlite"
+
+
+def journal_path(output: Path) -> Path:
+    """Return where the journal of OUTPUT lies."""
+    return output / FOLDER / _NAME
+
+
+class Database:
+    """The open file of one OUTPUT; a context manager.
+
+    Every method raises `OutputError` where the file is damaged, of a newer version, not ours, or can't be written.
+
+    Attributes:
+        output: OUTPUT.
+        path: the file.
+        shared: whether it can be read while it is written, without one waiting for the other.
+    """
+
+    def __init__(self, output: Path, *, read_only: bool = False) -> None:
+        """Open the file; the driver's is made or brought up to date, a reader's must be there."""
+        self.output = output
+        self.path = journal_path(output)
+        self.shared = True
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
+        with self.speaking():
+            self.db = self._open_to_read() if read_only else self._open_to_write()
+
+    @classmethod
+    def empty(cls, output: Path) -> Self:
+        """Return one without a file, in memory: for a look at an OUTPUT that no run has written to yet."""
+        made = cls.__new__(cls)
+        made.output, made.path, made.shared, made._copy = output, journal_path(output), False, None
+        made.db = sqlite3.connect(":memory:", isolation_level=None)
+        _bring_up_to_date(made.db)
+        return made
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; nothing that was recorded is lost if this is never called."""
+        self.db.close()
+        if self._copy is not None:
+            self._copy.cleanup()
+
+    def _open_to_write(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path.parent} cannot be made: {error.strerror}.") from None
+        db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+        try:
+            self._check(db)
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:  # network file systems without shared memory
+                db.execute("PRAGMA journal_mode = TRUNCATE")
+                self.shared = False
+            db.execute("PRAGMA synchronous = NORMAL")
+            _bring_up_to_date(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        if not self.path.exists():
+            raise OutputError(f"{self.output} holds no journal: no run has written there yet.")
+        try:
+            return self._connect_to_read(self.path)
+        except sqlite3.OperationalError:
+            # WAL wants to write beside the file even to read it: on a read-only disk, read a copy.
+            return self._read_copy()
+
+    def _read_copy(self) -> sqlite3.Connection:
+        self._copy = tempfile.TemporaryDirectory(prefix="colorize-")
+        for suffix in ("", "-wal"):
+            part = self.path.with_name(_NAME + suffix)
+            if part.exists():
+                shutil.copyfile(part, Path(self._copy.name, part.name))
+        return self._connect_to_read(Path(self._copy.name, _NAME))
+
+    def _connect_to_read(self, path: Path) -> sqlite3.Connection:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None)
+        try:
+            self._check(db)
+            # An older one is read as a copy brought up to date; so is one whose driver was killed as it made it.
+            if version(db) < len(MIGRATIONS):
+                db = _newer_copy(db)
+            db.execute("SELECT count(*) FROM runs").fetchone()
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        identity = db.execute("PRAGMA application_id").fetchone()[0]
+        if tables and identity != APPLICATION_ID:
+            raise OutputError(f"{self.path} was not written by this program: give another OUTPUT.")
+        if version(db) > len(MIGRATIONS):
+            raise OutputError(f"{self.path} was written by a newer colorize: update this one, or give another OUTPUT.")
+        if tables and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise sqlite3.DatabaseError("quick_check found it malformed")
+
+    @contextmanager
+    def speaking(self) -> Iterator[None]:
+        """Turn what SQLite raises into a sentence."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise OutputError(f"No space is left for {self.path}: make room and run again.") from None
+            raise OutputError(f"The journal {self.path} cannot be used: {error}.") from None
+        except sqlite3.DatabaseError as error:
+            raise OutputError(
+                f"The journal {self.path} is damaged ({error}): put back a copy of it, or give another OUTPUT."
+            ) from None
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[None]:
+        """Make all that is written inside one step, or nothing; `durable` waits until the disk has it."""
+        with self.speaking():
+            if durable:
+                self.db.execute("PRAGMA synchronous = FULL")
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                if self.db.in_transaction:
+                    self.db.execute("ROLLBACK")
+                raise
+            self.db.execute("COMMIT")
+            if durable:
+                self.db.execute("PRAGMA synchronous = NORMAL")
+
+
+def _newer_copy(db: sqlite3.Connection) -> sqlite3.Connection:
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    db.backup(copy)
+    db.close()
+    _bring_up_to_date(copy)
+    return copy
+
+
+def _bring_up_to_date(db: sqlite3.Connection) -> None:
+    for step in range(version(db), len(MIGRATIONS)):
+        db.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[step]} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {step + 1}; COMMIT;"
+        )
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Return which of the `MIGRATIONS` the file has seen."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

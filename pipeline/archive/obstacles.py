@@ -1,0 +1,75 @@
+"""What keeps an item's names in OUTPUT from being written: files that are not ours, or another archive's."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+
+from pipeline.archive.journal import Journal
+from pipeline.archive.names import Names
+from pipeline.archive.spelling import escape
+
+IN_THE_WAY = "a file that this program did not write is in the way: "
+FOLDER_IN_THE_WAY = "a folder is in the way: "
+NO_FOLDER = "a file is in the way of the folder: "
+OTHER_INPUT = "the output of another INPUT's file is in the way: "
+
+
+class Obstacles:
+    """Looks at OUTPUT; what it saw of folders it remembers."""
+
+    def __init__(self, journal: Journal, of_these_inputs: Callable[[str], bool]) -> None:
+        """Take whose files are whose, and which runs had the INPUTs of this one."""
+        self._journal = journal
+        self._of_these_inputs = of_these_inputs
+        self._last = ("", "")  # a folder and its state: items come folder by folder
+
+    def before(self, key: str, names: Names) -> str:
+        """Return what keeps an item's names from being written, or nothing."""
+        folder = os.path.dirname(names.output)  # noqa: PTH120 - a text, for many
+        state = self._state(folder)
+        if state:
+            return "" if state == "missing" else f"{NO_FOLDER}{escape(state)}"
+        for name in dict.fromkeys((names.output, names.copy_output)):
+            blocked = self._at(key, name)
+            if blocked:
+                return blocked
+        return ""
+
+    def _at(self, key: str, name: str) -> str:
+        try:
+            status = os.lstat(f"{self._journal.output}/{name}")
+        except OSError:
+            return ""
+        if stat.S_ISDIR(status.st_mode):
+            return f"{FOLDER_IN_THE_WAY}{escape(name)}"
+        owners = self._journal.owners(name)
+        if not owners:
+            return f"{IN_THE_WAY}{escape(name)}"
+        if key not in owners and not any(self._is_ours(owner) for owner in owners):
+            return f"{OTHER_INPUT}{escape(name)}"
+        return ""
+
+    def _is_ours(self, owner: str) -> bool:
+        row = self._journal.row(owner)
+        return row is None or self._of_these_inputs(row.run_id)
+
+    def _state(self, folder: str) -> str:
+        if self._last[0] != folder or not folder:
+            self._last = folder, self._look_at(folder)
+        return self._last[1]
+
+    def _look_at(self, folder: str) -> str:
+        """Return "" for a folder of OUTPUT that is there, "missing", or the part of it that is a file."""
+        parts = folder.split("/") if folder else []
+        for end in range(len(parts) + 1):
+            place = "/".join(parts[:end])
+            path = self._journal.output / place
+            try:
+                mode = path.stat().st_mode
+            except OSError:
+                return place if path.is_symlink() else "missing"
+            if not stat.S_ISDIR(mode):
+                return place
+        return ""

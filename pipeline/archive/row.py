@@ -1,0 +1,126 @@
+"""One item as the journal keeps it: SQL and manifest are drawn from this one declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from pipeline.items import PICTURED, Kind, Result
+
+
+def _column(header: str = "", decimals: int | None = None) -> Any:
+    """Declare a column; `header` is its name in the manifest, which lacks it where that is empty."""
+    return field(metadata={"header": header, "decimals": decimals})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One item of the journal: the `Result` that ended it, and the run it came from.
+
+    The field's order is the manifest's. Texts are valid UTF-8; paths are spelled by `spelling.escape`.
+
+    Attributes:
+        key: path inside the INPUT.
+        output: path of what was written, relative to OUTPUT; empty where nothing was.
+        kind, status, cause: texts of the enumerations of these names.
+        finished_at: ISO 8601, UTC.
+        fingerprint: of the settings that made it.
+        hints_sha256: of what a person said of this item; empty where nothing was said.
+        attempts: how often it was recorded.
+    """
+
+    key: str = _column("source")
+    output: str = _column("output")
+    kind: str = _column("kind")
+    status: str = _column("status")
+    reason: str = _column("reason")
+    verdict: str = _column("verdict")
+    chroma: float | None = _column("chroma", decimals=2)
+    width: int = _column("width")
+    height: int = _column("height")
+    bits: int = _column("bits")
+    frames: int = _column("frames")
+    model: str = _column("model")
+    engine: str = _column("engine")
+    seconds: float = _column("seconds", decimals=3)
+    source_sha256: str = _column("source_sha256")
+    output_sha256: str = _column("output_sha256")
+    metadata: str = _column("metadata")
+    finished_at: str = _column("finished_at")
+    run_id: str = _column("run_id")
+    cause: str = _column()
+    source_size: int = _column()
+    source_mtime_ns: int = _column()
+    output_size: int = _column()
+    fingerprint: str = _column()
+    hints_sha256: str = _column()
+    attempts: int = _column()
+
+
+COLUMNS = tuple(each.name for each in fields(Row))
+HEADERS = tuple(each.metadata["header"] for each in fields(Row) if each.metadata["header"])
+_SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
+# Reasons carry what libraries said; a NUL or a bare carriage return there would break readers of CSV.
+_CONTROL = dict.fromkeys((*range(32), 127), " ")
+
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM items"
+RECORD = (
+    f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))}) "
+    "ON CONFLICT (key) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("key", "attempts"))
+    + ", attempts = attempts + 1"
+)
+
+
+def row_of(
+    result: Result, *, output: str, kind: Kind, fingerprint: str, finished_at: str, run_id: str
+) -> dict[str, Any]:
+    """Return the values of a row by column.
+
+    Args:
+        result: what became of the item.
+        output: `result.filed.place`, escaped, or empty.
+        kind: as it was found.
+        fingerprint, finished_at, run_id: of the run.
+    """
+    seen, filed = result.seen, result.filed
+    return {
+        "key": result.key,
+        "output": output,
+        "kind": kind,
+        "status": result.status,
+        "reason": _text(result.reason),
+        **{each.name: getattr(seen, each.name) for each in fields(seen)},
+        "model": _text(result.model),
+        "engine": result.engine,
+        "seconds": result.seconds,
+        "output_sha256": filed.sha256 if filed else "",
+        "output_size": filed.size if filed else 0,
+        "metadata": _text(result.metadata),
+        "finished_at": finished_at,
+        "run_id": run_id,
+        "cause": result.cause,
+        "fingerprint": fingerprint,
+        "hints_sha256": "",
+        "attempts": 1,
+    }
+
+
+def _text(value: str) -> str:
+    # A reason may quote a name that is not UTF-8; SQLite takes none of that.
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def cells(row: Row) -> Iterator[str | int]:
+    """Yield a row of the manifest; what is not known is empty."""
+    for name, decimals in _SHOWN:
+        value = getattr(row, name)
+        if name == "kind":
+            yield value if value in PICTURED else ""
+        elif isinstance(value, str):
+            yield value.translate(_CONTROL) if name in ("reason", "metadata") else value
+        elif decimals is not None:
+            yield "" if value is None or (name == "seconds" and not value) else f"{value:.{decimals}f}"
+        else:
+            yield value or ""

@@ -1,0 +1,192 @@
+"""Files that appear whole or not at all, hashes, and words for what the system says."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pipeline.errors import Cause, ItemError, OutputError
+
+Bytes = bytes | bytearray | memoryview
+
+_CHUNK: Final = 1 << 20
+# The next file would meet the same: the run stops instead of failing ten thousand times.
+_FATAL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV}
+
+
+def words(error: OSError) -> str:
+    """Return what the system said, to stand inside a sentence: "no space left on device"."""
+    if error.errno == errno.ENAMETOOLONG:
+        return "its path is too long"
+    return (error.strerror or str(error)).lower()
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file's bytes, in hexadecimal; raises `OSError`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path, *, part: Path | None = None) -> Iterator[BinaryIO]:
+    """Give a file to write whose bytes take the name `path` when the block ends well; else nothing is changed.
+
+    Args:
+        path: the file to make or to replace, in a folder that is there.
+        part: where it is written until then, on the same file system; None: beside `path`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    part = part or path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, data: Bytes | str) -> None:
+    """Write a file so that it appears whole or not at all; text as UTF-8. Raises `OSError`."""
+    with replacing(path) as file:
+        file.write(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's names on the disk, where the file system can."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems can't, and lose nothing by it
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def publish(data: Bytes | Path, destination: Path, tmp_dir: Path) -> tuple[int, str]:
+    """Write a file so that it appears whole or not at all: its bytes are on the disk before it has its name.
+
+    Args:
+        data: the bytes, or a finished file inside `tmp_dir`, which is moved.
+        destination: where it goes; missing folders are made, an older file is replaced.
+        tmp_dir: an existing folder on the same file system; it is never made here, so that a worker whose run is
+            over cannot publish any more.
+
+    Returns:
+        Size in bytes, sha256 in hexadecimal.
+
+    Raises:
+        OutputError: nothing can be written at all: no space, read-only, or `tmp_dir` is gone.
+        ItemError: this file can't be written there: name too long, permission, something in the way.
+    """
+    if isinstance(data, Path):
+        try:
+            with data.open("r+b") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+            size = data.stat().st_size
+        except OSError as error:
+            raise unwritable(error, tmp_dir) from None
+        _move(data, destination, tmp_dir)
+        return size, digest
+    view = memoryview(data).cast("B")
+    return _place((view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK)), destination, tmp_dir, None)
+
+
+def copy_bytes(source: Path, destination: Path, tmp_dir: Path) -> tuple[int, str]:
+    """Copy a file byte for byte, with its modification time, as safely as `publish`.
+
+    Returns:
+        Size in bytes, sha256 in hexadecimal.
+
+    Raises:
+        FileNotFoundError: the source is gone.
+        ItemError: the source can't be read, or this file can't be written there.
+        OutputError: nothing can be written at all.
+    """
+    try:
+        file = source.open("rb")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise unreadable(error) from None
+    with file:
+        return _place(_chunks(file), destination, tmp_dir, os.fstat(file.fileno()))
+
+
+def unreadable(error: OSError) -> ItemError:
+    """Return why a source cannot be read; a later run tries it again."""
+    if isinstance(error, PermissionError):
+        return ItemError("permission denied", Cause.SYSTEM)
+    return ItemError(f"cannot be read: {error.strerror or error}", Cause.SYSTEM)
+
+
+def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = file.read(_CHUNK)
+        except OSError as error:
+            raise unreadable(error) from None
+        if not chunk:
+            return
+        yield chunk
+
+
+def _place(chunks: Iterable[Bytes], destination: Path, tmp_dir: Path, times: os.stat_result | None) -> tuple[int, str]:
+    temporary = tmp_dir / f"{uuid.uuid4().hex}.part"
+    digest, size = hashlib.sha256(), 0
+    try:
+        try:
+            with temporary.open("xb", buffering=0) as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    rest = memoryview(chunk)
+                    size += len(rest)
+                    while rest:  # an unbuffered write may take less than it was given
+                        rest = rest[file.write(rest) or 0 :]
+                if times is not None:
+                    os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise unwritable(error, tmp_dir) from None
+        _move(temporary, destination, tmp_dir)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return size, digest.hexdigest()
+
+
+def _move(temporary: Path, destination: Path, tmp_dir: Path) -> None:
+    try:
+        # The folders are not fsynced: should a power cut undo a rename, the next run sees that the file is missing and
+        # makes it again. Waiting for it took a fifth of the time of a small picture.
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(destination)
+    except OSError as error:
+        raise unwritable(error, tmp_dir) from None
+
+
+def unwritable(error: OSError, tmp_dir: Path) -> OutputError | ItemError:
+    """Return what to raise when OUTPUT took no file: `OutputError` where it will take no other either."""
+    text = error.strerror or str(error)
+    if error.errno in _FATAL:
+        return OutputError(f"The output cannot be written: {text}. Make room or choose another output, then run again.")
+    if not tmp_dir.is_dir():
+        return OutputError(f"The folder {tmp_dir} is gone: another run has taken over this output, or it was removed.")
+    if not os.access(tmp_dir, os.W_OK | os.X_OK):
+        return OutputError(f"The folder {tmp_dir} cannot be written: {text}.")
+    if error.errno == errno.EXDEV:
+        reason = "its folder lies on another file system than the output"
+        return ItemError(f"cannot be written: {reason}", Cause.SYSTEM)
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY):
+        return ItemError("cannot be written: a file or folder of the same name is in the way", Cause.IN_THE_WAY)
+    return ItemError(f"cannot be written: {text}", Cause.SYSTEM)

@@ -1,0 +1,233 @@
+"""What the whole house speaks of: items, the units of work they are cut into, and what became of them.
+
+An item is a row of frames; a photograph has one. Its work is `Verb.MAKE` (whole, in one unit), or `Verb.SCAN` (what
+spans does it have), `Verb.PIECE` (one span into a part file) and `Verb.JOIN` (the parts to the output).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from pipeline.errors import Cause, ColorizeError
+
+if TYPE_CHECKING:  # `colorize status` and every --help come by here, and need no arrays
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Kind(StrEnum):
+    """What something that was found is."""
+
+    PHOTO = "photo"
+    PAGES = "pages"  # a file of several pictures that belong together
+    FILM = "film"
+    OTHER = "other"  # neither picture nor film
+    EXCLUDED = "excluded"  # by a setting
+    UNREADABLE = "unreadable"
+    VANISHED = "vanished"  # gone when it was opened
+
+
+PICTURED = frozenset({Kind.PHOTO, Kind.PAGES, Kind.FILM})
+
+
+class Status(StrEnum):
+    """What became of an item; the manifest's `status`."""
+
+    DONE = "done"
+    COPIED = "copied"
+    SKIPPED = "skipped"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    VANISHED = "vanished"
+
+
+MADE = frozenset({Status.DONE, Status.COPIED})
+PROBLEMS = frozenset({Status.FAILED, Status.CRASHED})
+
+
+class Verb(StrEnum):
+    """What a worker does with a unit."""
+
+    MAKE = "make"
+    SCAN = "scan"
+    PIECE = "piece"
+    JOIN = "join"
+
+
+Depth = TypeVar("Depth", "np.uint8", "np.uint16")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(Generic[Depth]):
+    """One decoded frame.
+
+    Attributes:
+        pixels: uint8 or uint16, grey (H, W) or BGR (H, W, 3), sRGB, full range, upright.
+        alpha: of the same dtype, (H, W), the dtype's maximum is opaque; None when there is none or all is opaque.
+        depth: bits of a sample in the source: 1, 8, 12, 16, 32 ...
+        profile: the source's ICC profile; empty where it has none.
+        note: what a person should know, such as "first of 3 pages"; usually empty.
+    """
+
+    pixels: NDArray[Depth]
+    alpha: NDArray[Depth] | None
+    depth: int
+    profile: bytes = b""
+    note: str = ""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A run of frames of an item that is worked on in one unit.
+
+    Attributes:
+        number: of the span within its item, from 0.
+        start, stop: frames, half open, counted as the medium counts them.
+    """
+
+    number: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A file that was written.
+
+    Attributes:
+        place: its path, relative to OUTPUT, as the system spells it, with "/" between parts.
+        size: in bytes.
+        sha256: in hexadecimal.
+    """
+
+    place: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a worker saw of a source; the defaults say that it was not seen.
+
+    Attributes:
+        source_size, source_mtime_ns: as the worker found the file.
+        source_sha256: of its bytes.
+        verdict: neutral, toned or color.
+        chroma: mean chroma in Lab units.
+        width, height: of the upright picture, in pixels.
+        bits: of a sample.
+        frames: pages or frames; 0 for what has but one picture.
+    """
+
+    source_size: int = 0
+    source_mtime_ns: int = 0
+    source_sha256: str = ""
+    verdict: str = ""
+    chroma: float | None = None
+    width: int = 0
+    height: int = 0
+    bits: int = 0
+    frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What became of one span.
+
+    Attributes:
+        span: it.
+        status: done, copied or skipped; decided for this span alone.
+        filed: the part file.
+        seen: of the span's first frame.
+        seconds: time in the worker.
+    """
+
+    span: Span
+    status: Status
+    filed: Filed
+    seen: Seen
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a worker is given: a few hundred bytes, never pixels.
+
+    Attributes:
+        verb: what is to be done.
+        key: the item's key in the journal (its `source` in the manifest).
+        kind: of the item, as it was found.
+        source: the original, opened read-only.
+        output: where a colorized item goes, relative to OUTPUT, as the system spells it.
+        copy_output: where a byte-for-byte copy goes: the same name with the source's own suffix.
+        size, mtime_ns: of the source as it was found.
+        parts_place: folder of the item's part files, relative to OUTPUT; empty where it has none.
+        span: of a piece.
+        parts: of a join, in their order.
+    """
+
+    verb: Verb
+    key: str
+    kind: Kind
+    source: Path
+    output: str
+    copy_output: str
+    size: int = 0
+    mtime_ns: int = 0
+    parts_place: str = ""
+    span: Span | None = None
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a unit; of a unit that ends its item, what became of the item.
+
+    Attributes:
+        key: the item's.
+        status: see `Status`; of a scan, done.
+        cause: why it is not done, for the program; see `Cause`.
+        reason: why, for a person; empty when all went well.
+        filed: what was written; None if nothing was.
+        seen: of the source.
+        model, engine: the net's name and e.g. "opencv/float32"; empty when no net ran.
+        seconds: time in the worker.
+        metadata: what could not be carried over from the source.
+        spans: what a scan found.
+    """
+
+    key: str
+    status: Status
+    cause: Cause = Cause.NONE
+    reason: str = ""
+    filed: Filed | None = None
+    seen: Seen = field(default_factory=Seen)
+    model: str = ""
+    engine: str = ""
+    seconds: float = 0.0
+    metadata: str = ""
+    spans: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """No unit can succeed any more (the disk is full, the net is gone): the run ends with this error."""
+
+    error: ColorizeError
+
+
+Answer = Result | Halt

@@ -1,0 +1,1 @@
+"""Kinds of items and how each is worked on, in the verbs of `pipeline.items`."""

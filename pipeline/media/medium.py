@@ -1,0 +1,105 @@
+"""What a kind of items has to know how to do, and what a worker gives it to do it with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pipeline import files
+from pipeline.colour.recipe import Look
+from pipeline.errors import Cause
+from pipeline.items import Filed, Result, Seen, Status, Unit
+from pipeline.nets.engine import Engine
+from pipeline.nets.net import Net
+from pipeline.nets.spec import NetSpec
+from pipeline.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker needs to know for all units of a run; small, hashable, sent to every worker.
+
+    Attributes:
+        settings: the run's.
+        net: what the driver found `settings.model` to be, hash checked.
+        engine: what runs it.
+        output: OUTPUT.
+        tmp_dir: `OUTPUT/.colorize/tmp/<run id>`; removed by the next run, so that an orphan cannot publish any more.
+    """
+
+    settings: Settings
+    net: NetSpec
+    engine: Engine
+    output: Path
+    tmp_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """A job and its net, loaded."""
+
+    job: Job
+    net: Net
+
+    @property
+    def settings(self) -> Settings:
+        """The run's."""
+        return self.job.settings
+
+    @property
+    def look(self) -> Look:
+        """How colour is made."""
+        return Look(saturation=self.job.settings.saturation)
+
+    def publish(self, data: files.Bytes | Path, place: str) -> Filed:
+        """Write a file of OUTPUT whole; see `files.publish`."""
+        return Filed(place, *files.publish(data, self.job.output / place, self.job.tmp_dir))
+
+    def keep_colour(self, unit: Unit, seen: Seen) -> Result:
+        """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
+        reason = "already in colour"
+        if self.settings.on_color == "skip":
+            return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
+        size, digest = files.copy_bytes(unit.source, self.job.output / unit.copy_output, self.job.tmp_dir)
+        return Result(
+            unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=Filed(unit.copy_output, size, digest), seen=seen
+        )
+
+    def done(self, unit: Unit, filed: Filed, seen: Seen, reason: str = "") -> Result:
+        """Say of a unit that it was colorized into `filed`."""
+        return Result(
+            unit.key,
+            Status.DONE,
+            reason=reason,
+            filed=filed,
+            seen=seen,
+            model=self.net.spec.name,
+            engine=str(self.net.engine),
+        )
+
+
+class Whole(Protocol):
+    """A medium whose items are done in one unit. What goes wrong with an item is raised, as `ItemError` or `OSError`.
+
+    Raises in every method:
+        ItemError: the item fails, alone.
+        OutputError: nothing can be written any more.
+        ModelError: the net can no longer be used.
+    """
+
+    def make(self, unit: Unit, tools: Tools) -> Result:
+        """Read the source, write the output."""
+
+
+class InPieces(Protocol):
+    """A medium whose items are cut into spans; raises as `Whole`. Each unit may be done by another worker, or twice."""
+
+    def scan(self, unit: Unit, tools: Tools) -> Result:
+        """Say what spans the item has."""
+
+    def piece(self, unit: Unit, tools: Tools) -> Result:
+        """Turn the frames of `unit.span` into a part file in `unit.parts_place`."""
+
+    def join(self, unit: Unit, tools: Tools) -> Result:
+        """Put `unit.parts` together into the output."""

@@ -1,0 +1,87 @@
+"""Files of several pages: one page a span, joined to a TIFF of as many pages."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import files
+from pipeline.colour.recipe import colorize
+from pipeline.colour.verdict import judge
+from pipeline.errors import Cause, ItemError
+from pipeline.items import Part, Result, Seen, Span, Status, Unit
+from pipeline.media.medium import Tools
+from pipeline.media.stills import seen_of
+from pipeline.photo.pages import join_pages, pages
+from pipeline.photo.read import read
+from pipeline.photo.write import encode
+
+
+class Pages:
+    """Implements `InPieces`; frames are counted as the file's directories, of which some are no pages."""
+
+    def scan(self, unit: Unit, tools: Tools) -> Result:
+        """See `InPieces.scan`."""
+        numbers = pages(unit.source)
+        if not numbers:
+            raise ItemError("damaged: a TIFF without a page")
+        spans = tuple(Span(number, page, page + 1) for number, page in enumerate(numbers))
+        return Result(unit.key, Status.DONE, seen=Seen(frames=len(spans)), spans=spans)
+
+    def piece(self, unit: Unit, tools: Tools) -> Result:
+        """See `InPieces.piece`."""
+        assert unit.span is not None
+        try:
+            return self._page(unit, unit.span, tools)
+        except ItemError as error:
+            raise ItemError(f"page {unit.span.number + 1}: {error}", error.cause) from None
+
+    def _page(self, unit: Unit, span: Span, tools: Tools) -> Result:
+        settings = tools.settings
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start)
+        verdict = judge(picture.pixels)
+        kept = verdict.kind == "color" and settings.on_color != "recolor"
+        pixels = picture.pixels if kept else colorize(picture.pixels, tools.net, tools.look)
+        filed = tools.publish(encode(pixels, "tif", alpha=picture.alpha), f"{unit.parts_place}/{span.number:06d}.tif")
+        result = tools.done(unit, filed, seen_of(picture, verdict))
+        return replace(result, status=Status.COPIED) if kept else result
+
+    def join(self, unit: Unit, tools: Tools) -> Result:
+        """See `InPieces.join`."""
+        seen = _seen_of_all(unit.parts, sha256=files.sha256(unit.source))
+        kept = sum(part.status is Status.COPIED for part in unit.parts)
+        if kept == len(unit.parts):
+            return tools.keep_colour(unit, seen)
+        paths = [tools.job.output / part.filed.place for part in unit.parts]
+        for path, part in zip(paths, unit.parts, strict=True):
+            _check(path, part)
+        whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.tif"
+        try:
+            join_pages(paths, whole)
+        except OSError as error:
+            raise files.unwritable(error, tools.job.tmp_dir) from None
+        reason = f"{kept} of {len(paths)} pages were in colour and kept theirs" if kept else ""
+        return tools.done(unit, tools.publish(whole, unit.output), seen, reason)
+
+
+def _check(path: Path, part: Part) -> None:
+    """Raise `ItemError` where a part file is not what was written; it goes, so that the next run makes it anew."""
+    try:
+        same = files.sha256(path) == part.filed.sha256
+    except FileNotFoundError:
+        same = False
+    if not same:
+        path.unlink(missing_ok=True)
+        reason = f"the part file of page {part.span.number + 1} was lost or changed; the next run makes it anew"
+        raise ItemError(reason, Cause.SYSTEM)
+
+
+def _seen_of_all(parts: Sequence[Part], sha256: str) -> Seen:
+    """Return what the manifest says of the file: size and depth of its first page, verdict and chroma of all."""
+    verdicts = [part.seen.verdict for part in parts]
+    strongest = next((word for word in ("color", "toned") if word in verdicts), "neutral")
+    chroma = sum(part.seen.chroma or 0.0 for part in parts) / len(parts)
+    first = parts[0].seen
+    return replace(first, source_sha256=sha256, verdict=strongest, chroma=round(chroma, 2), frames=len(parts))

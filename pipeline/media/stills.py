@@ -1,0 +1,41 @@
+"""Photographs: one picture, one unit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline import files
+from pipeline.colour.recipe import colorize
+from pipeline.colour.verdict import Verdict, judge
+from pipeline.items import Picture, Result, Seen, Unit
+from pipeline.media.medium import Tools
+from pipeline.photo.read import read
+from pipeline.photo.write import encode
+
+
+class Stills:
+    """Implements `Whole`."""
+
+    def make(self, unit: Unit, tools: Tools) -> Result:
+        """See `Whole.make`."""
+        settings = tools.settings
+        picture = read(unit.source, max_megapixels=settings.max_megapixels)
+        verdict = judge(picture.pixels)
+        seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
+        if verdict.kind == "color" and settings.on_color != "recolor":
+            return tools.keep_colour(unit, seen)
+        pixels = colorize(picture.pixels, tools.net, tools.look)
+        data = encode(pixels, settings.format, settings.quality, picture.alpha)
+        return tools.done(unit, tools.publish(data, unit.output), seen, picture.note)
+
+
+def seen_of(picture: Picture[np.uint8], verdict: Verdict, sha256: str = "") -> Seen:
+    """Return what the manifest says of a picture."""
+    return Seen(
+        source_sha256=sha256,
+        verdict=verdict.kind,
+        chroma=round(verdict.chroma, 2),
+        width=picture.width,
+        height=picture.height,
+        bits=picture.depth,
+    )

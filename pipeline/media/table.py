@@ -1,0 +1,37 @@
+"""Which medium works on which kind of items, with which verb it begins, and how its outputs end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.items import Kind, Result, Unit, Verb
+from pipeline.media.medium import InPieces, Tools, Whole
+from pipeline.media.pages import Pages
+from pipeline.media.stills import Stills
+from pipeline.photo.write import SUFFIXES
+from pipeline.settings import Settings, treated_as
+
+_STILLS: Final = Stills()
+WHOLE: Final[dict[Kind, Whole]] = {Kind.PHOTO: _STILLS, Kind.PAGES: _STILLS}
+IN_PIECES: Final[dict[Kind, InPieces]] = {Kind.PAGES: Pages()}
+WORKABLE: Final = frozenset(WHOLE) | frozenset(IN_PIECES)
+
+
+def first_verb(kind: Kind, settings: Settings) -> Verb:
+    """Return what is done first with an item."""
+    return Verb.SCAN if treated_as(kind, settings) in IN_PIECES else Verb.MAKE
+
+
+def suffix(kind: Kind, settings: Settings) -> str:
+    """Return how the name of an item's output ends, with its dot."""
+    if kind is Kind.FILM:
+        return ".mp4"
+    return SUFFIXES["tif" if treated_as(kind, settings) is Kind.PAGES else settings.format]
+
+
+def work(unit: Unit, tools: Tools) -> Result:
+    """Do one unit; raises as `Whole` and `InPieces` say."""
+    if unit.verb is Verb.MAKE:
+        return WHOLE[unit.kind].make(unit, tools)
+    medium = IN_PIECES[unit.kind]
+    return {Verb.SCAN: medium.scan, Verb.PIECE: medium.piece, Verb.JOIN: medium.join}[unit.verb](unit, tools)

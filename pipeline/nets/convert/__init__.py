@@ -1,0 +1,1 @@
+"""From Caffe and PyTorch files to ONNX."""

@@ -1,0 +1,59 @@
+"""The directories of a TIFF, read without decoding a picture."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+from collections.abc import Iterator
+from typing import Final
+
+from PIL import TiffImagePlugin
+
+from pipeline.errors import ItemError
+
+# What Pillow's parsers raise on damaged files, as found by damaging some.
+DAMAGE: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    struct.error,
+)
+_MOST_DIRECTORIES: Final = 65_535
+
+
+def directories(file: io.BufferedReader) -> Iterator[TiffImagePlugin.ImageFileDirectory_v2]:
+    """Yield a TIFF's directories in their order, each as its tags; a chain that bites its tail ends there.
+
+    Raises:
+        OSError: the file cannot be read.
+        ItemError: it is no TIFF, or damaged.
+    """
+    file.seek(0)
+    header = file.read(8)
+    if header[2:3] == b"+" or header[3:4] == b"+":  # BigTIFF
+        header += file.read(8)
+    seen: set[int] = set()
+    try:
+        directory = TiffImagePlugin.ImageFileDirectory_v2(header)
+        while directory.next and directory.next not in seen and len(seen) < _MOST_DIRECTORIES:
+            seen.add(directory.next)
+            _load(directory, file)
+            yield directory
+    except DAMAGE as error:
+        raise ItemError(f"damaged: {error or type(error).__name__}") from None
+
+
+def _load(directory: TiffImagePlugin.ImageFileDirectory_v2, file: io.BufferedReader) -> None:
+    """Read the next directory; Pillow warns of one that is cut off, and leaves `next` as it was."""
+    file.seek(directory.next)
+    directory.next = -1
+    with warnings.catch_warnings(action="ignore"):
+        directory.load(file)
+    if directory.next < 0:
+        raise ItemError("damaged: the file ends inside one of its directories")

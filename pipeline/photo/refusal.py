@@ -1,0 +1,81 @@
+"""What an unreadable file is, from its first bytes, in words for the manifest."""
+
+from __future__ import annotations
+
+from pipeline.errors import Cause, ItemError
+
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
+_RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
+_JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
+# First bytes, cause, reason.
+_OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
+    (b"8BPS", Cause.NOT_SUPPORTED, "a Photoshop document is not supported; save it as TIFF"),
+    (b"%PDF", Cause.NO_PICTURE, "not a picture: it is a PDF"),
+    (b"PK\x03\x04", Cause.NO_PICTURE, "not a picture: it is a ZIP archive or an office document"),
+    (b"\x89PNG", Cause.DAMAGED, "damaged: a PNG whose header cannot be read"),
+    (b"GIF8", Cause.DAMAGED, "damaged: a GIF whose header cannot be read"),
+    (b"BM", Cause.NOT_SUPPORTED, "damaged, or a kind of BMP that is not supported"),
+    (b"\xff\x0a", Cause.NOT_SUPPORTED, _JXL),
+    (b"\0\0\0\x0cJXL ", Cause.NOT_SUPPORTED, _JXL),
+    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, _RAW),
+    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, _RAW),
+    (b"IIRO", Cause.NOT_SUPPORTED, _RAW),
+    (b"IIU\0", Cause.NOT_SUPPORTED, _RAW),
+    (b"AT&T", Cause.NOT_SUPPORTED, "DjVu is not supported; save it as TIFF"),
+    (b"version https://git-lfs", Cause.NO_PICTURE, "not a picture: it is a Git LFS pointer; fetch the file itself"),
+)
+
+
+def refusal(head: bytes) -> ItemError:
+    """Return why a file that no decoder knows can't be read.
+
+    Args:
+        head: its first bytes, 4,096 where there are as many.
+    """
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return ItemError("HEIC is not supported; save it as JPEG or TIFF", Cause.NOT_SUPPORTED)
+    if head[:3] == b"\xff\xd8\xff":
+        return _jpeg(head)
+    for start, cause, reason in _OTHERS:
+        if head.startswith(start):
+            return ItemError(reason, cause)
+    return _no_picture(head) or ItemError("not a picture, or of a kind that is not known", Cause.NOT_SUPPORTED)
+
+
+def _no_picture(head: bytes) -> ItemError | None:
+    if not head.strip(b"\0"):
+        return ItemError("not a picture: it holds nothing but zero bytes", Cause.NO_PICTURE)
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:512].lower()
+    if text.startswith((b"<!doctype html", b"<html")):
+        return ItemError("not a picture: it is a web page (HTML)", Cause.NO_PICTURE)
+    if text.startswith((b"<svg", b"<?xml")):
+        return ItemError("not a picture of pixels: it is XML or SVG", Cause.NO_PICTURE)
+    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in head) and _is_utf8(head):
+        return ItemError("not a picture: it is text", Cause.NO_PICTURE)
+    return None
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        head[:-4].decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _jpeg(head: bytes) -> ItemError:
+    """Walk the markers to the frame header (ITU-T T.81, B.2.2), which says what kind of JPEG it is."""
+    at = 2
+    while at + 4 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            precision = head[at + 4] if at + 4 < len(head) else 8
+            if marker in (0xC3, 0xC7, 0xCB, 0xCF):
+                return ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+            if precision != 8:
+                return ItemError(f"{precision}-bit JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+            break
+        if marker == 0xF7:
+            return ItemError("JPEG-LS is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+        at += 2 + length
+    return ItemError("damaged: a JPEG whose header cannot be read", Cause.DAMAGED)

@@ -1,0 +1,138 @@
+"""The middle of a run: units to the executor, answers into the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from pipeline.archive.journal import Journal, remove_superseded
+from pipeline.archive.manifest import ManifestDrawer
+from pipeline.archive.pieces import Begun, Pieces, parts_place
+from pipeline.archive.places import source_path
+from pipeline.archive.schema import Claim
+from pipeline.archive.spelling import unescape
+from pipeline.errors import Cause, ColorizeError, InputError
+from pipeline.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.media.table import IN_PIECES, first_verb
+from pipeline.run.assembly import Assembly
+from pipeline.run.context import Context
+from pipeline.run.executors.executor import Executor
+from pipeline.run.progress import Progress, problem_line
+from pipeline.run.schedule import Schedule
+from pipeline.run.signals import Stop
+
+
+class Collector:
+    """Feeds an executor with what a run is to do, and records what comes back."""
+
+    def __init__(self, context: Context, journal: Journal, run_id: str, progress: Progress) -> None:
+        """Take a run whose claims are in the journal."""
+        self._context, self._journal, self._run_id, self._progress = context, journal, run_id, progress
+        self._schedule = Schedule(map(self._first, journal.claims(run_id)))
+        self._pieces = Pieces(journal)
+        self._assemblies: dict[str, Assembly] = {}
+        self._kept: set[str] = set()  # keys of items that failed, whose parts stay
+        self._drawer = ManifestDrawer(context.output) if journal.shared else None
+
+    def collect(self, executor: Executor, stop: Stop) -> ColorizeError | None:
+        """Record each answer as it comes; return what ended the run early, if anything did."""
+        self._pieces.sweep()
+        halted: ColorizeError | None = None
+        try:
+            with closing(executor.answers(self._take, stop)) as answers:
+                for unit, answer in answers:
+                    error = self._halted_by(answer)
+                    if error is not None:
+                        halted = halted or error
+                        stop.code = stop.code or halted.exit_code  # nothing more is begun
+                    elif isinstance(answer, Result):
+                        self._receive(unit, answer)
+        finally:
+            if self._drawer is not None:
+                self._drawer.wait()
+        return halted
+
+    def _first(self, claim: Claim) -> Unit:
+        verb = first_verb(claim.kind, self._context.settings)
+        return Unit(
+            verb=verb,
+            key=claim.key,
+            kind=claim.kind,
+            source=source_path(self._context.roots, unescape(claim.key)),
+            output=claim.output,
+            copy_output=claim.copy_output,
+            size=claim.size,
+            mtime_ns=claim.mtime_ns,
+            parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
+        )
+
+    def _take(self) -> Unit | None:
+        while (unit := self._schedule.take()) is not None:
+            if unit.verb is not Verb.SCAN:
+                return unit
+            begun = self._pieces.begun(unit, self._context.fingerprint(unit.kind))
+            if begun is None:
+                return unit
+            self._assemble(unit, begun)  # an earlier run has scanned it
+        return None
+
+    def _assemble(self, first: Unit, begun: Begun) -> None:
+        assembly = Assembly(first, begun.spans, seconds=begun.seconds)
+        for part in begun.parts:
+            assembly.add(part)
+        self._assemblies[first.key] = assembly
+        self._schedule.put(assembly.units())
+
+    def _halted_by(self, answer: Answer) -> ColorizeError | None:
+        if isinstance(answer, Halt):
+            return answer.error
+        return input_gone(self._context.inputs) if answer.status is Status.VANISHED else None
+
+    def _receive(self, unit: Unit, result: Result) -> None:
+        fingerprint = self._context.fingerprint(unit.kind)
+        assembly = self._assemblies.get(unit.key)
+        if unit.verb is Verb.PIECE and assembly is None:
+            self._late(unit, result, fingerprint)
+        elif result.status not in MADE or unit.verb in (Verb.MAKE, Verb.JOIN):
+            self._finish(unit, assembly.finished(result) if assembly else result, fingerprint)
+        elif assembly is None:
+            self._assemble(unit, self._pieces.scanned(unit, result, fingerprint))
+        else:
+            self._schedule.put(assembly.add(self._pieces.finished(unit, result, fingerprint)))
+        if self._drawer is not None:
+            self._drawer.draw_when_due()
+
+    def _late(self, unit: Unit, result: Result, fingerprint: str) -> None:
+        """Take a piece of an item that another piece has failed: its part is kept where the others are."""
+        if unit.key not in self._kept:
+            self._pieces.remove(unit.key)
+        elif result.status in MADE:
+            self._pieces.finished(unit, result, fingerprint)
+
+    def _finish(self, unit: Unit, result: Result, fingerprint: str) -> None:
+        earlier = self._journal.record(result, kind=unit.kind, fingerprint=fingerprint, run_id=self._run_id)
+        remove_superseded(earlier, self._context.output)
+        self._schedule.close(unit.key)
+        self._assemblies.pop(unit.key, None)
+        if unit.kind in IN_PIECES:
+            if result.cause is Cause.SYSTEM:  # a later run goes on from what is there
+                self._kept.add(unit.key)
+            else:
+                self._pieces.remove(unit.key)
+        problem = result.status in PROBLEMS
+        if problem:
+            self._progress.say(problem_line(result))
+        self._progress.step(problem=problem)
+
+
+def input_gone(inputs: Sequence[Path]) -> InputError | None:
+    """Tell a file that went from a disk that did: then the other ten thousand have not vanished."""
+    for path in inputs:
+        try:
+            gone = path.is_dir() and not any(path.iterdir())
+        except OSError:
+            gone = True
+        if gone or not path.exists():
+            return InputError(f"{path} is gone, or empty all of a sudden: bring it back and run again.")
+    return None

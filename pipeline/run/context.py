@@ -1,0 +1,54 @@
+"""What all steps of a run need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.archive.places import Root
+from pipeline.items import PICTURED, Kind
+from pipeline.media.medium import Job
+from pipeline.nets.engine import Engine
+from pipeline.nets.spec import NetSpec
+from pipeline.settings import Settings, fingerprint, fingerprint_v1, treated_as
+
+
+@dataclass(frozen=True)
+class Context:
+    """What was asked for, and what it was settled to be.
+
+    Attributes:
+        inputs, output: INPUTs and OUTPUT as they were given.
+        roots: the INPUTs, checked and labelled.
+        settings: what was asked for.
+        net, engine: what colorizes.
+    """
+
+    inputs: Sequence[Path]
+    output: Path
+    roots: Sequence[Root]
+    settings: Settings
+    net: NetSpec
+    engine: Engine
+
+    @cached_property
+    def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
+        """By kind of what can be worked on, what its outputs are made under, and after it what that was called before.
+
+        Outputs of any of them are as they would be made now.
+        """
+        by = {"model_sha256": self.net.sha256, "engine": str(self.engine)}
+        treated = {kind: treated_as(kind, self.settings) for kind in PICTURED}
+        found = {kind: (fingerprint(self.settings, treated[kind], **by),) for kind in PICTURED}
+        before = fingerprint_v1(self.settings, **by)
+        return {kind: (*each, before) if treated[kind] is Kind.PHOTO else each for kind, each in found.items()}
+
+    def fingerprint(self, kind: Kind) -> str:
+        """Return what outputs of this kind are made under; empty for what is no picture."""
+        return self.fingerprints.get(kind, ("",))[0]
+
+    def job(self, tmp_dir: Path) -> Job:
+        """Return what workers are told."""
+        return Job(self.settings, self.net, self.engine, self.output, tmp_dir)

@@ -1,0 +1,1 @@
+"""What runs units: this process, worker processes, and whatever else fits `executor.Executor`."""

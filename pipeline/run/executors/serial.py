@@ -1,0 +1,26 @@
+"""Units one by one in this process: for tests, debugging, and a single picture."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pipeline.items import Answer, Unit
+from pipeline.media.medium import Job
+from pipeline.run.executors.executor import Take
+from pipeline.run.signals import Stop
+from pipeline.run.worker import Worker
+
+
+class Serial:
+    """Implements `Executor`."""
+
+    def __init__(self, job: Job) -> None:
+        """Take the job; its net is loaded when the first unit is there."""
+        self._job = job
+
+    def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
+        """See `Executor.answers`."""
+        worker: Worker | None = None
+        while not stop.requested and (unit := take()) is not None:
+            worker = worker or Worker(self._job)
+            yield unit, worker.do(unit)

@@ -1,0 +1,43 @@
+"""What came of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ExitCode
+from pipeline.items import PROBLEMS
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of a run.
+
+    Attributes:
+        counts: items of OUTPUT by status, earlier runs' included.
+        worked: items that workers finished in this run.
+        left: items that were to be done and have no outcome: the run was stopped.
+        seconds: from the first item's start to the last one's end.
+        engine: such as "opencv/float32".
+        jobs: worker processes; 0 for the serial executor.
+        output: OUTPUT.
+        exit_code: of the command.
+        stopped: a signal ended the run.
+    """
+
+    counts: dict[str, int]
+    worked: int
+    left: int
+    seconds: float
+    engine: str
+    jobs: int
+    output: Path
+    exit_code: ExitCode
+    stopped: bool
+
+
+def exit_code(counts: dict[str, int], stopped_by: ExitCode | None) -> ExitCode:
+    """Return the exit code of a run that ended in good order."""
+    if stopped_by is not None:
+        return stopped_by
+    return ExitCode.SOME_FAILED if any(counts.get(status) for status in PROBLEMS) else ExitCode.OK

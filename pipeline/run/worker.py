@@ -1,0 +1,89 @@
+"""What does units: a net, and the media that use it. The same object works in this process or in any other."""
+
+from __future__ import annotations
+
+import stat
+import time
+from dataclasses import replace
+
+from pipeline.errors import Cause, EngineError, ItemError, ModelError, OutputError
+from pipeline.items import Answer, Halt, Result, Seen, Status, Unit, Verb
+from pipeline.media.medium import Job, Tools
+from pipeline.media.table import work
+from pipeline.nets.engines.open import open_net
+
+CHANGED = "it was changed while it was colorized; the next run takes it up anew"
+
+
+class Worker:
+    """A job and its net, which is loaded once."""
+
+    def __init__(self, job: Job) -> None:
+        """Load the net; one thread for it and for OpenCV, since there is a worker for each core.
+
+        Raises:
+            ModelError: the net cannot be loaded.
+        """
+        import cv2
+
+        cv2.setNumThreads(1)
+        self._job = job
+        self._tools = self._load()
+
+    def _load(self) -> Tools:
+        return Tools(self._job, open_net(self._job.net, self._job.engine))
+
+    def do(self, unit: Unit) -> Answer:
+        """Do one unit; whatever goes wrong with it becomes the answer, never an exception."""
+        began = time.perf_counter()
+        seen = Seen()
+        try:
+            seen = _look(unit)
+            result = self._work(unit)
+            answer = replace(
+                result,
+                seen=replace(result.seen, source_size=seen.source_size, source_mtime_ns=seen.source_mtime_ns),
+            )
+        except OutputError as error:
+            return Halt(error)
+        except ModelError as error:
+            return Halt(error)
+        except Exception as error:
+            answer = failure(unit.key, error, seen)
+        return replace(answer, seconds=round(time.perf_counter() - began, 4))
+
+    def _work(self, unit: Unit) -> Result:
+        try:
+            return work(unit, self._tools)
+        except EngineError:
+            # An engine may have lost its device or its memory; a new one tells whether it is gone for good.
+            self._tools = self._load()
+            return work(unit, self._tools)
+
+
+def _look(unit: Unit) -> Seen:
+    """Look at the source as it is now; raises `ItemError` where it is no file or, of an item in pieces, another."""
+    found = unit.source.stat()
+    if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
+        raise ItemError("no longer a file: something else has taken its name", Cause.SYSTEM)
+    if unit.verb is not Verb.MAKE and (found.st_size, found.st_mtime_ns) != (unit.size, unit.mtime_ns):
+        raise ItemError(CHANGED, Cause.SYSTEM)
+    return Seen(source_size=found.st_size, source_mtime_ns=found.st_mtime_ns)
+
+
+def failure(key: str, error: Exception, seen: Seen) -> Result:
+    """Return the result of a unit that ended with an exception."""
+    if isinstance(error, FileNotFoundError):
+        return Result(key, Status.VANISHED, Cause.SYSTEM, "the file was found, then gone")
+    if isinstance(error, ItemError):
+        return Result(key, Status.FAILED, error.cause, str(error), seen=seen)
+    if isinstance(error, PermissionError):
+        return Result(key, Status.FAILED, Cause.SYSTEM, "no permission to read the file", seen=seen)
+    if isinstance(error, MemoryError):
+        reason = "not enough memory for a picture of this size; try fewer --jobs"
+        return Result(key, Status.FAILED, Cause.MEMORY, reason, seen=seen)
+    if isinstance(error, OSError):
+        return Result(key, Status.FAILED, Cause.SYSTEM, f"reading failed: {error.strerror or error}", seen=seen)
+    return Result(
+        key, Status.FAILED, Cause.FAULT, f"a fault of the program: {type(error).__name__}: {error}", seen=seen
+    )

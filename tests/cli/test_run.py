@@ -1,0 +1,435 @@
+"""`colorize run` from end to end: every field of the manifest is what it says, every option has its effect."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.archive.database import journal_path
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import HEADERS
+from pipeline.cli.main import commands
+from pipeline.cli.presentation import Presentation
+from pipeline.cli.run import command
+from pipeline.errors import ColorizeError, EngineError, SettingsError
+from pipeline.nets.engines import catalogue
+from pipeline.settings import Settings
+from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
+
+Colorize = Callable[..., subprocess.CompletedProcess[str]]
+SEPIA = np.dstack([landscape(1) * share for share in (0.7, 0.85, 1.0)]).astype(np.uint8)
+
+
+@dataclass
+class Bench:
+    """Scans, and the command line in this process."""
+
+    folder: Path
+    net: Path
+    capture: pytest.CaptureFixture[str]
+
+    @property
+    def scans(self) -> Path:
+        return self.folder / "scans"
+
+    @property
+    def colour(self) -> Path:
+        return self.folder / "colour"
+
+    def photograph(self, name: str = "1.png", pixels: np.ndarray | None = None) -> Path:
+        path = self.scans / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), landscape(1) if pixels is None else pixels)
+        return path
+
+    def run(self, *arguments: object, output: str = "colour", plain: bool = False) -> str:
+        """Run as a user does, with the tiny net in this process unless `plain`; return what is printed."""
+        common = [] if plain else ["--model", self.net, "--engine", "opencv", "--precision", "float32",
+                                   "--executor", "serial"]  # fmt: skip
+        words = ["run", self.scans, "-o", self.folder / output, *common, *arguments]
+        commands.main([str(word) for word in words], standalone_mode=False, obj=Presentation())
+        printed = self.capture.readouterr()
+        self.said = printed.err
+        return printed.out
+
+    def worked(self, *arguments: object, **options: object) -> int:
+        return int(json.loads(self.run("--json", *arguments, **options))["worked"])  # type: ignore[arg-type]
+
+    def manifest(self, output: str = "colour") -> dict[str, dict[str, str]]:
+        with (self.folder / output / "manifest.csv").open(encoding="utf-8", newline="") as file:
+            return {row["source"]: row for row in csv.DictReader(file, strict=True)}
+
+    def made(self, name: str, output: str = "colour") -> np.ndarray:
+        pixels = cv2.imread(str(self.folder / output / name), cv2.IMREAD_UNCHANGED)
+        assert pixels is not None
+        return pixels
+
+    def statuses(self, output: str = "colour") -> dict[str, str]:
+        return {key: row["status"] for key, row in self.manifest(output).items()}
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path,
+    tiny_net: Path,
+    user_cache: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Bench:
+    for name in list(os.environ):
+        if name.startswith("COLORIZE_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(user_cache))
+    return Bench(tmp_path, tiny_net, capsys)
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_every_field_of_the_manifest(bench: Bench) -> None:
+    began = datetime.now(UTC)
+    bench.photograph("box/grey.png")
+    bench.photograph("box/sepia.png", SEPIA)
+    bench.photograph("box/deep.tif", landscape(2).astype(np.uint16) * 257)
+    bench.photograph("box/parrot.png", in_colour(60, 90))
+    write_tiff(bench.scans / "letter.tif", *[landscape(seed, 40, 50) for seed in range(3)])
+    bench.photograph("torn.png")
+    whole = (bench.scans / "torn.png").read_bytes()
+    (bench.scans / "torn.png").write_bytes(whole[: len(whole) // 2])
+    (bench.scans / "notes.txt").write_text("notes")
+    bench.photograph("private/1.png")
+    bench.run("--exclude", "private")
+    found = bench.manifest()
+    ran = {"model": "tiny", "engine": "opencv/float32"}
+    photo = {"kind": "photo", "width": "80", "height": "60", "bits": "8", "frames": "", "metadata": ""}
+    nothing = dict.fromkeys(HEADERS, "")
+    neutral = {"verdict": "neutral", "chroma": "0.00", "status": "done", "reason": ""}
+    expected = {
+        "box/deep.tif": photo | ran | neutral | {"output": "box/deep.jpg", "bits": "16"},
+        "box/grey.png": photo | ran | neutral | {"output": "box/grey.jpg"},
+        "box/parrot.png": photo
+        | {"output": "box/parrot.png", "status": "copied", "reason": "already in colour", "verdict": "color"}
+        | {"width": "90", "model": "", "engine": ""},
+        "box/sepia.png": photo | ran | neutral | {"output": "box/sepia.jpg", "verdict": "toned"},
+        "letter.tif": photo
+        | ran
+        | neutral
+        | {"output": "letter.tif", "kind": "pages", "width": "50", "height": "40", "frames": "3"},
+        "notes.txt": nothing | {"status": "unsupported", "reason": "not a picture or film"},
+        "private/1.png": nothing | {"status": "skipped", "reason": "excluded by --exclude"},
+        "torn.png": nothing
+        | {"kind": "photo", "status": "failed", "reason": "truncated: the file ends before the picture does"},
+    }
+    assert list(found) == sorted(expected)
+    with Journal(bench.colour, read_only=True) as journal:
+        run = journal.last_run()
+    assert run is not None
+    for key, wanted in expected.items():
+        row = dict(found[key])
+        assert list(row) == list(HEADERS)
+        assert row.pop("source") == key
+        finished = datetime.fromisoformat(row.pop("finished_at"))
+        assert began.timestamp() - 0.001 <= finished.timestamp() <= datetime.now(UTC).timestamp()
+        assert finished.utcoffset() == datetime.now(UTC).utcoffset()
+        assert row.pop("run_id") == run.run_id
+        source_hash, output_hash = row.pop("source_sha256"), row.pop("output_sha256")
+        seconds, chroma = row.pop("seconds"), row.pop("chroma")
+        if wanted["status"] in ("done", "copied"):
+            assert source_hash == sha256(bench.scans / key)
+            assert output_hash == sha256(bench.colour / row["output"])
+            assert 0 < float(seconds) < 60
+        else:
+            assert (source_hash, output_hash) == ("", "")
+            assert seconds == "" or wanted["status"] == "failed"
+        if "chroma" in wanted and wanted["verdict"] != "toned":
+            assert chroma == wanted["chroma"]
+        elif wanted["status"] in ("done", "copied"):
+            assert 5 < float(chroma) < 100
+            assert chroma == f"{float(chroma):.2f}"
+        timed = ("source", "finished_at", "run_id", "source_sha256", "output_sha256", "seconds", "chroma")
+        assert row == {name: value for name, value in wanted.items() if name not in timed}, key
+
+
+# One function an option: it fails where the option does nothing.
+
+
+def inputs(bench: Bench) -> None:
+    bench.photograph("a/1.png")
+    bench.photograph("b/2.png")
+    more = bench.folder / "more"
+    (bench.scans / "b").rename(more)
+    bench.run(more)
+    assert set(bench.statuses()) == {"scans/a/1.png", "more/2.png"}
+
+
+def output(bench: Bench) -> None:
+    bench.photograph()
+    bench.run(output="somewhere else")
+    assert (bench.folder / "somewhere else" / "1.jpg").exists()
+
+
+def dry_run(bench: Bench) -> None:
+    bench.photograph()
+    printed = bench.run("--dry-run")
+    assert "todo   1.png -> 1.jpg (new)" in printed
+    assert "1 of 1 files to do; nothing was written." in printed
+    assert not bench.colour.exists()
+
+
+def no_progress(bench: Bench) -> None:
+    bench.photograph()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(sys.stderr), "isatty", lambda self: True)
+        bench.run(output="shown")
+        assert "1/1" in bench.said
+        bench.run("--no-progress", output="not shown")
+        assert "1/1" not in bench.said
+
+
+def as_json(bench: Bench) -> None:
+    bench.photograph()
+    found = json.loads(bench.run("--json"))
+    assert found["counts"] == {"done": 1}
+    assert found["output"] == str(bench.colour)
+    listed = json.loads(bench.run("--json", "--dry-run").splitlines()[0])
+    assert (listed["key"], listed["action"], listed["why"]) == ("1.png", "done", "done before")
+
+
+def quiet(bench: Bench) -> None:
+    bench.photograph()
+    assert "1 done" in bench.run()
+    (bench.scans / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    assert bench.run("--quiet") == ""
+    assert "torn.jpg" in bench.said
+
+
+def verbose(bench: Bench) -> None:
+    call = [*ENTRY, "run", "nowhere", "-o", "colour", "-v"]  # without -v there is none: see test_main
+    ended = subprocess.run(call, env=environment(), cwd=bench.folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 5
+    assert "Traceback" in ended.stderr
+
+
+def config(bench: Bench) -> None:
+    bench.photograph()
+    (bench.folder / "mine.toml").write_text('format = "png"')
+    bench.run("--config", bench.folder / "mine.toml")
+    assert bench.manifest()["1.png"]["output"] == "1.png"
+
+
+def assignments(bench: Bench) -> None:
+    bench.photograph()
+    bench.run("--set", "format=png", "--set", "saturation=0")
+    assert np.ptp(bench.made("1.png").astype(int), axis=2).max() <= 1
+
+
+def model(bench: Bench) -> None:
+    bench.photograph()
+    bench.run()
+    assert bench.manifest()["1.png"]["model"] == "tiny"
+    before = bench.made("1.jpg")
+    assert bench.worked("--model", "embedded") == 1
+    assert bench.manifest()["1.png"]["model"].startswith("embedded")
+    assert not np.array_equal(bench.made("1.jpg"), before)
+
+
+def models_dir(bench: Bench) -> None:
+    bench.photograph()
+    (bench.folder / "nets").mkdir()
+    (bench.folder / "nets" / "mine.onnx").write_bytes(bench.net.read_bytes())
+    bench.run("--model", "mine", "--models-dir", bench.folder / "nets")
+    assert bench.manifest()["1.png"]["model"] == "mine"
+    with pytest.raises(ColorizeError, match="no model"):
+        bench.run("--model", "mine")
+
+
+def three_files(bench: Bench) -> list[object]:
+    from pipeline.nets.convert.release_topology import write_release_caffe
+
+    paths = write_release_caffe(bench.folder, width=0.0625, size=32)
+    flags = zip(("--prototxt", "--model", "--points"), paths, strict=True)
+    return [each for pair in flags for each in pair] + ["--models-dir", bench.folder / "nets"]
+
+
+def prototxt(bench: Bench) -> None:
+    bench.photograph()
+    files = three_files(bench)
+    bench.run(*files)
+    assert bench.manifest()["1.png"]["model"] == "release"
+    with pytest.raises(SettingsError, match="three files"):
+        bench.run("--prototxt", files[1])
+
+
+def points(bench: Bench) -> None:
+    bench.photograph()
+    files = three_files(bench)
+    bench.run(*files, "--format", "png")
+    before = bench.made("1.png")
+    path = Path(str(files[5]))
+    np.save(path, np.zeros_like(np.load(path)))
+    assert bench.worked(*files, "--format", "png") == 1
+    assert np.ptp(before.astype(int), axis=2).max() > 5
+    assert np.ptp(bench.made("1.png").astype(int), axis=2).max() <= 1
+
+
+def engine(bench: Bench) -> None:
+    if not catalogue.installed("onnxruntime"):
+        pytest.skip("a second engine is not installed")
+    bench.photograph()
+    bench.run()
+    assert bench.manifest()["1.png"]["engine"] == "opencv/float32"
+    assert bench.worked("--engine", "onnxruntime") == 1
+    assert bench.manifest()["1.png"]["engine"] == "onnxruntime/float32"
+
+
+def precision(bench: Bench) -> None:
+    bench.photograph()
+    with pytest.raises(EngineError, match="computes in float32, not in bfloat16"):
+        bench.run("--precision", "bfloat16")
+
+
+def format(bench: Bench) -> None:
+    bench.photograph()
+    for name, kind in (("jpg", "JPEG"), ("png", "PNG"), ("tif", "TIFF"), ("webp", "WEBP")):
+        bench.run("--format", name)
+        with Image.open(bench.colour / f"1.{name}") as image:
+            assert image.format == kind
+    assert sorted(path.name for path in bench.colour.glob("1.*")) == ["1.webp"], "earlier ones are superseded"
+
+
+def quality(bench: Bench) -> None:
+    bench.photograph(pixels=landscape(1, 200, 300))
+    sizes = []
+    for value in (95, 20):
+        assert bench.worked("--quality", value) == 1
+        sizes.append((bench.colour / "1.jpg").stat().st_size)
+    assert sizes[1] < sizes[0] / 2
+
+
+def pages(bench: Bench) -> None:
+    write_tiff(bench.scans / "letter.tif", landscape(1), landscape(2))
+    bench.run("--format", "tif")
+    assert len(pages_of(bench.colour / "letter.tif")) == 2
+    assert bench.worked("--format", "tif", "--pages", "first") == 1
+    assert len(pages_of(bench.colour / "letter.tif")) == 1
+
+
+def saturation(bench: Bench) -> None:
+    bench.photograph()
+    spread = []
+    for value in (1, 0.4, 0):
+        assert bench.worked("--format", "png", "--saturation", value) == 1
+        spread.append(np.ptp(bench.made("1.png").astype(int), axis=2).mean())
+    assert spread[0] > 1.5 * spread[1] > spread[2]
+    assert spread[2] <= 1
+
+
+def on_color(bench: Bench) -> None:
+    bench.photograph(pixels=in_colour())
+    for value, status in (("copy", "copied"), ("skip", "skipped"), ("recolor", "done")):
+        bench.run("--on-color", value)
+        assert bench.statuses() == {"1.png": status}
+
+
+def jobs(bench: Bench) -> None:
+    for number in range(4):
+        bench.photograph(f"{number}.png")
+    summary = json.loads(bench.run("--json", "--executor", "loky", "--jobs", "1"))
+    assert (summary["jobs"], summary["counts"]) == (1, {"done": 4})
+    for number in range(4):
+        (bench.colour / f"{number}.jpg").unlink()
+    assert json.loads(bench.run("--json", "--executor", "loky", "-j", "2"))["jobs"] == 2
+
+
+def executor(bench: Bench) -> None:
+    bench.photograph()
+    assert json.loads(bench.run("--json", "--executor", "serial"))["jobs"] == 0
+    (bench.colour / "1.jpg").unlink()
+    assert json.loads(bench.run("--json", "--executor", "loky"))["jobs"] == 1
+
+
+def exclude(bench: Bench) -> None:
+    for name in ("1.png", "private/2.png", "3.tif"):
+        bench.photograph(name)
+    bench.run("--exclude", "private", "--exclude", "*.tif")
+    assert bench.statuses() == {"1.png": "done", "private/2.png": "skipped", "3.tif": "skipped"}
+
+
+def follow_symlinks(bench: Bench) -> None:
+    away = bench.photograph("1.png").rename(bench.folder / "away.png")
+    (bench.scans / "link.png").symlink_to(away)
+    bench.run()
+    assert bench.statuses() == {"link.png": "unsupported"}
+    bench.run("--follow-symlinks")
+    assert bench.statuses() == {"link.png": "done"}
+
+
+def max_megapixels(bench: Bench) -> None:
+    bench.photograph()
+    bench.run("--max-megapixels", "0.004")
+    assert "80 x 60 is 0.0048 megapixels" in bench.manifest()["1.png"]["reason"]
+    assert bench.worked("--max-megapixels", "0.005") == 1
+
+
+def verify(bench: Bench) -> None:
+    path = bench.photograph("1.bmp")
+    bench.run()
+    before = path.stat()
+    path.write_bytes(path.read_bytes()[:-1] + b"\x07")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert bench.worked() == 0
+    assert bench.worked("--verify") == 1
+    assert bench.worked("--verify") == 0
+
+
+def retry_failed(bench: Bench) -> None:
+    path = bench.photograph()
+    path.write_bytes(path.read_bytes()[:200])
+    assert [bench.worked(*flags) for flags in ((), (), ("--retry-failed",))] == [1, 0, 1]
+
+
+EFFECTS = {
+    each.__name__: each
+    for each in (
+        inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
+        models_dir, engine, precision, format, quality, pages, saturation, on_color, jobs, executor, exclude,
+        follow_symlinks, max_megapixels, verify, retry_failed,
+    )
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_every_option_has_its_effect(bench: Bench, name: str) -> None:
+    EFFECTS[name](bench)
+
+
+def test_no_option_is_left_out() -> None:
+    assert {each.name for each in command.params} == set(EFFECTS)
+    assert {each.name for each in fields(Settings)} <= set(EFFECTS)
+
+
+def test_the_settings_of_a_run_are_in_the_journal(bench: Bench) -> None:
+    bench.photograph()
+    bench.run("--quality", "60", "--exclude", "*.tmp")
+    with Journal(bench.colour, read_only=True) as journal:
+        run = journal.last_run()
+    assert run is not None
+    assert set(run.settings) == {each.name for each in fields(Settings)}
+    assert (run.settings["quality"], run.settings["exclude"], run.settings["engine"]) == (60, ["*.tmp"], "opencv")
+    assert (run.planned, run.exit_code) == (1, 0)
+    assert run.finished_at > run.started_at
+    assert journal_path(bench.colour).exists()

@@ -1,0 +1,73 @@
+"""An item of every kind there is a medium for, and a net that costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.items import Kind, Unit
+from pipeline.media.medium import Job
+from pipeline.media.table import first_verb, suffix
+from pipeline.nets.engine import Engine
+from pipeline.nets.spec import Answer, Feed, NetSpec
+from pipeline.settings import Settings
+from tests.conftest import in_colour, landscape, write_tiff
+
+SPEC = NetSpec("painted", Path("painted.onnx"), "00", 8, Feed(), Answer(), ())
+ENGINE = Engine("opencv", "float32")
+
+
+@dataclass
+class Painted:
+    """A net that sees red; `fails` are raised by its next predictions."""
+
+    spec: NetSpec = SPEC
+    engine: Engine = ENGINE
+    fails: list[Exception] = field(default_factory=list)
+    asked: int = 0
+
+    def predict(self, lightness: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        if self.fails:
+            raise self.fails.pop(0)
+        return np.broadcast_to(np.float32([30, 20]), (2, 2, 2)).copy()
+
+
+def photograph(folder: Path, colour: bool) -> Path:
+    path = folder / "photograph.png"
+    cv2.imwrite(str(path), in_colour() if colour else landscape(1))
+    return path
+
+
+def letter(folder: Path, colour: bool) -> Path:
+    pages = [in_colour()[:, :, ::-1] if colour else landscape(seed) for seed in range(3)]
+    return write_tiff(folder / "letter.tif", *pages, compression="tiff_adobe_deflate")
+
+
+# A medium for a new kind brings its specimen along: (folder, whether it is in colour) -> the file.
+SPECIMENS: dict[Kind, Callable[[Path, bool], Path]] = {Kind.PHOTO: photograph, Kind.PAGES: letter}
+
+
+def job(output: Path, settings: Settings) -> Job:
+    tmp_dir = output / ".colorize" / "tmp" / "run"
+    tmp_dir.mkdir(parents=True, exist_ok=True)
+    return Job(settings, SPEC, ENGINE, output, tmp_dir)
+
+
+def first_unit(source: Path, kind: Kind, settings: Settings) -> Unit:
+    found = source.stat() if source.exists() else None
+    return Unit(
+        verb=first_verb(kind, settings),
+        key=source.name,
+        kind=kind,
+        source=source,
+        output=f"made/{source.stem}{suffix(kind, settings)}",
+        copy_output=f"made/{source.name}",
+        size=found.st_size if found else 0,
+        mtime_ns=found.st_mtime_ns if found else 0,
+        parts_place=".colorize/parts/item",
+    )

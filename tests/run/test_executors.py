@@ -1,0 +1,285 @@
+"""What every executor owes a run: one suite over all that `--executor` can name."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import Cause, ColorizeError, ExitCode, ModelError
+from pipeline.items import Answer, Halt, Kind, Result, Status, Unit, Verb
+from pipeline.nets.engine import Engine
+from pipeline.nets.resolve import resolve
+from pipeline.run import driver
+from pipeline.run.context import Context
+from pipeline.run.executors import loky
+from pipeline.run.executors.executor import Executor
+from pipeline.run.progress import Progress
+from pipeline.run.signals import Stop, stop_on_signals
+from pipeline.settings import Settings, field_of
+from tests.conftest import write_archive
+
+EXECUTORS = field_of("executor").metadata["choices"]
+IN_PROCESSES = [name for name in EXECUTORS if name != "serial"]
+
+
+@dataclass
+class Told(Progress):
+    """Keeps what a person would be told."""
+
+    told: list[str] = field(default_factory=list)
+
+    def say(self, sentence: str) -> None:
+        self.told.append(sentence)
+
+
+@dataclass
+class Bench:
+    """An executor as the driver makes it, and photographs to do."""
+
+    context: Context
+    tmp_dir: Path
+    sources: list[Path]
+    told: list[str]
+
+    def executor(self, **changes: object) -> Executor:
+        context = replace(self.context, **changes)
+        jobs = driver._jobs(context, Counter({Kind.PHOTO: len(self.sources)}))
+        return driver._executor(context, jobs, self.tmp_dir, Told(len(self.sources), told=self.told))
+
+    def units(self) -> list[Unit]:
+        return [Unit(Verb.MAKE, path.name, Kind.PHOTO, path, f"{path.stem}.png", path.name) for path in self.sources]
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, tmp_path: Path, tiny_net: Path) -> Bench:
+    settings = Settings(executor=request.param, jobs=2, format="png")
+    tmp_dir = tmp_path / "colour" / "tmp"
+    tmp_dir.mkdir(parents=True)
+    sources = write_archive(tmp_path / "scans", 9)
+    context = Context(
+        [tmp_path / "scans"], tmp_path / "colour", [], settings, resolve(str(tiny_net)), Engine("opencv", "float32")
+    )
+    return Bench(context, tmp_dir, sources, [])
+
+
+every = pytest.mark.parametrize("bench", EXECUTORS, indirect=True)
+in_processes = pytest.mark.parametrize("bench", IN_PROCESSES, indirect=True)
+
+
+def taking(units: list[Unit]) -> Callable[[], Unit | None]:
+    return lambda: units.pop(0) if units else None
+
+
+def children() -> set[int]:
+    """Processes that this one has started, loky's housekeeper aside."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            command = status.with_name("cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(fields["PPid"]) == os.getpid() and b"resource_tracker" not in command:
+            found.add(int(status.parent.name))
+    return found
+
+
+@every
+def test_every_unit_is_answered_once_with_its_own_answer(bench: Bench) -> None:
+    stop = Stop()
+    found = list(bench.executor().answers(taking(bench.units()), stop))
+    assert sorted(unit.key for unit, _ in found) == sorted(path.name for path in bench.sources)
+    for unit, answer in found:
+        assert isinstance(answer, Result)
+        assert (answer.key, answer.status, answer.model) == (unit.key, Status.DONE, "tiny")
+        assert answer.filed is not None
+        assert answer.filed.place == unit.output
+        assert (bench.context.output / unit.output).stat().st_size == answer.filed.size
+    assert stop.code is None
+
+
+@every
+def test_without_units_nothing_is_answered_and_no_net_is_loaded(bench: Bench) -> None:
+    gone = replace(bench.context.net, path=Path("gone.onnx"))
+    assert list(bench.executor(net=gone).answers(lambda: None, Stop())) == []
+
+
+@every
+def test_units_that_an_answer_brings_up_are_done_too(bench: Bench) -> None:
+    waiting = bench.units()
+    ready = [waiting.pop()]
+    answered = []
+    with closing(bench.executor().answers(taking(ready), Stop())) as answers:
+        for unit, _ in answers:
+            answered.append(unit.key)
+            ready.extend(waiting[:2])  # as a scan's pieces, and as the join of the last one
+            del waiting[:2]
+    assert sorted(answered) == sorted(path.name for path in bench.sources)
+
+
+@every
+def test_what_fails_is_an_answer_like_any_other(bench: Bench) -> None:
+    bench.sources[3].write_bytes(b"no picture")
+    bench.sources[5].unlink()
+    found = {unit.key: answer for unit, answer in bench.executor().answers(taking(bench.units()), Stop())}
+    statuses = [getattr(found[path.name], "status", None) for path in bench.sources]
+    assert statuses[3:6] == [Status.FAILED, Status.DONE, Status.VANISHED]
+    assert statuses.count(Status.DONE) == 7
+
+
+@every
+def test_once_stopped_nothing_more_is_taken_and_what_was_taken_is_answered(bench: Bench) -> None:
+    taken: list[Unit] = []
+    units = bench.units()
+
+    def take() -> Unit | None:
+        unit = units.pop(0) if units else None
+        taken.extend([unit] if unit else [])
+        return unit
+
+    stop, answered = Stop(), []
+    for unit, _ in bench.executor().answers(take, stop):
+        answered.append(unit)
+        stop.code = ExitCode.SIGINT
+    assert len(taken) < len(bench.sources)
+    assert sorted(unit.key for unit in answered) == sorted(unit.key for unit in taken)
+
+
+@every
+def test_a_reader_who_leaves_early_leaves_no_worker_behind(bench: Bench) -> None:
+    before = children()
+    answers = bench.executor().answers(taking(bench.units()), Stop())
+    next(answers)
+    answers.close()
+    deadline = time.monotonic() + 10
+    while children() - before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not children() - before
+
+
+@every
+def test_a_net_that_cannot_be_loaded_is_said(bench: Bench) -> None:
+    gone = replace(bench.context.net, path=Path("gone.onnx"))
+
+    def first() -> Answer:
+        with closing(bench.executor(net=gone).answers(taking(bench.units()), Stop())) as answers:
+            return next(answers)[1]
+
+    try:
+        answer = first()
+    except ModelError as error:
+        answer = Halt(error)
+    assert isinstance(answer, Halt)
+    assert isinstance(answer.error, ModelError)
+    assert "gone.onnx" in str(answer.error)
+
+
+@every
+def test_two_jobs_after_one_another_have_each_their_own_net(bench: Bench) -> None:
+    other = resolve("embedded")
+    unit = bench.units()[0]
+    models = []
+    for net in (bench.context.net, other, bench.context.net):
+        ((_, answer),) = bench.executor(net=net).answers(taking([unit]), Stop())
+        assert isinstance(answer, Result)
+        models.append(answer.model)
+    assert models == ["tiny", other.name, "tiny"]
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each unit take a minute, as a picture of 500 megapixels on an old machine."""
+
+    def sleep(job: object, unit: Unit) -> Answer:
+        time.sleep(60)
+        return Result(unit.key, Status.DONE)
+
+    monkeypatch.setattr(loky, "_do", sleep)
+
+
+@pytest.mark.usefixtures("slow")
+@in_processes
+def test_at_once_does_not_wait_for_what_is_in_flight(bench: Bench) -> None:
+    before, stop = children(), Stop()
+
+    def insist() -> None:
+        stop.code, stop.at_once = ExitCode.SIGINT, True
+
+    threading.Timer(1.5, insist).start()
+    began = time.monotonic()
+    assert list(bench.executor().answers(taking(bench.units()), stop)) == []
+    assert 1 < time.monotonic() - began < 15
+    assert not children() - before
+
+
+@pytest.mark.usefixtures("slow")
+@in_processes
+def test_the_second_signal_ends_a_run_that_the_first_would_have_kept_waiting(bench: Bench) -> None:
+    over = threading.Event()
+
+    def signals() -> None:
+        while not over.wait(0.7):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    said: list[str] = []
+    began = time.monotonic()
+    with stop_on_signals(said.append) as stop:
+        sender = threading.Thread(target=signals, daemon=True)
+        sender.start()
+        try:
+            assert list(bench.executor().answers(taking(bench.units()), stop)) == []
+        finally:
+            over.set()
+            sender.join()
+    assert time.monotonic() - began < 15
+    assert stop.code == ExitCode.SIGINT
+    assert len(said) == 1
+
+
+@in_processes
+def test_a_unit_that_kills_its_worker_twice_is_convicted_and_the_others_are_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(loky.POISON_VARIABLE, bench.sources[4].stem)
+    found = {unit.key: answer for unit, answer in bench.executor().answers(taking(bench.units()), Stop())}
+    assert len(found) == len(bench.sources)
+    crashed = found.pop(bench.sources[4].name)
+    assert isinstance(crashed, Result)
+    assert (crashed.status, crashed.cause) == (Status.CRASHED, Cause.CRASH)
+    assert "died twice" in crashed.reason
+    assert {getattr(answer, "status", None) for answer in found.values()} == {Status.DONE}
+    assert len(bench.told) == 1
+
+
+@in_processes
+def test_workers_that_never_come_up_end_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loky, "_be_a_worker", lambda job, driver: os._exit(1))
+    with pytest.raises(ColorizeError, match="die before they take a picture"):
+        list(bench.executor().answers(taking(bench.units()), Stop()))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@in_processes
+def test_workers_leave_signals_to_the_driver(bench: Bench) -> None:
+    """A terminal's Ctrl-C reaches the whole group."""
+    hurt, before = [], children()
+    with closing(bench.executor().answers(taking(bench.units()), Stop())) as answers:
+        for _, answer in answers:
+            assert isinstance(answer, Result)
+            if not hurt:
+                hurt = list(children() - before)
+                for process in hurt:
+                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                        os.kill(process, number)
+    assert hurt
+    assert bench.told == []

@@ -1,0 +1,78 @@
+"""The advice in the reasons is followed: what a changed setting allows is tried again by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import Row
+from pipeline.run import driver
+from pipeline.run.summary import Summary
+from pipeline.settings import Settings
+from tests.conftest import landscape
+
+
+@pytest.fixture
+def run(tmp_path: Path, tiny_net: Path) -> Callable[..., Summary]:
+    settings = Settings(model=str(tiny_net), engine="opencv", precision="float32", executor="serial")
+    (tmp_path / "scans").mkdir()
+
+    def call(**changes: object) -> Summary:
+        return driver.run_archive([tmp_path / "scans"], tmp_path / "colour", replace(settings, **changes))
+
+    return call
+
+
+def row(tmp_path: Path) -> Row:
+    with Journal(tmp_path / "colour", read_only=True) as journal:
+        (found,) = journal.rows()
+    return found
+
+
+def test_a_higher_limit_of_megapixels(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    cv2.imwrite(str(tmp_path / "scans" / "1.png"), landscape(1, 400, 500))
+    assert run(max_megapixels=0.1).counts == {"failed": 1}
+    assert row(tmp_path).reason == (
+        "too large: 500 x 400 is 0.2 megapixels; raise max_megapixels (now 0.1) to colorize it"
+    )
+    assert run(max_megapixels=0.1, quality=70).worked == 0
+    assert run().counts == {"done": 1}
+
+
+def test_another_format(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    cv2.imwrite(str(tmp_path / "scans" / "1.png"), np.tile(np.arange(250, dtype=np.uint8), (2, 80))[:, :17000])
+    assert run(format="webp").counts == {"failed": 1}
+    assert "choose format png or tif" in row(tmp_path).reason
+    assert run(format="webp", quality=70).worked == 0
+    assert run(format="png").counts == {"done": 1}
+
+
+def test_another_version_of_the_program(
+    tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scans" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    assert run().counts == {"failed": 1}
+    assert run().worked == 0
+    monkeypatch.setattr(driver, "version", lambda name: "99.0")
+    assert run().worked == 1
+    assert run().worked == 0
+
+
+def test_a_disk_that_works_again(tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch) -> None:
+    cv2.imwrite(str(tmp_path / "scans" / "1.png"), landscape(1))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.media.stills.read", refuse)
+        assert run().counts == {"failed": 1}
+    assert row(tmp_path).reason == "reading failed: Input/output error"
+    assert run().counts == {"done": 1}
+    assert row(tmp_path).attempts == 2
