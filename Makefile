@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup colorize-archive test lint soak bench clean
+.PHONY: help setup colorize-archive test lint docs soak bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ lint: $(VENV)/.developer ## Check style, types and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.developer ## Write docs/commands.md and docs/settings.md from the program
+	$(BIN)/python -m tools.reference
 
 soak: $(VENV)/.developer ## Run the tests that take minutes
 	$(BIN)/pytest -m soak

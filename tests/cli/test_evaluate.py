@@ -8,7 +8,7 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.nets.spec import METADATA_KEY, Answer, Feed, contract_json
 
-SHARED = Path(__file__).parents[2].parent / "shared"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -73,27 +73,39 @@ def test_a_missing_folder_is_exit_5(monkeypatch, capsys, tmp_path):
     assert "absent" in err
 
 
-@pytest.mark.soak
-@pytest.mark.skipif(not (SHARED / "photos/eval").is_dir(), reason="the 350 photographs of the card are not here")
-def test_the_card_of_the_first_net_is_reproduced(monkeypatch, capsys, tmp_path):
+def test_the_figures_of_the_first_net_stay_what_they_are(monkeypatch, capsys, tmp_path):
+    """A change of the measure shows here: the net's file, the photographs and the engine are the same for ever."""
     onnx = pytest.importorskip("onnx", reason="says in the first net's file how it is fed; extra: import")
     net = onnx.load(Path(__file__).parents[2] / "models/training/v1/embedded-v1.onnx")
     onnx.helper.set_model_props(net, {METADATA_KEY: contract_json(160, Feed(offset=-50.0), Answer())})
     onnx.save(net, tmp_path / "v1.onnx")
     model = tmp_path / "v1.onnx"
-    code, out, _ = run(monkeypatch, capsys, SHARED / "photos/eval", "-m", model, "--engine", "opencv", "--json")
+    code, out, _ = run(monkeypatch, capsys, FIXTURES / "colour", "-m", model, "--engine", "opencv", "--json")
     assert code == 0
     net = json.loads(out)["models"][0]
-    row = {name: figure["value"] for name, figure in net["against_grey"]["1"].items()}
-    card = {
-        "psnr": (0.47, 0.006),
-        "ciede2000": (0.09, 0.006),
-        "colourfulness": (89, 0.6),
-        "auc": (0.5, 0.06),
-        "rebalanced_auc": (8.0, 0.06),
-        "shift": (2.46, 0.006),
-        "blur": (2.89, 0.006),
-        "flat_gradient": (1.39, 0.015),
-    }
-    for name, (value, tolerance) in card.items():
-        assert row[name] == pytest.approx(value, abs=tolerance), name
+    for part, figures in (
+        (
+            net["grey"],
+            {
+                "psnr": (18.64, 0.02),
+                "ciede2000": (15.24, 0.02),
+                "auc": (82.65, 0.06),
+                "rebalanced_auc": (75.15, 0.06),
+            },
+        ),
+        (
+            net["against_grey"]["1"],
+            {
+                "psnr": (4.63, 0.02),
+                "ciede2000": (-6.86, 0.02),
+                "colourfulness": (87.8, 0.6),
+                "auc": (6.39, 0.06),
+                "rebalanced_auc": (10.11, 0.06),
+                "shift": (1.983, 0.01),
+                "blur": (1.920, 0.01),
+                "flat_gradient": (1.205, 0.015),
+            },
+        ),
+    ):
+        for name, (value, tolerance) in figures.items():
+            assert part[name]["value"] == pytest.approx(value, abs=tolerance), name

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import cv2
@@ -6,7 +7,8 @@ import pytest
 
 from pipeline.colour.verdict import judge
 
-PHOTOS = Path(__file__).parents[2].parent / "shared" / "photos"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+TONES = json.loads((FIXTURES / "tones.json").read_text(encoding="utf-8"))
 
 
 def landscape(seed=0):
@@ -86,13 +88,38 @@ def test_any_shape(shape):
     assert judge(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)).kind in ("neutral", "toned", "color")
 
 
-@pytest.mark.skipif(not PHOTOS.is_dir(), reason="the shared photographs are not here")
-def test_real_photographs():
-    from pipeline.photo.read import read
+def printed(grey, scan):
+    """A grey photograph with the tone, the stains and the grain that were measured on a real scan."""
+    lightness = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR).astype(np.float32) / 255
+    lightness = cv2.cvtColor(lightness, cv2.COLOR_BGR2LAB)[:, :, 0]
+    knots, a, b = np.transpose(scan["tone"])
+    rng = np.random.default_rng(11)
+    stain = cv2.resize(rng.normal(0, 1, (4, 5)).astype(np.float32), grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    strength = 1 + scan["stain"] * stain / stain.std()
+    a, b = (np.interp(lightness, knots, tone) * strength for tone in (a, b))
+    return from_lab(lightness, a, b, grain=scan["grain"] / 2**0.5)
 
-    grey = sorted((PHOTOS / "bw").iterdir())
-    wrong = [path.name for path in grey if judge(read(path, max_megapixels=500).pixels).kind == "color"]
-    assert not wrong
-    coloured = sorted((PHOTOS / "eval").iterdir())[::7]
-    kinds = [judge(read(path, max_megapixels=500).pixels).kind for path in coloured]
-    assert kinds.count("color") >= 0.97 * len(kinds)
+
+@pytest.mark.parametrize("scan", TONES, ids=lambda scan: scan["scan"])
+def test_the_tones_of_real_scans_are_toned(scan):
+    for path in sorted((FIXTURES / "grey").iterdir()):
+        verdict = judge(printed(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), scan))
+        assert verdict.kind == "toned", path.name
+        assert scan["chroma"] / 3 < verdict.chroma < scan["chroma"] * 3, path.name
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "grey").iterdir()), ids=lambda path: path.stem)
+def test_grey_photographs_are_neutral_as_one_channel_and_as_three(path):
+    assert judge(cv2.imread(str(path), cv2.IMREAD_UNCHANGED)).kind == "neutral"
+    assert judge(cv2.imread(str(path), cv2.IMREAD_COLOR)).kind == "neutral"
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "colour").iterdir()), ids=lambda path: path.stem)
+def test_colour_photographs_are_colour_whole_and_in_quarters(path):
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    height, width = picture.shape[0] // 2, picture.shape[1] // 2
+    quarters = [picture[y : y + height, x : x + width] for y in (0, height) for x in (0, width)]
+    assert judge(picture).kind == "color"
+    assert [judge(each).kind for each in quarters].count("color") >= (
+        2 if path.stem == "rocket" else 4
+    )  # above it is only sky

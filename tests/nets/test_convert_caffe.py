@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,11 +137,7 @@ def test_a_net_computed_by_hand(tmp_path):
 
 def test_the_release_prototxt_is_told_right():
     """Layer for layer what the prototxt that comes with the release says."""
-    from pathlib import Path
-
-    real = Path(__file__).parents[2].parent / "shared" / "release" / "colorization_deploy_v2.prototxt"
-    if not real.is_file():
-        pytest.skip("the release's prototxt is not here")
+    real = Path(__file__).parents[1] / "fixtures" / "release" / "colorization_deploy_v2.prototxt"
     truth, ours = read_prototxt(real.read_text()), read_prototxt(release_topology.release_prototxt())
     assert ours.shape == truth.shape
     assert ours.layers == truth.layers

@@ -1,5 +1,6 @@
-"""The release's topology at full size, with the real arrays where they are at hand: every way of running it agrees."""
+"""The release's topology at full size, with real arrays where a fixture holds them: every way of running it agrees."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,41 +12,39 @@ from pipeline.nets.engines.open import open_net
 from pipeline.nets.engines.opencv import reads_caffe
 from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.resolve import resolve
+from pipeline.resources import models_dir
 
 pytest.importorskip("onnx", reason="the extra import is not installed")
 from pipeline.nets.convert import release_topology
 from pipeline.nets.convert.caffe_reader import read_prototxt
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "release"
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "release"
 pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """Prototxt, caffemodel and points at full size: real arrays, He-normal where they are missing."""
-    if not (SHARED / "eccv16_partial.npz").is_file():
-        pytest.skip("the real arrays are not here")
     folder = tmp_path_factory.mktemp("release")
-    text = (SHARED / "colorization_deploy_v2.prototxt").read_text()
+    text = (FIXTURES / "colorization_deploy_v2.prototxt").read_text()
     topology = read_prototxt(text)
     known: dict[str, dict[int, np.ndarray]] = {}
-    with np.load(SHARED / "eccv16_partial.npz", allow_pickle=False) as arrays:
+    with np.load(FIXTURES / "eccv16_small.npz", allow_pickle=False) as arrays:
         for key in arrays.files:
             name, _, place = key.rpartition("_")
             if place.isdigit():
-                known.setdefault(name, {})[int(place)] = arrays[key]
-        points = arrays["pts_in_hull"]
+                known.setdefault(name, {})[int(place)] = arrays[key].astype(np.float32)
     empty = np.zeros(0, np.float32)
     blobs = release_topology.release_blobs(
         topology,
         known={name: [found.get(place, empty) for place in range(3)] for name, found in known.items()},
     )
-    np.testing.assert_array_equal(blobs["conv3_3"][0], known["conv3_3"][0])
+    np.testing.assert_array_equal(blobs["conv1_2"][0], known["conv1_2"][0])
     np.testing.assert_array_equal(blobs["conv4_1"][1], known["conv4_1"][1])
     paths = (folder / "full.prototxt", folder / "full.caffemodel", folder / "points.npy")
     paths[0].write_text(text)
     release_topology.write_caffemodel(paths[1], topology, blobs)
-    np.save(paths[2], points)
+    shutil.copy(models_dir() / "pts_in_hull.npy", paths[2])
     return paths
 
 

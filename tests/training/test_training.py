@@ -1,10 +1,8 @@
 """The whole way on made-up pictures: prepare, a few steps, stop, go on, export, the same answers in two engines."""
 
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -19,38 +17,16 @@ from models.training.depthwise import Depthwise5x5  # noqa: E402
 from models.training.export import Decoding, averaged_net, export  # noqa: E402
 from models.training.network import ColourNet, annealed_mean  # noqa: E402
 from models.training.prepare import prepare  # noqa: E402
-from models.training.schedule import Progress, learning_rate  # noqa: E402
 from models.training.train import Recipe, train  # noqa: E402
 from models.training.warmstart import load_exported  # noqa: E402
 from pipeline.nets.store.identify import resolve_file  # noqa: E402
 
 
-def made_up(seed: int) -> np.ndarray:
-    """A picture of soft coloured clouds, BGR uint8."""
-    noise = np.random.default_rng(seed).standard_normal((150, 170, 3)).astype(np.float32)
-    clouds = cv2.GaussianBlur(noise, (0, 0), 12) * 900 + 128 + noise * 4
-    return np.clip(clouds, 0, 255).astype(np.uint8)
-
-
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prepared arrays of a folder and a zip; a grey picture, a logo and a broken file among them."""
-    base = tmp_path_factory.mktemp("photographs")
-    folder = base / "folder"
-    folder.mkdir()
-    for number in range(24):
-        cv2.imwrite(str(folder / f"clouds__{number:03}.png"), made_up(number))
-    grey = cv2.cvtColor(made_up(99), cv2.COLOR_BGR2GRAY)
-    cv2.imwrite(str(folder / "grey__0.png"), grey)
-    logo = np.full((140, 140, 3), 255, np.uint8)
-    logo[40:80, 40:80] = (0, 0, 255)
-    cv2.imwrite(str(folder / "logo__0.png"), logo)
-    (folder / "broken__0.jpg").write_bytes(b"not a picture")
-    with zipfile.ZipFile(base / "more.zip", "w") as archive:
-        for number in range(24, 30):
-            archive.writestr(f"zipped__{number}.png", cv2.imencode(".png", made_up(number))[1].tobytes())
-    assert prepare([folder, base / "more.zip"], base / "data") == 30
-    return base / "data"
+def data(sources: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    assert prepare(sources, folder) == 30
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -167,17 +143,3 @@ def test_every_true_colour_is_shared_by_its_nearest_bins() -> None:
     weights = rebalancing(prior, 0.5)
     assert float((prior * weights).sum()) == pytest.approx(1)
     assert weights[nearest[0, 0]] > weights[int(np.argmax(prior))]
-
-
-def test_a_deadline_is_met_in_spite_of_a_pause() -> None:
-    now = 0.0
-    progress = Progress(None, 100.0, clock=lambda: now)
-    steps = []
-    for second in [*range(1, 20), *range(70, 101)]:
-        now = float(second)
-        before = progress.done
-        steps.append(progress.advance(32) - before)
-    assert progress.done == 1
-    assert max(steps[:-1]) < 0.55
-    assert learning_rate(1.0, 1000) == pytest.approx(0.02)
-    assert learning_rate(0.0, 0) < 0.01

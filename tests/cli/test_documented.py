@@ -1,0 +1,163 @@
+"""Every command and every setting is documented, and what the documents show works."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+from pipeline.cli.main import COMMANDS, commands
+from pipeline.resources import configs_dir
+from pipeline.settings import Settings, from_file
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+WRITTEN = [*sorted((CHECKOUT / "docs").glob("*.md")), CHECKOUT / "README.md"]
+
+
+def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None, f"{name} is listed and is not there"
+            yield from walk(below, (*path, name))
+
+
+TREE = dict(walk(commands))
+EVERY_COMMAND = pytest.mark.parametrize("path", TREE, ids=lambda path: " ".join(path) or "colorize")
+
+
+def examples(text: str) -> list[str]:
+    """The calls of `colorize` in an epilog or a Markdown page's indented blocks, continued lines joined."""
+    lines = text.replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if re.match(r"\s{2,}colorize ", line)]
+
+
+def parse(call: str) -> None:
+    """Parse a call as the shell and click would, without running anything."""
+    words = shlex.split(call, comments=True)[1:]
+    command: click.Command = commands
+    while isinstance(command, click.Group):
+        options = [word for word in words[:1] if word.startswith("-")]
+        if options:
+            assert options[0] in [*command.params[0].opts, "-h", "--help"], call
+            return
+        command, words = command.get_command(click.Context(command), words[0]), words[1:]
+        assert command is not None, call
+    command.make_context("colorize", words)
+
+
+@EVERY_COMMAND
+def test_a_command_says_what_it_does_and_ends_with_examples_of_itself(path: tuple[str, ...]) -> None:
+    command = TREE[path]
+    assert command.help
+    assert command.help.strip().split("\n\n")[0].endswith("."), "the first sentence is what lists show"
+    assert command.epilog
+    _, _, shown = command.epilog.partition("Examples:\n")
+    calls = examples(shown)
+    assert len(calls) >= 2
+    assert all(call.split()[: len(path) + 1] == ["colorize", *path] for call in calls), calls
+    undocumented = [each.name for each in command.params if isinstance(each, click.Option) and not each.help]
+    assert not undocumented
+
+
+@EVERY_COMMAND
+def test_help_fits_80_columns(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = click.Context(
+        TREE[path], info_name=" ".join(("colorize", *path)), help_option_names=["-h", "--help"]
+    ).get_help()
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+@EVERY_COMMAND
+def test_a_command_is_in_the_reference(path: tuple[str, ...]) -> None:
+    name = " ".join(("colorize", *path))
+    assert f"\n## {name}\n" in (CHECKOUT / "docs" / "commands.md").read_text(encoding="utf-8")
+
+
+def test_every_command_of_the_first_level_is_named_in_the_readme() -> None:
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if not re.search(rf"(colorize|make) {name}\b", text)] == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(call for command in TREE.values() for call in examples(command.epilog or "")),
+        *(call for page in WRITTEN if page.name != "commands.md" for call in examples(page.read_text("utf-8"))),
+    ],
+)
+def test_calls_that_are_shown_are_calls_that_work(call: str) -> None:
+    parse(call)
+
+
+def test_a_call_that_would_not_work_is_found() -> None:
+    for call in ("colorize run scans -o colour --no-such-flag", "colorize paint scans", "colorize status"):
+        with pytest.raises((click.UsageError, AssertionError)):
+            parse(call)
+
+
+@pytest.mark.parametrize("declared", fields(Settings), ids=lambda declared: declared.name)
+def test_a_setting_is_explained_in_the_reference_and_has_its_flag(declared) -> None:
+    text = declared.metadata["text"]
+    assert text.endswith(".")
+    page = (CHECKOUT / "docs" / "settings.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{declared.name}` |"))
+    assert text.replace("|", "\\|") in row
+    assert f"`COLORIZE_{declared.name.upper()}`" in row
+    flags = {option.name for option in TREE[("run",)].params}
+    assert declared.name in flags
+
+
+@pytest.mark.parametrize("path", sorted(configs_dir().glob("*.toml")), ids=lambda path: path.stem)
+def test_ready_made_settings_are_settings_and_say_what_they_are_for(path: Path) -> None:
+    from_file(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    assert tomllib.loads("\n".join(lines))
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in configs_dir().glob("*.toml")))
+def test_ready_made_settings_are_named_in_the_readme_and_in_the_help(name: str) -> None:
+    assert f"`{name}`" in (CHECKOUT / "README.md").read_text(encoding="utf-8").replace("--config ", "")
+    config = next(option for option in TREE[("run",)].params if option.name == "config")
+    assert name in config.help
+
+
+def reference(*arguments: object) -> subprocess.CompletedProcess[str]:
+    call = [sys.executable, "-m", "tools.reference", *map(str, arguments)]
+    return subprocess.run(call, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+def test_the_reference_is_up_to_date() -> None:
+    done = reference("--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reference_that_is_out_of_date_is_found_and_written_anew(tmp_path: Path) -> None:
+    assert reference(tmp_path).returncode == 0
+    assert reference("--check", tmp_path).returncode == 0
+    page = tmp_path / "settings.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("`95`", "`75`"), encoding="utf-8")
+    (tmp_path / "commands.md").unlink()
+    done = reference("--check", tmp_path)
+    assert done.returncode == 1
+    assert "commands.md, settings.md" in done.stderr
+    assert "make docs" in done.stderr
+
+
+@pytest.mark.parametrize("page", [*WRITTEN, *CHECKOUT.glob("C*.md")], ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    inside = [link for link in links if "://" not in link]
+    assert [link for link in inside if not (page.parent / link).exists()] == []

@@ -1,0 +1,107 @@
+"""The wheel holds all that the program needs: installed away from the checkout, it colorizes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.conftest import environment
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PHOTOGRAPH = CHECKOUT / "tests" / "fixtures" / "grey" / "camera.jpg"
+
+
+def call(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program in `folder`, where neither the checkout nor the user's packages are on the path."""
+    clean = environment(PYTHONNOUSERSITE="1", XDG_CACHE_HOME=str(folder / "cache"))
+    del clean["PYTHONPATH"]
+    words = [str(each) for each in arguments]
+    return subprocess.run(words, cwd=folder, env=clean, capture_output=True, text=True, timeout=900, check=False)
+
+
+def called(*arguments: object, folder: Path) -> str:
+    """As `call`, and what it prints; it must end well."""
+    done = call(*arguments, folder=folder)
+    assert done.returncode == 0, done.stderr or done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ("wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", folder, CHECKOUT)
+    called(sys.executable, "-m", "pip", *build, folder=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def make_environment(folder: Path, *, with_pip: bool) -> Path:
+    """An empty virtual environment; returns its folder of programs."""
+    venv.create(folder / "venv", with_pip=with_pip)
+    return folder / "venv" / "bin"
+
+
+def check_installed(programs: Path, folder: Path) -> None:
+    """Use what is installed as a user does, from a folder that has nothing to do with the checkout."""
+    where = called(programs / "python", "-c", "import pipeline; print(pipeline.__file__)", folder=folder)
+    assert Path(where.strip()).is_relative_to(folder / "venv"), "the checkout is on the path"
+    assert called(programs / "colorize", "--version", folder=folder) == f"colorize {PROJECT['version']}\n"
+
+    called(programs / "colorize", "image", PHOTOGRAPH, "colour.jpg", folder=folder)
+    grey, colour = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in (PHOTOGRAPH, folder / "colour.jpg"))
+    assert colour.shape == grey.shape
+    assert np.ptp(colour.astype(int), axis=2).max() > 10
+
+    (folder / "scans").mkdir()
+    (folder / "scans" / "camera.jpg").write_bytes(PHOTOGRAPH.read_bytes())
+    for config in sorted((CHECKOUT / "configs").glob("*.toml")):
+        run = ("run", "scans", "-o", "out", "--config", config.stem, "--dry-run")
+        assert "camera.jpg" in called(programs / "colorize", *run, folder=folder)
+    known = json.loads(called(programs / "colorize", "models", "verify", "--json", folder=folder))
+    assert [each["state"] for each in known] == ["ok"]
+    assert Path(known[0]["path"]).is_relative_to(folder / "venv")
+
+
+def test_the_wheel_holds_the_program_and_what_travels_with_it_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"pipeline", "colorize"}
+    assert [name for name in names if "/tests/" in name or "/training/" in name or "__pycache__" in name] == []
+    for path in (CHECKOUT / "pipeline").rglob("*.py"):
+        assert path.relative_to(CHECKOUT).as_posix() in names
+    for pattern in ("models/LICENSE*", "configs/*.toml"):
+        for path in CHECKOUT.glob(pattern):
+            assert f"pipeline/share/{path.relative_to(CHECKOUT).as_posix()}" in names
+
+
+def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    programs = make_environment(tmp_path, with_pip=False)
+    install = ("install", "--quiet", "--no-deps", "--no-index", wheel)
+    called(sys.executable, "-m", "pip", "--python", programs / "python", *install, folder=tmp_path)
+    # The dependencies are those that are installed here. A path in a .pth file is only a path: the .pth file there that
+    # leads to the checkout is not followed.
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    folders = [each for each in sys.path if Path(each).name in ("site-packages", "dist-packages")]
+    (site / "dependencies.pth").write_text("".join(f"{each}\n" for each in folders), encoding="utf-8")
+    check_installed(programs, tmp_path)
+
+
+@pytest.mark.soak
+def test_the_wheel_and_its_dependencies_install_into_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    programs = make_environment(tmp_path, with_pip=True)
+    pip = (programs / "python", "-m", "pip")
+    reached = call(*pip, "download", "--quiet", "--no-deps", "--dest", tmp_path / "probe", "click", folder=tmp_path)
+    if reached.returncode:
+        pytest.skip(f"pip reaches no package index: {reached.stderr.strip().splitlines()[-1]}")
+    called(*pip, "install", "--quiet", wheel, folder=tmp_path)
+    check_installed(programs, tmp_path)

@@ -1,0 +1,86 @@
+"""What of the training needs no torch: preparing photographs, the schedule, measuring a net, agreement of engines."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from models.training.prepare import prepare, read_source, split_lab, square
+from models.training.schedule import Progress, learning_rate
+from pipeline.nets.resolve import resolve
+from tests.conftest import Colorize
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+def test_photographs_are_prepared_and_what_teaches_nothing_is_left_out(
+    sources: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prepare(sources, tmp_path) == 30
+    assert read_source(sources[0])[3] == {"monochrome": 1, "toned": 1, "drawing": 1, "unreadable": 1}
+    assert "30 pictures kept" in capsys.readouterr().out
+    names = (tmp_path / "names.txt").read_text(encoding="utf-8").splitlines()
+    assert len(names) == 30
+    assert names[0] == "clouds__000.png"
+    assert names[-1] == "zipped__29.png"
+    lightness, chroma = np.load(tmp_path / "lightness.npy"), np.load(tmp_path / "chroma.npy")
+    assert (lightness.shape, lightness.dtype) == ((30, 128, 128), np.uint8)
+    assert (chroma.shape, chroma.dtype) == ((30, 2, 64, 64), np.int8)
+
+
+def test_sources_read_at_once_give_the_same(sources: list[Path], tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        prepare(sources, tmp_path / str(jobs), jobs)
+    for name in ("names.txt", "lightness.npy", "chroma.npy"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+def test_a_prepared_photograph_is_still_that_photograph() -> None:
+    picture = square(cv2.imread(str(FIXTURES / "colour" / "coffee.jpg")))
+    lightness, chroma = split_lab(picture)
+    ab = cv2.resize(chroma.transpose(1, 2, 0).astype(np.float32), (128, 128), interpolation=cv2.INTER_LINEAR)
+    back = cv2.cvtColor(np.dstack([lightness / np.float32(2.55), ab]), cv2.COLOR_LAB2BGR) * 255
+    assert np.abs(back - picture).mean() < 4
+
+
+def test_a_deadline_is_met_in_spite_of_a_pause() -> None:
+    now = 0.0
+    progress = Progress(None, 100.0, clock=lambda: now)
+    steps = []
+    for second in [*range(1, 20), *range(70, 101)]:
+        now = float(second)
+        before = progress.done
+        steps.append(progress.advance(32) - before)
+    assert progress.done == 1
+    assert max(steps[:-1]) < 0.55
+    assert learning_rate(1.0, 1000) == pytest.approx(0.02)
+    assert learning_rate(0.0, 0) < 0.01
+
+
+def test_a_budget_of_pictures_ends_where_it_should() -> None:
+    progress = Progress(100, None)
+    assert [progress.advance(40) for _ in range(3)] == pytest.approx([0.4, 0.8, 1])
+
+
+def test_the_engines_agree_on_the_net_that_ships() -> None:
+    pytest.importorskip("onnxruntime", reason="extra: train or onnxruntime")
+    from models.training.agree import TOLERANCE, largest_difference
+
+    assert 0 < largest_difference(resolve("embedded").path, (96,)) <= TOLERANCE
+
+
+def test_a_net_is_measured_as_the_command_measures_it(colorize: Colorize) -> None:
+    pytest.importorskip("onnxruntime", reason="extra: train or onnxruntime")
+    from models.training.evaluate import exported, measure, pictures_in
+
+    spec, folder = resolve("embedded"), FIXTURES / "colour"
+    assert [name for name, _ in pictures_in(folder, 2)] == ["astronaut.jpg", "coffee.jpg"]
+    mine = measure(exported(spec.path, spec.input_size), pictures_in(folder), (1.0,))
+    done = colorize("evaluate", folder, "--engine", "onnxruntime", "--json")
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout)["models"][0]
+    assert (mine.sha256, mine.input_size) == (theirs["sha256"], theirs["input_size"])
+    for name, figure in theirs["against_grey"]["1"].items():
+        assert mine.saturations[1.0][name].value == pytest.approx(figure["value"], abs=0.01), name

@@ -1,0 +1,131 @@
+"""Write docs/commands.md and docs/settings.md from the program itself, so that they cannot say anything else.
+
+Usage: python tools/reference.py [--check] [FOLDER]
+
+--check writes nothing and fails where a page says other words than the program (how click breaks lines is its own).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import click
+
+from pipeline.cli.main import commands
+from pipeline.settings import ENVIRONMENT_PREFIX, Settings
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+WIDTH = 78  # what click makes of a terminal of 80 columns
+TEXTS = {"FILE": "a file", "DIR": "a folder", "NAME|FILE": "a name or a file"}
+DRAWN = "Drawn by `make docs` from the program; change the program, not this page."
+
+
+def walk(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[click.Context]:
+    """Yield a context for a command and each command below it, in the order of the help."""
+    settings = {"terminal_width": WIDTH, **command.context_settings}
+    context = click.Context(command, parent=parent, info_name=name, **settings)
+    yield context
+    if isinstance(command, click.Group):
+        for each in command.list_commands(context):
+            below = command.get_command(context, each)
+            if below is not None:
+                yield from walk(below, each, context)
+
+
+def commands_page() -> str:
+    """Return the help of every command."""
+    parts = [f"# Commands\n\n{DRAWN}\nSettings, which most commands take as flags: [settings.md](settings.md)."]
+    for context in walk(commands, "colorize"):
+        text = "\n".join(line.rstrip() for line in context.get_help().splitlines())
+        parts.append(f"## {context.command_path}\n\n```\n{text}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def settings_page() -> str:
+    """Return a table of every setting."""
+    run = commands.get_command(click.Context(commands), "run")
+    flags = {parameter.name: parameter for parameter in run.params} if run else {}
+    rows = [
+        (
+            f"`{declared.name}`",
+            taken(declared),
+            shown(declared.default),
+            declared.metadata.get("text", ""),
+            spelled(flags.get(declared.name)),
+            f"`{ENVIRONMENT_PREFIX}{declared.name.upper()}`",
+        )
+        for declared in fields(Settings)
+    ]
+    head = ("setting", "takes", "default", "what it does", "flag", "variable")
+    lines = [" | ".join(cell.replace("|", "\\|") for cell in row) for row in (head, ("---",) * len(head), *rows)]
+    table = "\n".join(f"| {line} |" for line in lines)
+    return f"""# Settings
+
+{DRAWN}
+
+Flags win over `--set KEY=VALUE`, that over variables, those over the file named by `--config`, whose keys (TOML) are
+the settings' names. A command takes the flags that concern it; those of `colorize run` are named here.
+
+{table}
+"""
+
+
+def taken(declared: Field[Any]) -> str:
+    """Say what values a setting takes."""
+    meta, hint = declared.metadata, get_type_hints(Settings)[declared.name]
+    if meta.get("choices"):
+        return ", ".join(f"`{choice}`" for choice in meta["choices"])
+    if hint is bool:
+        return "`true`, `false`"
+    if hint is str:
+        return TEXTS.get(meta.get("metavar", ""), "a text")
+    kinds = get_args(hint) or (hint,)
+    if int not in kinds and float not in kinds:
+        return "a list of texts"
+    text = "a number" if float in kinds else "a whole number"
+    if meta.get("low") is not None:
+        text += f", {meta['low']:g} to {meta['high']:g}"
+    return text + (f", or `{meta['word']}`" if meta.get("word") else "")
+
+
+def shown(value: object) -> str:
+    """Spell a default as a configuration file does."""
+    if value in ("", ()):
+        return "none"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def spelled(parameter: click.Parameter | None) -> str:
+    """Name a setting's flag, or the general one where it has none of its own."""
+    if parameter is None:
+        return "`--set`"
+    return ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
+
+
+def main() -> None:
+    """Write the pages, or compare them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path, nargs="?", default=DOCS)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is out of date")
+    arguments = parser.parse_args()
+    pages = {"commands.md": commands_page(), "settings.md": settings_page()}
+    if not arguments.check:
+        for name, text in pages.items():
+            (arguments.folder / name).write_text(text, encoding="utf-8")
+        return
+    old = [
+        name
+        for name, text in pages.items()
+        if not (arguments.folder / name).is_file()
+        or (arguments.folder / name).read_text(encoding="utf-8").split() != text.split()
+    ]
+    if old:
+        raise SystemExit(f"out of date: {', '.join(old)}. Write anew with: make docs")
+
+
+if __name__ == "__main__":
+    main()
