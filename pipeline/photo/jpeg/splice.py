@@ -56,6 +56,7 @@ def splice(
     quality: int = 85,
     edits: Sequence[Edit] = (),
     digest: bytes | None = None,
+    keep: bool = True,
 ) -> bytes:
     """Put colour beside the luma of a grey JPEG.
 
@@ -69,6 +70,7 @@ def splice(
         quality: of the chroma, 1 to 100.
         edits: further changes of marker segments, in order, offsets in `source`: metadata replaced or added.
         digest: sha256 of `source`, 32 bytes, where it is known already.
+        keep: write down what was replaced; not when `source` isn't the original but was made from it (`luma_of`).
 
     Returns:
         The colour JPEG; decoded to grey it is what `source` is, to the last bit.
@@ -94,7 +96,8 @@ def splice(
             Edit(jpeg.end_marker, jpeg.end_marker, restart + chroma.scans),
         )
     )
-    return apply(source, sorted((*done, Edit(start, start, record(source, done, digest)))))
+    note = record(source, done, digest) if keep else b""
+    return apply(source, sorted((*done, Edit(start, start, note))))
 
 
 def _sampling(jpeg: Jpeg, cb: NDArray[np.uint8], cr: NDArray[np.uint8]) -> int:
