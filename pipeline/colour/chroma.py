@@ -126,7 +126,8 @@ def chroma_strips(
 
 def _positions(nodes: int, full: int, step: int, count: int) -> Plane:
     """Return where the middles of `count` samples lie among the nodes, 0..nodes - 1."""
-    at = (np.arange(count) + 0.5) * step * (nodes / full) - 0.5
+    middle = np.minimum((np.arange(count) + 0.5) * step, full - 0.5)  # the last of an odd size is one pixel repeated
+    at = middle * (nodes / full) - 0.5
     inside: Plane = np.clip(at, 0, nodes - 1).astype(np.float32)
     return inside
 

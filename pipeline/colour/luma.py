@@ -33,8 +33,10 @@ def chroma_planes(
     """Return the Cb and Cr that give a grey picture the colour ab, its luma being left alone.
 
     The hue and chroma are those of `compose` (Lab lightness of the grey joined to ab, in sRGB); where the luma cannot
-    carry so much, Cb and Cr are drawn towards grey by the same factor until red, green and blue are in range. On the
-    28 scans the colours differ from `compose` by CIEDE2000 0.6 (mean), which is luma that `compose` does not keep.
+    carry so much, Cb and Cr are drawn towards grey by the same factor until red, green and blue are in range. Over 28
+    scans the colours are CIEDE2000 0.8 (mean) from `compose`, most of it the luma that `compose` does not keep. At
+    half size the range is held for the mean of 2 x 2 pixels: at hard edges a decoder cuts 0.3 % of pixels by more
+    than one level.
 
     Args:
         grey: uint8 (h, w), sRGB: the whole picture (chroma at full size, 4:4:4), or what `halved` makes of it (4:2:0).

@@ -67,8 +67,7 @@ def _encoded(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes
         raise PhotoError(f"its chroma cannot be encoded: {error.err}") from None
     if not fine:
         raise PhotoError("its chroma cannot be encoded")
-    result: Any = encoded.tobytes()
-    return bytes(result)
+    return encoded.tobytes()
 
 
 def _quantization(data: bytes, jpeg: Jpeg, slot: int) -> bytes:
