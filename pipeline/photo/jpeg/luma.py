@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.errors import PhotoError
 from pipeline.photo.jpeg import coefficients, turbo
 from pipeline.photo.jpeg.record import Edit, apply
-from pipeline.photo.jpeg.segments import APP0, SOF0, SOF2, Jpeg, parse
+from pipeline.photo.jpeg.segments import APP0, SOF0, SOF2, Jpeg, incomplete, parse
 
 _APP14: Final = 0xEE
 _COM: Final = 0xFE
@@ -33,6 +33,8 @@ def luma_refusal(data: bytes, jpeg: Jpeg) -> str:
         return "its luma has fewer samples than its chroma"
     if len(frame.components) == 3 and not _is_ycbcr(data, jpeg):
         return "stored as RGB"
+    if frame.progressive and (reason := incomplete(jpeg)):
+        return reason
     return "" if turbo.available() or coefficients.available() else "neither libturbojpeg nor jpeglib is installed"
 
 
@@ -43,7 +45,8 @@ def luma_of(data: bytes) -> bytes:
         data: the whole file: YCbCr or grey, 8 bits, baseline or progressive (`luma_refusal` says).
 
     Returns:
-        Decoded, it is what decoding `data` to grey gives, to the last bit. `splice` takes it, without an original.
+        Decoded, it is what decoding `data` to grey gives, to the last bit; `splice` takes it, without an original.
+        Damage that no decoder notices may make coefficients that no file can hold: there the two differ.
 
     Raises:
         PhotoError: damaged, or of a kind that this can't be done with.

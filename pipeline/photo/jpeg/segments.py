@@ -238,6 +238,21 @@ def _data_end(data: bytes, start: int) -> int:
     return end
 
 
+def incomplete(jpeg: Jpeg) -> str:
+    """Return what is missing of the first component of a progressive picture, as a phrase; usually nothing.
+
+    Decoders smooth a picture whose last bits are missing, and other scans beside it might change how.
+    """
+    bits, component = [-1] * 64, jpeg.frame.components[0].id
+    for scan in jpeg.scans:
+        if component in scan.components:
+            for number in range(scan.first, scan.last + 1):
+                if bits[number] != (scan.high if scan.high else -1):
+                    return "progressive scans that do not follow one another"
+                bits[number] = scan.low
+    return "progressive, but not complete" if any(bits) else ""
+
+
 def body_of(data: bytes, segment: Segment) -> bytes:
     """Return a segment's parameters, without marker and length."""
     return data[segment.body : segment.end]

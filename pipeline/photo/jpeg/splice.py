@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.errors import PhotoError
 from pipeline.photo.jpeg.chroma_scans import chroma_scans
 from pipeline.photo.jpeg.record import Edit, apply, is_record, record, segment
-from pipeline.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, parse
+from pipeline.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, incomplete, parse
 
 _APP2: Final = 0xE2
 _APP14: Final = 0xEE
@@ -34,18 +34,7 @@ def refusal(jpeg: Jpeg) -> str:
         return f"stored with {len(frame.components)} components"
     if not frame.progressive:
         return "more than one scan" if len(jpeg.scans) > 1 else ""
-    return _incomplete(jpeg)
-
-
-def _incomplete(jpeg: Jpeg) -> str:
-    """Decoders smooth a progressive picture whose last bits are missing, and colour might change how."""
-    bits = [-1] * 64
-    for scan in jpeg.scans:
-        for number in range(scan.first, scan.last + 1):
-            if bits[number] != (scan.high if scan.high else -1):
-                return "progressive scans that do not follow one another"
-            bits[number] = scan.low
-    return "progressive, but not complete" if any(bits) else ""
+    return incomplete(jpeg)
 
 
 def splice(

@@ -57,6 +57,14 @@ def test_damage_ends_in_a_phrase(way):
         luma_of(damaged)
 
 
+def test_an_incomplete_progressive_picture_is_refused():
+    source = toned(40, 50, progressive=True)
+    jpeg = parse(source)
+    last = [scan for scan in jpeg.scans if 1 in scan.components][-1]
+    cut = source[: last.segment.start] + source[last.end :]
+    assert luma_refusal(cut, parse(cut)).startswith("progressive")
+
+
 @pytest.mark.skipif(not turbo.available(), reason="not installed")
 @pytest.mark.parametrize("kind", ["baseline", "progressive", "restarts"])
 @pytest.mark.parametrize("progressive", [False, True])
