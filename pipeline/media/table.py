@@ -8,7 +8,7 @@ from pipeline.items import Kind, Result, Unit, Verb
 from pipeline.media.medium import InPieces, Tools, Whole
 from pipeline.media.pages import Pages
 from pipeline.media.stills import Stills
-from pipeline.photo.write import SUFFIXES
+from pipeline.photo.write import FORMATS, SUFFIXES
 from pipeline.settings import Settings, treated_as
 
 _STILLS: Final = Stills()
@@ -22,11 +22,21 @@ def first_verb(kind: Kind, settings: Settings) -> Verb:
     return Verb.SCAN if treated_as(kind, settings) in IN_PIECES else Verb.MAKE
 
 
-def suffix(kind: Kind, settings: Settings) -> str:
-    """Return how the name of an item's output ends, with its dot."""
+def suffix(kind: Kind, own: str, settings: Settings) -> str:
+    """Return how the name of an item's output ends, with its dot; told by names alone, so that no file is opened.
+
+    Args:
+        kind: the item's.
+        own: the suffix of its source, with its dot; "" for none.
+        settings: the run's.
+    """
     if kind is Kind.FILM:
         return ".mp4"
-    return SUFFIXES["tif" if treated_as(kind, settings) is Kind.PAGES else settings.format]
+    if treated_as(kind, settings) is Kind.PAGES:
+        return own if FORMATS.get(own.lower()) == "tif" and settings.format == "keep" else SUFFIXES["tif"]
+    if settings.format != "keep":
+        return SUFFIXES[settings.format]
+    return own if own.lower() in FORMATS else SUFFIXES["png"]
 
 
 def work(unit: Unit, tools: Tools) -> Result:

@@ -96,7 +96,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         verify=settings.verify,
         retry_failed=settings.retry_failed,
     )
-    return iter(Plan(folders, Naming(lambda kind: suffix(kind, settings)), journal, wishes))
+    return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
 
 
 class _Stopped(Exception):

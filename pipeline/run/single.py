@@ -11,12 +11,11 @@ from pipeline.errors import InputError, OutputError, SettingsError
 from pipeline.items import Halt, Kind, Part, Result, Status, Unit, Verb
 from pipeline.media.medium import Job
 from pipeline.media.table import first_verb
+from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
 from pipeline.run.engine import settle
 from pipeline.run.worker import Worker
 from pipeline.settings import Settings
-
-SUFFIXES = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".tif": "tif", ".tiff": "tif", ".webp": "webp"}
 
 
 def colorize_picture(source: Path, destination: Path, settings: Settings, *, force: bool = False) -> Result:
@@ -34,12 +33,12 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
         OutputError: `destination` is in the way, or cannot be written.
         ModelError: no usable net.
     """
-    written = SUFFIXES.get(destination.suffix.lower())
+    written = FORMATS.get(destination.suffix.lower())
     if written is None:
-        raise SettingsError(f"{destination}: end the name in one of {', '.join(SUFFIXES)}; it chooses the format.")
+        raise SettingsError(f"{destination}: end the name in one of {', '.join(FORMATS)}; it chooses the format.")
     _check(source, destination, force=force)
     # A copy byte for byte under another format's suffix would lie.
-    cannot_copy = settings.on_color == "copy" and SUFFIXES.get(source.suffix.lower()) != written
+    cannot_copy = settings.on_color == "copy" and FORMATS.get(source.suffix.lower()) != written
     settings = replace(settings, format=written, on_color="skip" if cannot_copy else settings.on_color)
     if written != "tif":
         settings = replace(settings, pages="first")
