@@ -20,6 +20,8 @@ COMMANDS = {
     "run": "Colorize an archive of photographs; resumes by itself.",
     "image": "Colorize one picture.",
     "status": "Show where a run stands.",
+    "original": "Take the original out of a coloured JPEG again.",
+    "verify": "Check every finished picture of an archive.",
     "models": "List, fetch, verify and import models.",
     "doctor": "Say what this machine will use and why.",
     "bench": "Measure speed against the tutorial's way.",

@@ -28,7 +28,8 @@ from pipeline.photo.write import check_size, eight_bits, encode
 from pipeline.photo.xmp import Provenance, with_provenance
 from pipeline.settings import Settings
 
-_NO_LUMA = "the luma was coded anew"
+# Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
+NO_LUMA = "the luma was coded anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
         return _encoded(task)
     with task.source.open("rb") as file:
         data = file.read() if file.peek(3)[:3] == b"\xff\xd8\xff" else b""
-    return _kept(task, data) if data else _made(task, _NO_LUMA)
+    return _kept(task, data) if data else _made(task, NO_LUMA)
 
 
 def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
@@ -91,7 +92,7 @@ def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
             return _spliced(task, grey, parse(grey), None)
     except ItemError as error:
         reason = str(error)
-    return _made(task, f"{_NO_LUMA}: {reason}")
+    return _made(task, f"{NO_LUMA}: {reason}")
 
 
 def _spliced(
@@ -151,6 +152,8 @@ def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
         lossless = settings.lightness == "luma" and not _is_lossy_webp(task.source)
         extra = {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": metadata.profile}
         lost = ["IPTC: WebP holds none"] * bool(metadata.iptc) + ["resolution: WebP holds none"] * any(metadata.density)
+        if settings.lightness == "luma" and not lossless:
+            lost.append(NO_LUMA)
         made = encode(pixels, "webp", settings.quality, alpha, lossless=lossless, extra=extra)
         return made, (*metadata.lost, *lost)
     data = bytes(encode(pixels, task.format, settings.quality, alpha))
