@@ -73,7 +73,14 @@ def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
         ItemError: the format can't hold it.
         EngineError, ModelError: as the net.
     """
-    check_size(task.picture.width, task.picture.height, task.format)
+    picture = task.picture
+    check_size(picture.width, picture.height, task.format)
+    data, lost = _developed(task)
+    deep = picture.depth > 8 and (picture.pixels.dtype == np.uint8 or task.format in ("jpg", "webp"))
+    return data, (*lost, *([f"depth: {picture.depth} bits became 8"] if deep else []))
+
+
+def _developed(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     if task.format != "jpg" or task.settings.lightness == "lab":
         return _encoded(task)
     with task.source.open("rb") as file:
