@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from typing import Final
@@ -63,12 +64,13 @@ def into_tiff(data: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     entries = list(_entries(metadata))
     body = data + bytes(len(data) % 2)
     try:
-        exif = _exif(metadata.exif)
-        entries += _described(exif, {tag for tag, *_ in entries})
-        for tag in DIRECTORIES:
-            if directory := exif.get_ifd(tag):
-                entries.append((tag, _LONG, 1, len(body).to_bytes(4, "little")))
-                body += _directory(dict(directory), len(body))
+        with warnings.catch_warnings(action="ignore"):
+            exif = _exif(metadata.exif)
+            entries += _described(exif, {tag for tag, *_ in entries})
+            for tag in DIRECTORIES:
+                if directory := exif.get_ifd(tag):
+                    entries.append((tag, _LONG, 1, len(body).to_bytes(4, "little")))
+                    body += _directory(dict(directory), len(body))
     except DAMAGE as error:
         lost.append(f"EXIF: {error or type(error).__name__}")
     for tag, kind, number, value in entries:

@@ -88,10 +88,19 @@ def _of(image: Image.Image) -> Metadata:
 def _exif(image: Image.Image) -> bytes:
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         return _exif_of_tiff(image)
-    if image.format == "PNG" and "exif" not in image.info:
-        image.load()  # the chunk may stand behind the picture
+    if image.format == "PNG" and "exif" not in image.info and _holds(image, b"eXIf"):
+        image.load()  # the chunk stands behind the picture
     block: bytes = image.info.get("exif") or b""
     return block.removeprefix(_EXIF_HEAD)
+
+
+def _holds(image: Any, chunk: bytes) -> bool:
+    """Look for a chunk in the file, since Pillow would have to decode the picture to get behind it."""
+    at = image.fp.tell()
+    image.fp.seek(0)
+    found = chunk in image.fp.read()
+    image.fp.seek(at)
+    return found
 
 
 def _exif_of_tiff(image: TiffImagePlugin.TiffImageFile) -> bytes:
