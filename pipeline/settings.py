@@ -20,7 +20,8 @@ from pipeline.items import Kind
 from pipeline.resources import configs_dir
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
-FORMAT_VERSIONS = {Kind.PHOTO: 1, Kind.PAGES: 1, Kind.FILM: 1}
+# Photographs, 2: metadata and profiles are carried over.
+FORMAT_VERSIONS = {Kind.PHOTO: 2, Kind.PAGES: 1, Kind.FILM: 1}
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 
@@ -64,7 +65,8 @@ def _setting(
     )
 
 
-_ALL = (Kind.PHOTO, Kind.PAGES, Kind.FILM)
+_STILLS = (Kind.PHOTO, Kind.PAGES)
+_ALL = (*_STILLS, Kind.FILM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,31 @@ class Settings:
         "Arithmetic of the net; auto takes bfloat16 only where checked.",
         choices=("auto", "float32", "bfloat16"),
     )
+    lightness: str = _setting(
+        "luma",
+        "What is kept of the picture: its luma, exactly, or Lab lightness as the tutorial does it.",
+        choices=("luma", "lab"),
+        changes=_STILLS,
+        neutral="lab",
+    )
     format: str = _setting(
-        "jpg",
-        "Format of the outputs; files of several pages become TIFF.",
-        choices=("jpg", "png", "tif", "webp"),
+        "keep",
+        "Format of the outputs; keep: the source's, or PNG where that is unfit; several pages become TIFF.",
+        choices=("keep", "jpg", "png", "tif", "webp"),
         changes=(Kind.PHOTO,),
+        neutral="jpg",
+    )
+    chroma_sampling: str = _setting(
+        "420",
+        "Chroma of JPEG outputs at half size (420) or at full size (444); with lightness luma.",
+        choices=("420", "444"),
+        changes=(Kind.PHOTO,),
+    )
+    provenance: bool = _setting(
+        True,
+        "Write into each output that its colour was made by a net, by which, and of what.",
+        changes=(Kind.PHOTO,),
+        neutral=False,
     )
     quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, changes=(Kind.PHOTO,))
     pages: str = _setting("all", "Pages of a TIFF that are colorized.", choices=("all", "first"))
@@ -259,7 +281,7 @@ def _ready_made(path: Path) -> Path:
 
 
 def from_file(path: Path, *, base: Settings | None = None) -> Settings:
-    """Read a TOML file of settings; "archive", "fast", "video" and "preservation" are found wherever one stands.
+    """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
 
     Raises:
         SettingsError: the file is not there, is not TOML, or holds an unknown key or unfit value.
@@ -335,6 +357,8 @@ def fingerprint_v1(settings: Settings, *, model_sha256: str, engine: str) -> str
     """Return the fingerprint by which colorize 0.1 knew these settings, for archives that were begun with it."""
     names = ("format", "quality", "saturation", "on_color")
     parts = {name: getattr(settings, name) for name in names} | {"upsample": "bilinear", "gamut": "clip"}
+    if settings.lightness != "lab" or settings.provenance:  # it knew neither, so nothing it made is like that
+        parts |= {"lightness": settings.lightness, "provenance": settings.provenance}
     return _hash(parts | {"model": model_sha256, "engine": engine, "version": 1})
 
 

@@ -28,7 +28,7 @@ def test_order_is_default_file_environment_assignment_flag(tmp_path: Path) -> No
     assert settings.jobs == "auto"
 
 
-@pytest.mark.parametrize("name", ["archive", "fast", "video", "preservation"])
+@pytest.mark.parametrize("name", ["archive", "fast", "video", "preservation", "tutorial"])
 def test_ready_made_settings_are_valid(name: str) -> None:
     assert from_file(configs_dir() / f"{name}.toml") is not None
 
@@ -85,7 +85,8 @@ def test_missing_file_and_malformed_assignment() -> None:
 
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
-    "format": "png", "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
+    "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False,
+    "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
@@ -93,8 +94,8 @@ OTHER = {
 
 
 CHANGES = {
-    Kind.PHOTO: {"format", "quality", "saturation", "on_color"},
-    Kind.PAGES: {"saturation", "on_color"},  # they become TIFF, which has no quality
+    Kind.PHOTO: {"lightness", "format", "chroma_sampling", "provenance", "quality", "saturation", "on_color"},
+    Kind.PAGES: {"lightness", "saturation", "on_color"},  # they become TIFF, which has no quality
     Kind.FILM: {
         "saturation", "on_color", "encoder", "film_quality", "preset", "container", "width", "steady", "keyframes",
     },

@@ -48,7 +48,7 @@ class Naming:
     """
 
     def __init__(self, suffix: Callable[[Kind, str], str]) -> None:
-        """Take how the output of an item ends: asked with its kind and its own suffix, dots included."""
+        """Take how the output of an item ends, with its dot: by its kind and its source's own suffix, "" for none."""
         self._suffix = suffix
         self._renamed: dict[str, str] = {}
 

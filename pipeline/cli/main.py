@@ -21,6 +21,8 @@ COMMANDS = {
     "image": "Colorize one picture.",
     "video": "Colorize one film.",
     "status": "Show where a run stands.",
+    "original": "Take the original out of a coloured JPEG again.",
+    "verify": "Check every finished picture of an archive.",
     "models": "List, fetch, verify and import models.",
     "doctor": "Say what this machine will use and why.",
     "bench": "Measure speed against the tutorial's way.",

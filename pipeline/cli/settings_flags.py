@@ -45,7 +45,7 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
             "--config",
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="Settings from a TOML file, or archive, fast, video, preservation.",
+            help="Settings from a TOML file, or archive, fast, video, preservation, tutorial.",
         )(command)
 
     return decorate

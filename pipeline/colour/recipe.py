@@ -1,42 +1,96 @@
-"""The one place where colour is made: lightness, net, composition."""
+"""The one place where colour is made: lightness, net, composition, in the forms that formats ask for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.compose import compose
+from pipeline.colour.exact import exact_rgb
 from pipeline.colour.lightness import net_lightness
+from pipeline.colour.luma import chroma_planes, halved
 from pipeline.nets.net import Net
+
+Sample = TypeVar("Sample", np.uint8, np.uint16)
+Plane = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How strong colours are.
+    """How colour is put to a picture.
 
     Attributes:
         saturation: factor on the predicted chroma, 0 or more.
+        lightness: what is kept: "luma", exactly, or "lab", as the tutorial does it.
     """
 
     saturation: float = 1.0
+    lightness: str = "luma"
 
 
-def colorize(pixels: NDArray[np.uint8], net: Net, look: Look) -> NDArray[np.uint8]:
-    """Colorize one frame: its own lightness, the net's chroma.
+def predict(pixels: NDArray[Sample], net: Net) -> NDArray[np.float32]:
+    """Return the net's answer to an upright picture.
 
     Args:
-        pixels: uint8 BGR (H, W, 3) or grey (H, W), sRGB.
+        pixels: uint8 or uint16, BGR (H, W, 3) or grey (H, W), sRGB.
         net: what predicts ab.
-        look: how it is put to use.
 
     Returns:
-        uint8 BGR (H, W, 3).
+        float32 (h, w, 2), a and b in Lab units, at the net's own size.
 
     Raises:
         EngineError: the engine stopped working.
         ModelError: the net's answer is no colour.
     """
-    ab = net.predict(net_lightness(pixels, net.spec.input_size))
-    return compose(pixels, ab, saturation=look.saturation)
+    return net.predict(net_lightness(_eight_bits(pixels), net.spec.input_size))
+
+
+def colorize(pixels: NDArray[Sample], net: Net, look: Look) -> NDArray[Sample]:
+    """Colorize one frame: its own luma or lightness, the net's chroma.
+
+    Args:
+        pixels: uint8 or uint16, BGR (H, W, 3) or grey (H, W), sRGB, upright.
+        net: what predicts ab.
+        look: how it is put to use; "lab" knows only 8 bits, and gives 8 of 16.
+
+    Returns:
+        BGR (H, W, 3), of the same dtype; with "luma" its luma is the picture's, each pixel of it.
+
+    Raises:
+        EngineError, ModelError: as `predict`.
+    """
+    ab = predict(pixels, net)
+    if look.lightness == "lab":
+        return compose(_eight_bits(pixels), ab, saturation=look.saturation)  # type: ignore[return-value]
+    return exact_rgb(grey_of(pixels), ab, saturation=look.saturation)
+
+
+def planes(grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool) -> tuple[Plane, Plane]:
+    """Return the chroma that goes beside a luma which is kept elsewhere.
+
+    Args:
+        grey: uint8 (H, W), sRGB.
+        ab: float32 (h, w, 2), Lab units, turned as `grey` is.
+        look: how it is put to use.
+        half: at half the size of `grey`, rounded up (4:2:0), or at the same (4:4:4).
+
+    Returns:
+        cb, cr: uint8, JFIF's full range, 128 is grey.
+    """
+    if not half:
+        return chroma_planes(grey, ab, saturation=look.saturation)
+    size = grey.shape[0], grey.shape[1]
+    return chroma_planes(halved(grey), ab, size=size, saturation=look.saturation)
+
+
+def grey_of(pixels: NDArray[Sample]) -> NDArray[Sample]:
+    """Return the usual luma, 0.299 R + 0.587 G + 0.114 B rounded, of BGR (H, W, 3); grey (H, W) as it is."""
+    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
+
+
+def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=1 / 257)  # type: ignore[return-value]

@@ -50,7 +50,7 @@ class Tools:
     @property
     def look(self) -> Look:
         """How colour is made."""
-        return Look(saturation=self.job.settings.saturation)
+        return Look(self.settings.saturation, self.settings.lightness)
 
     def publish(self, data: files.Bytes | Path, place: str) -> Filed:
         """Write a file of OUTPUT whole; see `files.publish`."""

@@ -60,7 +60,8 @@ class Pages:
         except OSError as error:
             raise files.unwritable(error, tools.job.tmp_dir) from None
         reason = f"{kept} of {len(paths)} pages were in colour and kept theirs" if kept else ""
-        return tools.done(unit, tools.publish(whole, unit.output), seen, reason)
+        result = tools.done(unit, tools.publish(whole, unit.output), seen, reason)
+        return replace(result, metadata="metadata and profiles of pages are not carried over yet")
 
 
 def _seen_of_all(parts: Sequence[Part], sha256: str) -> Seen:

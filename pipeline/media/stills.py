@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import PurePath
+
 import numpy as np
 
 from pipeline import files
-from pipeline.colour.recipe import colorize
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.items import Picture, Result, Seen, Unit
+from pipeline.media.develop import Task, develop
 from pipeline.media.medium import Tools
 from pipeline.photo.read import read
-from pipeline.photo.write import encode
+from pipeline.photo.write import FORMATS
 
 
 class Stills:
@@ -24,9 +27,10 @@ class Stills:
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
         if verdict.kind == "color" and settings.on_color != "recolor":
             return tools.keep_colour(unit, seen)
-        pixels = colorize(picture.pixels, tools.net, tools.look)
-        data = encode(pixels, settings.format, settings.quality, picture.alpha)
-        return tools.done(unit, tools.publish(data, unit.output), seen, picture.note)
+        format = FORMATS[PurePath(unit.output).suffix.lower()]
+        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools.net, settings))
+        result = tools.done(unit, tools.publish(data, unit.output), seen, picture.note)
+        return replace(result, metadata="; ".join(lost))
 
 
 def seen_of(picture: Picture[np.uint8], verdict: Verdict, sha256: str = "") -> Seen:

@@ -9,7 +9,7 @@ from pipeline.media.film import INSTALLED, Films, suffix_of
 from pipeline.media.medium import InPieces, Tools, Whole
 from pipeline.media.pages import Pages
 from pipeline.media.stills import Stills
-from pipeline.photo.write import SUFFIXES
+from pipeline.photo.write import FORMATS, SUFFIXES
 from pipeline.settings import Settings, treated_as
 
 _STILLS: Final = Stills()
@@ -24,10 +24,20 @@ def first_verb(kind: Kind, settings: Settings) -> Verb:
 
 
 def suffix(kind: Kind, own: str, settings: Settings) -> str:
-    """Return how the name of an item's output ends, with its dot; `own` is how its source's does."""
+    """Return how the name of an item's output ends, with its dot; told by names alone, so that no file is opened.
+
+    Args:
+        kind: the item's.
+        own: the suffix of its source, with its dot; "" for none.
+        settings: the run's.
+    """
     if kind is Kind.FILM:
         return suffix_of(own, settings)
-    return SUFFIXES["tif" if treated_as(kind, settings) is Kind.PAGES else settings.format]
+    if treated_as(kind, settings) is Kind.PAGES:
+        return own if FORMATS.get(own.lower()) == "tif" and settings.format == "keep" else SUFFIXES["tif"]
+    if settings.format != "keep":
+        return SUFFIXES[settings.format]
+    return own if own.lower() in FORMATS else SUFFIXES["png"]
 
 
 def work(unit: Unit, tools: Tools) -> Result:

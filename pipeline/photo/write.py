@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeVar
 
 import cv2
 import numpy as np
@@ -12,13 +13,28 @@ from PIL import Image
 
 from pipeline.errors import Cause, ItemError
 
+Sample = TypeVar("Sample", np.uint8, np.uint16)
+
 SUFFIXES: Final = {"jpg": ".jpg", "png": ".png", "tif": ".tif", "webp": ".webp"}
+# What a name says of the format in it. Everything else (PGM, BMP, GIF, JPEG 2000, no suffix) has PNG as its home.
+FORMATS: Final = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), "jpg"),
+    ".png": "png",
+    **dict.fromkeys((".tif", ".tiff"), "tif"),
+    ".webp": "webp",
+}
 # Longest side: JPEG_MAX_DIMENSION of libjpeg, WEBP_MAX_DIMENSION of libwebp, PNG_USER_WIDTH_MAX of libpng.
 _LONGEST: Final = {"jpg": 65500, "webp": 16383, "png": 1_000_000}
 
 
 def encode(
-    pixels: NDArray[np.uint8], format: str, quality: int = 95, alpha: NDArray[np.uint8] | None = None
+    pixels: NDArray[Sample],
+    format: str,
+    quality: int = 95,
+    alpha: NDArray[Sample] | None = None,
+    *,
+    lossless: bool = False,
+    extra: Mapping[str, bytes] | None = None,
 ) -> memoryview:
     """Encode a picture.
 
@@ -26,10 +42,11 @@ def encode(
     horizontal differencing. WebP: method 2, half the time of the default at the same size.
 
     Args:
-        pixels: uint8 BGR (H, W, 3) or grey (H, W).
+        pixels: uint8 BGR (H, W, 3) or grey (H, W); uint16 in PNG and TIFF, and 8 bits of it in JPEG and WebP.
         format: "jpg", "png", "tif" or "webp".
         quality: 1 to 100, of JPEG and WebP.
-        alpha: uint8 (H, W), 255 opaque; dropped by JPEG, which has none.
+        alpha: of the same dtype, (H, W), its maximum is opaque; dropped by JPEG, which has none.
+        lossless, extra: of WebP: every pixel kept; `exif`, `xmp` and `icc_profile`, empty for none.
 
     Returns:
         The file's bytes.
@@ -40,15 +57,32 @@ def encode(
     """
     if format not in SUFFIXES:
         raise ValueError(f"unknown format {format!r}")
-    height, width = pixels.shape[:2]
+    check_size(pixels.shape[1], pixels.shape[0], format)
+    if format == "webp":
+        return _webp(eight_bits(pixels), quality, None if alpha is None else eight_bits(alpha), lossless, extra or {})
+    if format == "jpg":
+        return _encoded(eight_bits(pixels), format, quality)
+    return _encoded(pixels if alpha is None else _with_alpha(pixels, alpha), format, quality)
+
+
+def eight_bits(samples: NDArray[Sample]) -> NDArray[np.uint8]:
+    """Return samples of 8 or 16 bits as 8, full range to full range, rounded."""
+    if samples.dtype == np.uint8:
+        return samples  # type: ignore[return-value]
+    return cv2.convertScaleAbs(samples, alpha=1 / 257)  # type: ignore[return-value]
+
+
+def check_size(width: int, height: int, format: str) -> None:
+    """Raise `ItemError` where a format cannot hold a picture so large."""
     if max(height, width) > _LONGEST.get(format, max(height, width)):
         raise ItemError(
             f"too large for {format}: {width} x {height}, and its longest side is {_LONGEST[format]} pixels; "
             f"choose format {'tif' if max(height, width) > _LONGEST['png'] else 'png or tif'}",
             Cause.FORMAT_LIMIT,
         )
-    if format == "webp":
-        return _webp(pixels, quality, alpha)
+
+
+def _encoded(pixels: NDArray[Sample], format: str, quality: int) -> memoryview:
     parameters = {
         "jpg": [
             cv2.IMWRITE_JPEG_QUALITY,
@@ -59,8 +93,6 @@ def encode(
         "png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
         "tif": [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 2],
     }[format]
-    if alpha is not None and format != "jpg":
-        pixels = _with_alpha(pixels, alpha)
     try:
         fine, encoded = cv2.imencode(SUFFIXES[format], pixels, parameters)
     except cv2.error as error:
@@ -70,20 +102,28 @@ def encode(
     return memoryview(encoded).cast("B")  # type: ignore[arg-type]
 
 
-def _with_alpha(pixels: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _with_alpha(pixels: NDArray[Sample], alpha: NDArray[Sample]) -> NDArray[Sample]:
     colour = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
     blue, green, red = cv2.split(colour)
     return cv2.merge((blue, green, red, alpha))  # type: ignore[return-value]
 
 
-def _webp(pixels: NDArray[np.uint8], quality: int, alpha: NDArray[np.uint8] | None) -> memoryview:
+def _webp(
+    pixels: NDArray[np.uint8],
+    quality: int,
+    alpha: NDArray[np.uint8] | None,
+    lossless: bool,
+    extra: Mapping[str, bytes],
+) -> memoryview:
     if alpha is not None:
         ordered = cv2.cvtColor(_with_alpha(pixels, alpha), cv2.COLOR_BGRA2RGBA)
     else:
         ordered = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
-    buffer = io.BytesIO()
+    buffer, kept = io.BytesIO(), {name: value for name, value in extra.items() if value}
     try:
-        Image.fromarray(ordered).save(buffer, "WEBP", quality=quality, method=2)
+        Image.fromarray(ordered).save(
+            buffer, "WEBP", quality=quality, method=2, lossless=lossless, exact=lossless, **kept
+        )
     except (OSError, ValueError) as error:
         raise ItemError(f"cannot be encoded as webp: {error}", Cause.FORMAT_LIMIT) from None
     return buffer.getbuffer()

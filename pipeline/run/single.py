@@ -15,6 +15,7 @@ from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError, Se
 from pipeline.items import MADE, Answer, Halt, Kind, Part, Result, Status, Unit, Verb
 from pipeline.media.medium import Job
 from pipeline.media.table import WORKABLE, first_verb
+from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
 from pipeline.run.capacity import automatic_jobs
 from pipeline.run.engine import settle
@@ -24,7 +25,6 @@ from pipeline.run.executors.serial import Serial
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.settings import Settings
 
-SUFFIXES: Final = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".tif": "tif", ".tiff": "tif", ".webp": "webp"}
 FILM_SUFFIXES: Final = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm"}
 
 Watch = Callable[[int, int], None]
@@ -45,10 +45,10 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
         OutputError: `destination` is in the way, or cannot be written.
         ModelError: no usable net.
     """
-    written = _chosen(destination, SUFFIXES, "format")
+    written = _chosen(destination, FORMATS, "format")
     _check(source, destination, force=force)
     # A copy byte for byte under another format's suffix would lie.
-    cannot_copy = settings.on_color == "copy" and SUFFIXES.get(source.suffix.lower()) != written
+    cannot_copy = settings.on_color == "copy" and FORMATS.get(source.suffix.lower()) != written
     settings = replace(settings, format=written, on_color="skip" if cannot_copy else settings.on_color)
     if written != "tif":
         settings = replace(settings, pages="first")

@@ -22,7 +22,7 @@ from pipeline.settings import Settings
 from tests.conftest import landscape
 
 OPENCV = Engine("opencv", "float32")
-SETTINGS = Settings(engine="opencv", precision="float32", format="png", on_color="recolor")
+SETTINGS = Settings(engine="opencv", precision="float32", format="png", lightness="lab", on_color="recolor")
 
 
 @pytest.fixture

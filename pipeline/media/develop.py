@@ -1,0 +1,213 @@
+"""A picture that was read becomes the bytes of its coloured copy, in the copy's own format."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.recipe import Look, colorize, grey_of, planes, predict
+from pipeline.errors import ItemError
+from pipeline.files import Bytes
+from pipeline.items import Picture
+from pipeline.nets.net import Net
+from pipeline.photo import embed
+from pipeline.photo.jpeg import luma, marks
+from pipeline.photo.jpeg.segments import Jpeg, parse
+from pipeline.photo.jpeg.splice import refusal, splice
+from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
+from pipeline.photo.orientation import as_stored
+from pipeline.photo.profile import coloured
+from pipeline.photo.write import check_size, eight_bits, encode
+from pipeline.photo.xmp import Provenance, with_provenance
+from pipeline.settings import Settings
+
+# Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
+NO_LUMA = "the luma was coded anew"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be made of one source.
+
+    Attributes:
+        source: the original.
+        sha256: of its bytes, in hexadecimal.
+        picture: it, decoded and upright.
+        format: "jpg", "png", "tif" or "webp".
+        net: what predicts colour.
+        settings: the run's.
+    """
+
+    source: Path
+    sha256: str
+    picture: Picture[np.uint8]
+    format: str
+    net: Net
+    settings: Settings
+
+    @property
+    def look(self) -> Look:
+        """How colour is put to it."""
+        return Look(self.settings.saturation, self.settings.lightness)
+
+    @property
+    def half(self) -> bool:
+        """JPEG's chroma has half the size."""
+        return self.settings.chroma_sampling == "420"
+
+
+def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+    """Colorize a picture and write it down, with what its source says of itself.
+
+    Returns:
+        The file's bytes, and what could not be carried over, as phrases.
+
+    Raises:
+        ItemError: the format can't hold it.
+        EngineError, ModelError: as the net.
+    """
+    picture = task.picture
+    check_size(picture.width, picture.height, task.format)
+    data, lost = _developed(task)
+    deep = picture.depth > 8 and (picture.pixels.dtype == np.uint8 or task.format in ("jpg", "webp"))
+    return data, (*lost, *([f"depth: {picture.depth} bits became 8"] if deep else []))
+
+
+def _developed(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+    if task.format != "jpg" or task.settings.lightness == "lab":
+        return _encoded(task)
+    with task.source.open("rb") as file:
+        data = file.read() if file.peek(3)[:3] == b"\xff\xd8\xff" else b""
+    return _kept(task, data) if data else _made(task, NO_LUMA)
+
+
+def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
+    """Put colour beside the luma that a JPEG has; where that can't be, code the luma anew."""
+    try:
+        jpeg = parse(data)
+        if not refusal(jpeg):
+            return _spliced(task, data, jpeg, task.picture.pixels)
+        if not (reason := luma.luma_refusal(data, jpeg)):
+            grey = luma.luma_of(data)
+            return _spliced(task, grey, parse(grey), None)
+    except ItemError as error:
+        reason = str(error)
+    return _made(task, f"{NO_LUMA}: {reason}")
+
+
+def _spliced(
+    task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.uint8] | None
+) -> tuple[Bytes, tuple[str, ...]]:
+    """Put colour into a grey JPEG: the source, of which `upright` are the pixels, or what was made of it."""
+    orientation = orientation_of(grey_jpeg)
+    if upright is not None and upright.ndim == 2:
+        grey = as_stored(upright, orientation) if orientation > 1 else upright
+    else:
+        grey = _decoded(grey_jpeg)
+    if grey.shape != (jpeg.frame.height, jpeg.frame.width):
+        raise ItemError("its size is not what its header says")
+    ab = as_stored(predict(task.picture.pixels, task.net), orientation)
+    cb, cr = planes(grey, ab, task.look, half=task.half)
+    edits, lost = _edits(task, grey_jpeg, jpeg)
+    own = upright is not None
+    digest = bytes.fromhex(task.sha256) if own else None
+    return splice(grey_jpeg, cb, cr, edits=edits, digest=digest, keep=own), lost
+
+
+def _decoded(jpeg: bytes) -> NDArray[np.uint8]:
+    grey: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    if grey is None:
+        raise ItemError("its luma cannot be decoded by itself")
+    return grey  # type: ignore[no-any-return]
+
+
+def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, ...]]:
+    profile = task.picture.profile
+    swapped = coloured(profile) if profile else b""
+    found = gather(data) if task.settings.provenance else Metadata()
+    packet = _packet(task, found.xmp)
+    edits, lost = marks.replacements(data, jpeg, xmp=packet, profile=swapped if swapped != profile else None)
+    missing = _profile_lost(profile, swapped), "provenance: its XMP cannot be added to" * (packet == b"" != found.xmp)
+    said = missing if task.settings.provenance else missing[:1]
+    return edits, (*lost, *(each for each in said if each))
+
+
+def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
+    """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike."""
+    grey = grey_of(eight_bits(task.picture.pixels))
+    ab = predict(task.picture.pixels, task.net)
+    jpeg = bytes(encode(grey, "jpg", task.settings.quality))
+    cb, cr = planes(_decoded(jpeg), ab, task.look, half=task.half)
+    metadata = _carried(task).without(reason)
+    data, lost = marks.written(splice(jpeg, cb, cr, keep=False), metadata)
+    return data, (*metadata.lost, *lost)
+
+
+def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+    settings, picture = task.settings, task.picture
+    pixels = colorize(picture.pixels, task.net, task.look)
+    alpha = picture.alpha if picture.alpha is None or picture.alpha.dtype == pixels.dtype else eight_bits(picture.alpha)
+    metadata = _carried(task)
+    if task.format == "webp":
+        lossless = settings.lightness == "luma" and not _is_lossy_webp(task.source)
+        extra = {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": metadata.profile}
+        lost = ["IPTC: WebP holds none"] * bool(metadata.iptc) + ["resolution: WebP holds none"] * any(metadata.density)
+        if settings.lightness == "luma" and not lossless:
+            lost.append(NO_LUMA)
+        made = encode(pixels, "webp", settings.quality, alpha, lossless=lossless, extra=extra)
+        return made, (*metadata.lost, *lost)
+    data = bytes(encode(pixels, task.format, settings.quality, alpha))
+    lost = []
+    if task.format == "png":
+        data = embed.into_png(data, metadata)
+    elif task.format == "tif":
+        data, lost = embed.into_tiff(data, metadata)
+    else:
+        data, lost = marks.written(data, metadata)
+    return data, (*metadata.lost, *lost)
+
+
+def _is_lossy_webp(source: Path) -> bool:
+    """Tell whether a source is a WebP that was coded with loss: what it lost, a lossless copy would only swell with."""
+    with source.open("rb") as file:
+        head = file.read(4096)
+    return head[8:12] == b"WEBP" and b"VP8 " in head[12:] and b"VP8L" not in head[12:]
+
+
+def _carried(task: Task) -> Metadata:
+    """Return the source's metadata for a picture whose pixels are written anew, upright and in colour."""
+    metadata = made_upright(gather(task.source))
+    profile = coloured(metadata.profile)
+    metadata = metadata.without(_profile_lost(metadata.profile, profile))
+    if task.format == "jpg" and task.picture.alpha is not None:
+        metadata = metadata.without("transparency: JPEG holds none")
+    packet = _packet(task, metadata.xmp)
+    if task.settings.provenance and not packet:
+        metadata = metadata.without("provenance: its XMP cannot be added to")
+    return replace(metadata, profile=profile, xmp=packet or metadata.xmp)
+
+
+def _profile_lost(profile: bytes, kept: bytes) -> str:
+    return "ICC profile: of a kind that a picture in colour cannot have" if profile and not kept else ""
+
+
+def _packet(task: Task, xmp: bytes) -> bytes:
+    if not task.settings.provenance:
+        return b""
+    spec = task.net.spec
+    return with_provenance(xmp, Provenance(_software(), spec.name, spec.sha256, task.sha256))
+
+
+@functools.cache
+def _software() -> str:
+    try:
+        return f"colorize {version('colorize')}"
+    except PackageNotFoundError:
+        return "colorize"

@@ -1,0 +1,1 @@
+"""JPEG without decoding it: its segments and scans, colour beside untouched luma, the original taken out again."""

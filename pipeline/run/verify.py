@@ -1,0 +1,151 @@
+"""Every finished picture of an archive held to what was promised: whole, its original inside, its luma the source's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline import files
+from pipeline.archive.journal import Journal
+from pipeline.archive.places import Root, check_places, source_path
+from pipeline.archive.row import Row
+from pipeline.archive.schema import Run
+from pipeline.archive.spelling import unescape
+from pipeline.colour.recipe import grey_of
+from pipeline.errors import ColorizeError, ItemError
+from pipeline.items import MADE, Kind, Status
+from pipeline.media.develop import NO_LUMA
+from pipeline.photo.jpeg.record import is_record, original
+from pipeline.photo.jpeg.segments import parse
+from pipeline.photo.pages import pages
+from pipeline.photo.read import read
+
+_JPEG = b"\xff\xd8\xff"
+_NO_LIMIT = 100_000.0
+
+
+class Luma(StrEnum):
+    """What was found of an output's luma."""
+
+    EXACT = "luma is the source's, exactly"
+    ANEW = "luma coded anew, as the manifest says"
+    COPY = "copied byte for byte"
+    UNSEEN = "source not at hand, luma not compared"
+    WRONG = "luma differs from the source's"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one output.
+
+    Attributes:
+        output: its name, as in the manifest.
+        luma: what its luma is; None where the file itself is wrong.
+        restorable: its original is inside and came out with the source's hash.
+        problems: what is wrong, as phrases; empty when all is well.
+    """
+
+    output: str
+    luma: Luma | None
+    restorable: bool
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(output: Path) -> Iterator[Finding]:
+    """Look at every finished output of an archive, in the order of the manifest; nothing is written.
+
+    Raises:
+        OutputError: OUTPUT holds no journal.
+    """
+    with Journal(output, read_only=True) as journal:
+        runs = journal.runs()
+        roots = {run_id: _roots(run, output) for run_id, run in runs.items()}
+        for row in journal.rows():
+            if row.status in MADE and row.output:
+                run = runs.get(row.run_id)
+                yield _finding(row, output, source_path(roots.get(row.run_id, []), unescape(row.key)), run)
+
+
+def _roots(run: Run, output: Path) -> list[Root]:
+    try:
+        return check_places([Path(unescape(each)) for each in run.inputs], output)
+    except ColorizeError:  # they are gone; the outputs can be looked at all the same
+        return []
+
+
+def _finding(row: Row, output: Path, source: Path, run: Run | None) -> Finding:
+    path = output / unescape(row.output)
+    try:
+        digest = files.sha256(path)
+    except OSError as error:
+        return Finding(row.output, None, False, [files.words(error)])
+    if digest != row.output_sha256:
+        return Finding(row.output, None, False, ["it was changed since it was written"])
+    if row.status == Status.COPIED:
+        same = digest == row.source_sha256
+        return Finding(row.output, Luma.COPY, False, [] if same else ["the copy is not the source"])
+    try:
+        before = _restored(path, row)
+        kept = run is not None and run.settings.get("lightness") == "luma" and NO_LUMA not in row.metadata
+        luma = _luma(path, source, row, before) if kept else Luma.ANEW
+    except (ItemError, OSError) as error:
+        return Finding(row.output, None, False, [str(error)])
+    problems = [str(luma)] if luma is Luma.WRONG else []
+    return Finding(row.output, luma, bool(before), problems)
+
+
+def _restored(path: Path, row: Row) -> bytes:
+    """Return the original inside, its hash checked against the manifest's; nothing where there is none."""
+    with path.open("rb") as file:
+        data = file.read() if file.peek(3)[:3] == _JPEG else b""
+    if not data or not any(is_record(data, part) for part in parse(data).segments):
+        return b""
+    found = original(data)
+    if hashlib.sha256(found).hexdigest() != row.source_sha256:
+        raise ItemError("the original inside is not the source that the manifest names")
+    return found
+
+
+def _luma(path: Path, source: Path, row: Row, before: bytes) -> Luma:
+    if before:
+        return _same(_jpeg_luma(path.read_bytes()), _jpeg_luma(before))
+    if not source.is_file() or files.sha256(source) != row.source_sha256:
+        return Luma.UNSEEN
+    if row.kind == Kind.PAGES:
+        return _same_pages(path, source)
+    data = source.read_bytes()
+    if data[:3] == _JPEG and path.read_bytes()[:3] == _JPEG:
+        return _same(_jpeg_luma(path.read_bytes()), _jpeg_luma(data))
+    return _same(_grey(path), _grey(source))
+
+
+def _same_pages(path: Path, source: Path) -> Luma:
+    of_source, made = pages(source), pages(path)
+    if len(of_source) != len(made):  # the first alone was asked for
+        of_source = of_source[: len(made)]
+    pairs = zip(made, of_source, strict=True)
+    same = all(_same(_grey(path, here), _grey(source, there)) is Luma.EXACT for here, there in pairs)
+    return Luma.EXACT if same else Luma.WRONG
+
+
+def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Luma:
+    return Luma.EXACT if np.array_equal(one, other) else Luma.WRONG
+
+
+def _grey(path: Path, page: int | None = None) -> NDArray[np.uint8]:
+    return grey_of(read(path, max_megapixels=_NO_LIMIT, page=page).pixels)
+
+
+def _jpeg_luma(data: bytes) -> NDArray[np.uint8]:
+    """Return the first component as it is stored, orientation not applied."""
+    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    if grey is None:
+        raise ItemError("it cannot be decoded")
+    return grey  # type: ignore[return-value]

@@ -1,0 +1,43 @@
+"""Metadata that are rubbish never cost a picture."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from pipeline.photo import embed, xmp
+from pipeline.photo.jpeg import marks
+from pipeline.photo.metadata import Metadata, gather, made_upright
+from tests.media.conftest import XMP, grey_source
+
+SAID = xmp.Provenance("colorize 1", 'a <net> & "more"', "m", "s")
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "tif", "webp"])
+def test_damaged_metadata_are_said_or_carried_but_never_raised(format: str) -> None:
+    whole = grey_source(format, 6)
+    base = {each: grey_source(each) for each in ("jpg", "png", "tif")}
+    for seed in range(60):
+        chance = random.Random(seed)
+        data = bytearray(whole)
+        for _ in range(8):
+            data[chance.randrange(12, min(len(data), 1500))] = chance.randrange(256)
+        found = made_upright(gather(bytes(data)))
+        embed.into_png(base["png"], found)
+        marks.written(base["jpg"], found)
+        embed.into_tiff(base["tif"], found)
+
+
+def test_provenance_joins_what_is_there() -> None:
+    made = xmp.with_provenance(XMP, SAID)
+    assert b'dc:source="box 7"' in made
+    assert made.count(b"DigitalSourceType") == 1
+    assert xmp.with_provenance(made, SAID).count(b"DigitalSourceType") == 1
+    assert b"a &lt;net&gt; &amp;" in made
+    assert xmp.with_provenance(b"rubbish", SAID) == b""
+    assert xmp.with_provenance(b"", SAID).count(b"<rdf:Description") == 1
+
+
+def test_orientation_of_rubbish_stays_rubbish() -> None:
+    assert made_upright(Metadata(exif=b"II*\0\xff\xff\xff\xff")).exif == b""

@@ -1,0 +1,66 @@
+"""Grey profiles become RGB ones of the same tones, as LittleCMS sees them."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from pipeline.photo.profile import coloured
+
+GREYS = np.arange(256, dtype=np.uint8)[None, :]
+
+
+def grey_profile(curve: bytes, space: bytes = b"XYZ ", version: bytes = b"\x02\x10\0\0") -> bytes:
+    """A grey ICC profile with this tone curve, as scanners' software writes them."""
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D)
+    name = b"desc\0\0\0\0" + (5).to_bytes(4, "big") + b"grey\0" + bytes(78)
+    parts = {b"desc": name + bytes(-len(name) % 4), b"wtpt": white, b"kTRC": curve + bytes(-len(curve) % 4)}
+    table, body, at = b"", b"", 128 + 4 + 12 * len(parts)
+    for tag, part in parts.items():
+        table += struct.pack(">4sII", tag, at + len(body), len(part))
+        body += part
+    head = (at + len(body)).to_bytes(4, "big") + bytes(4) + version + b"mntrGRAY" + space + bytes(12) + b"acsp"
+    head += bytes(28) + struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
+    return head + len(parts).to_bytes(4, "big") + table + body
+
+
+def gamma(value: float) -> bytes:
+    return b"curv\0\0\0\0" + (1).to_bytes(4, "big") + round(value * 256).to_bytes(2, "big")
+
+
+def dot_gain(gain: float) -> bytes:
+    ramp = np.linspace(0, 1, 256)
+    values = 1 - np.clip((1 - ramp) + 4 * gain * (1 - ramp) * ramp, 0, 1)
+    return b"curv\0\0\0\0" + (256).to_bytes(4, "big") + np.round(values * 65535).astype(">u2").tobytes()
+
+
+def lightness(profile: bytes, mode: str) -> np.ndarray:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    image = Image.fromarray(GREYS).convert(mode)
+    transform = ImageCms.buildTransform(source, ImageCms.createProfile("LAB"), mode, "LAB", 1)
+    return np.asarray(ImageCms.applyTransform(image, transform))[0].astype(int)
+
+
+@pytest.mark.parametrize("curve", [gamma(1.8), gamma(2.2), dot_gain(0.2)], ids=["1.8", "2.2", "20"])
+def test_all_256_greys_keep_their_lightness(curve: bytes) -> None:
+    grey = grey_profile(curve)
+    made = coloured(grey)
+    before, after = lightness(grey, "L"), lightness(made, "RGB")
+    assert np.abs(before[:, 0] - after[:, 0]).max() <= 1
+    assert np.abs(before[:, 0] - after[:, 0]).mean() < 0.05
+    assert set(np.unique(after[:, 1:])) <= {0, 1, 255, -1, 128}  # neutral
+    assert coloured(grey) == made
+
+
+def test_rgb_stays_and_what_cannot_be_is_empty() -> None:
+    rgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert coloured(rgb) == rgb
+    assert coloured(grey_profile(gamma(1.8), b"Lab ")) == b""
+    assert coloured(b"") == b""
+    whole = grey_profile(gamma(2.2))
+    for cut in range(0, len(whole), 7):
+        coloured(whole[:cut])
