@@ -17,7 +17,8 @@ from pipeline.nets.spec import NetSpec
 from pipeline.settings import Settings
 
 # As the reference writes, but for its chroma at half size; pictures of 1000 megapixels may be asked for.
-_SETTINGS: Final = Settings(format="jpg", quality=95, max_megapixels=2000.0)
+# The tutorial's own arithmetic on both sides: like is compared with like.
+_SETTINGS: Final = Settings(format="jpg", quality=95, lightness="lab", provenance=False, max_megapixels=2000.0)
 
 
 @dataclass(frozen=True, slots=True)

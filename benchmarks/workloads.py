@@ -35,7 +35,7 @@ STAGES = {
     "lightness": ("pipeline.colour.recipe", "net_lightness"),
     "net": ("pipeline.nets.net", "LoadedNet.predict"),
     "compose": ("pipeline.colour.recipe", "compose"),
-    "encode": ("pipeline.media.stills", "encode"),
+    "encode": ("pipeline.media.develop", "encode"),
     "write": ("pipeline.files", "publish"),
 }
 
@@ -119,7 +119,7 @@ def difference(net: NetSpec, engine: Engine) -> Work:
     def differ(path: Path) -> dict[str, float]:
         pixels = read(path, max_megapixels=2000).pixels
         reference = colorize_reference(pixels, predict, net.input_size)
-        levels = cv2.absdiff(colorize(pixels, ours, Look()), reference)
+        levels = cv2.absdiff(colorize(pixels, ours, Look(lightness="lab")), reference)
         return {
             "most": float(levels.max()),
             "within_one": float(np.count_nonzero(levels <= 1) / levels.size),

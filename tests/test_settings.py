@@ -122,11 +122,15 @@ def test_model_and_engine_change_the_fingerprint_and_1_equals_1_point_0() -> Non
     assert len(prints) == 4
 
 
+TUTORIAL = from_file(Path("tutorial"))
+
+
 def test_the_fingerprints_of_colorize_0_1_are_known_still() -> None:
-    # Computed by that version.
-    other = Settings(format="png", quality=80, saturation=0.5, on_color="skip")
-    assert fingerprint_v1(Settings(), model_sha256="m", engine="e") == "b9e65901cc7fc836"
+    # Computed by that version; it knew the tutorial's arithmetic alone.
+    other = replace(TUTORIAL, format="png", quality=80, saturation=0.5, on_color="skip")
+    assert fingerprint_v1(TUTORIAL, model_sha256="m", engine="e") == "b9e65901cc7fc836"
     assert fingerprint_v1(other, model_sha256="m", engine="opencv/float32") == "429ef26cf7187290"
+    assert fingerprint_v1(Settings(), model_sha256="m", engine="e") != "b9e65901cc7fc836"
 
 
 @pytest.mark.parametrize("kind", FORMAT_VERSIONS)
@@ -142,11 +146,11 @@ def test_kinds_have_fingerprints_of_their_own() -> None:
 
 
 def test_a_setting_that_is_new_and_neutral_changes_no_fingerprint() -> None:
-    # What is in the hash of the defaults: no setting at all, for each of them stands at its neutral value.
+    # What is in the hash of the tutorial's: no setting at all, for each of them stands at its neutral value.
     parts = {"kind": "photo", "model": "m", "engine": "e", "version": FORMAT_VERSIONS[Kind.PHOTO]}
     text = json.dumps(parts, sort_keys=True)
     expected = hashlib.sha256(text.encode()).hexdigest()[:16]
-    assert fingerprint(Settings(), Kind.PHOTO, model_sha256="m", engine="e") == expected
+    assert fingerprint(TUTORIAL, Kind.PHOTO, model_sha256="m", engine="e") == expected
 
 
 def test_the_first_page_alone_is_treated_as_a_photograph() -> None:

@@ -45,7 +45,9 @@ SCHEMA = """
     PRAGMA application_id = 0x436F6C72;
     PRAGMA user_version = 1;
 """
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+# What 0.1 did: its outputs are still as these settings make them.
+TUTORIAL = {"lightness": "lab", "format": "jpg", "provenance": False}
+SETTINGS = Settings(engine="opencv", precision="float32", executor="serial", **TUTORIAL)  # type: ignore[arg-type]
 
 
 class Old:
@@ -141,7 +143,7 @@ def test_what_was_waiting_is_done(old: Old) -> None:
 
 def test_other_settings_do_all_again_and_the_old_ones_nothing(old: Old) -> None:
     old.row(old.photograph("1.png"), "done", "1.jpg")
-    assert old.run(Settings(engine="opencv", precision="float32", executor="serial", quality=80)) == {"1.png"}
+    assert old.run(replace(SETTINGS, quality=80)) == {"1.png"}
     assert (old.output / "1.jpg").read_bytes() != b"made by colorize 0.1"
 
 

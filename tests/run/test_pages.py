@@ -111,7 +111,7 @@ def test_reduced_copies_and_masks_are_left_out(tmp_path: Path, run: Callable[...
     assert [page.shape[1] for page in pages_of(tmp_path / "colour" / "a.tif")] == [80, 81, 82]
     assert row(tmp_path / "colour", "a.tif").frames == 3
     photograph = row(tmp_path / "colour", "b.tif")
-    assert (photograph.kind, photograph.output) == ("photo", "b.jpg")
+    assert (photograph.kind, photograph.output) == ("photo", "b.tif")
 
 
 def test_a_damaged_page_fails_the_file_and_is_named(tmp_path: Path, run: Callable[..., Summary]) -> None:
