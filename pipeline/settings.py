@@ -64,7 +64,7 @@ def _setting(
     )
 
 
-_STILLS = (Kind.PHOTO, Kind.PAGES)
+_ALL = (Kind.PHOTO, Kind.PAGES, Kind.FILM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,46 @@ class Settings:
     )
     quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, changes=(Kind.PHOTO,))
     pages: str = _setting("all", "Pages of a TIFF that are colorized.", choices=("all", "first"))
-    saturation: float = _setting(1.0, "Factor on the predicted chroma, 0 to 3.", low=0.0, high=3.0, changes=_STILLS)
+    saturation: float = _setting(1.0, "Factor on the predicted chroma, 0 to 3.", low=0.0, high=3.0, changes=_ALL)
     on_color: str = _setting(
         "copy",
         "What is done with pictures already in colour.",
         choices=("copy", "skip", "recolor"),
-        changes=_STILLS,
+        changes=_ALL,
+    )
+    encoder: str = _setting(
+        "auto",
+        "Encoder of films; auto takes H.264 where it is there.",
+        choices=("auto", "h264", "h265", "av1", "vp9", "prores", "ffv1"),
+        changes=(Kind.FILM,),
+    )
+    film_quality: int | str = _setting(
+        "auto",
+        "Quality of films in the encoder's own measure (CRF: lower is better).",
+        low=0,
+        high=63,
+        word="auto",
+        changes=(Kind.FILM,),
+        metavar="N|auto",
+    )
+    preset: str = _setting("", "Speed of the encoder, in its own words.", changes=(Kind.FILM,), metavar="NAME")
+    container: str = _setting(
+        "auto",
+        "Container of films; auto follows the source, else Matroska.",
+        choices=("auto", "mp4", "mov", "mkv", "webm"),
+        changes=(Kind.FILM,),
+    )
+    width: int = _setting(
+        0, "Width that films are scaled to, in pixels; 0 keeps theirs.", low=0, high=16384, changes=(Kind.FILM,)
+    )
+    steady: str = _setting(
+        "normal",
+        "How steady colour is kept within a shot.",
+        choices=("off", "normal", "strong"),
+        changes=(Kind.FILM,),
+    )
+    keyframes: int = _setting(
+        8, "Frames between those of a film that the net sees, 1: each.", low=1, high=48, changes=(Kind.FILM,)
     )
     jobs: int | str = _setting(
         "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"

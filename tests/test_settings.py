@@ -86,7 +86,8 @@ def test_missing_file_and_malformed_assignment() -> None:
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
     "format": "png", "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
-    "executor": "serial",
+    "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
+    "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
 }  # fmt: skip
 
@@ -94,7 +95,10 @@ OTHER = {
 CHANGES = {
     Kind.PHOTO: {"format", "quality", "saturation", "on_color"},
     Kind.PAGES: {"saturation", "on_color"},  # they become TIFF, which has no quality
-}
+    Kind.FILM: {
+        "saturation", "on_color", "encoder", "film_quality", "preset", "container", "width", "steady", "keyframes",
+    },
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", CHANGES)

@@ -47,8 +47,8 @@ class Naming:
     All names of different items, and of the folders above them, differ even when case and Unicode form are ignored.
     """
 
-    def __init__(self, suffix: Callable[[Kind], str]) -> None:
-        """Take how the output of an item ends, with its dot; asked for photos, pages and films."""
+    def __init__(self, suffix: Callable[[Kind, str], str]) -> None:
+        """Take how the output of an item ends: asked with its kind and its own suffix, dots included."""
         self._suffix = suffix
         self._renamed: dict[str, str] = {}
 
@@ -70,7 +70,8 @@ class Naming:
 
     def _member(self, found: Found) -> _Member:
         assert found.kind is not None
-        return posixpath.basename(found.place), self._suffix(found.kind)
+        name = posixpath.basename(found.place)
+        return name, self._suffix(found.kind, _split(name)[1])
 
     def _target(self, place: str) -> str:
         """Return where a folder is mirrored: at its own place, but for renamed ones above it."""

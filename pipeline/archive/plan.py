@@ -27,7 +27,7 @@ from pipeline.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.TOO_LARGE: ("max_megapixels",),
-    Cause.FORMAT_LIMIT: ("format",),
+    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width"),
     Cause.MEMORY: ("jobs", "max_megapixels"),
 }
 # What another version of the program may be able to do.
@@ -37,8 +37,6 @@ _PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY})
 
 _KINDS: Final = {str(kind): kind for kind in Kind}
 T = TypeVar("T")
-
-NO_FILMS = "a film: this version colorizes photographs only"
 
 
 class Action(StrEnum):
@@ -78,7 +76,8 @@ class Wishes:
         settings: by name; compared with those of the runs that recorded failures.
         fingerprints: by kind, those under which an output is as it would be made now.
         version: of the program.
-        workable: kinds that this version can work on.
+        workable: kinds that can be worked on here.
+        unworkable: what is said of the others.
         verify: compare finished sources by sha256 (reads them all) instead of time.
         retry_failed: failed and crashed items are to be done again.
     """
@@ -88,6 +87,7 @@ class Wishes:
     fingerprints: Mapping[Kind, tuple[str, ...]]
     version: str
     workable: frozenset[Kind]
+    unworkable: str
     verify: bool = False
     retry_failed: bool = False
 
@@ -199,7 +199,7 @@ class Plan:
             status = Status.VANISHED if found.kind is Kind.VANISHED else Status.FAILED
             return status, Cause.SYSTEM, found.reason
         if found.kind not in self._wishes.workable:
-            return Status.UNSUPPORTED, Cause.NOT_SUPPORTED, NO_FILMS
+            return Status.UNSUPPORTED, Cause.NOT_SUPPORTED, self._wishes.unworkable
         return None
 
     def _settle(

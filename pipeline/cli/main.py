@@ -17,8 +17,9 @@ from pipeline.errors import ColorizeError, ExitCode
 
 # Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
 COMMANDS = {
-    "run": "Colorize an archive of photographs; resumes by itself.",
+    "run": "Colorize an archive of photographs and films; resumes by itself.",
     "image": "Colorize one picture.",
+    "video": "Colorize one film.",
     "status": "Show where a run stands.",
     "models": "List, fetch, verify and import models.",
     "doctor": "Say what this machine will use and why.",
@@ -65,7 +66,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> N
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def commands() -> None:
-    """Turn archives of black-and-white photographs into colour, unattended.
+    """Turn archives of black-and-white pictures and films into colour, unattended.
 
     Originals are only ever read. A run that was stopped, by whatever, goes on
     where it was when the same command is given again.

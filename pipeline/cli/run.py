@@ -47,7 +47,7 @@ def command(
     as_json: bool,
     **values: Any,
 ) -> int:
-    """Colorize every photograph in INPUT (folders or files) into OUTPUT.
+    """Colorize every photograph and film in INPUT (folders or files) into OUTPUT.
 
     OUTPUT mirrors INPUT's folders and holds manifest.csv: one row for every
     file that was found. What is finished and unchanged is not done again.

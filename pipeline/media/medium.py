@@ -8,7 +8,7 @@ from typing import Protocol
 
 from pipeline import files
 from pipeline.colour.recipe import Look
-from pipeline.errors import Cause
+from pipeline.errors import Cause, ItemError
 from pipeline.items import Filed, Result, Seen, Status, Unit
 from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
@@ -56,6 +56,18 @@ class Tools:
         """Write a file of OUTPUT whole; see `files.publish`."""
         return Filed(place, *files.publish(data, self.job.output / place, self.job.tmp_dir))
 
+    def parts(self, unit: Unit) -> list[Path]:
+        """Return where the part files of a join lie, each as it was written.
+
+        Raises:
+            ItemError: one is not; it goes, so that the next run makes it anew.
+        """
+        paths = [self.job.output / part.filed.place for part in unit.parts]
+        for path, part in zip(paths, unit.parts, strict=True):
+            if not path.is_file() or files.sha256(path) != part.filed.sha256:
+                raise lost_part(path)
+        return paths
+
     def keep_colour(self, unit: Unit, seen: Seen) -> Result:
         """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
         reason = "already in colour"
@@ -77,6 +89,12 @@ class Tools:
             model=self.net.spec.name,
             engine=str(self.net.engine),
         )
+
+
+def lost_part(path: Path) -> ItemError:
+    """Remove what is left of a part file that is not what was written, and say so."""
+    path.unlink(missing_ok=True)
+    return ItemError(f"the part file {path.name} was lost or changed; the next run makes it anew", Cause.SYSTEM)
 
 
 class Whole(Protocol):

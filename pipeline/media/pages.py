@@ -5,12 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from pipeline import files
 from pipeline.colour.recipe import colorize
 from pipeline.colour.verdict import judge
-from pipeline.errors import Cause, ItemError
+from pipeline.errors import ItemError
 from pipeline.items import Part, Result, Seen, Span, Status, Unit
 from pipeline.media.medium import Tools
 from pipeline.media.stills import seen_of
@@ -54,9 +53,7 @@ class Pages:
         kept = sum(part.status is Status.COPIED for part in unit.parts)
         if kept == len(unit.parts):
             return tools.keep_colour(unit, seen)
-        paths = [tools.job.output / part.filed.place for part in unit.parts]
-        for path, part in zip(paths, unit.parts, strict=True):
-            _check(path, part)
+        paths = tools.parts(unit)
         whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.tif"
         try:
             join_pages(paths, whole)
@@ -64,18 +61,6 @@ class Pages:
             raise files.unwritable(error, tools.job.tmp_dir) from None
         reason = f"{kept} of {len(paths)} pages were in colour and kept theirs" if kept else ""
         return tools.done(unit, tools.publish(whole, unit.output), seen, reason)
-
-
-def _check(path: Path, part: Part) -> None:
-    """Raise `ItemError` where a part file is not what was written; it goes, so that the next run makes it anew."""
-    try:
-        same = files.sha256(path) == part.filed.sha256
-    except FileNotFoundError:
-        same = False
-    if not same:
-        path.unlink(missing_ok=True)
-        reason = f"the part file of page {part.span.number + 1} was lost or changed; the next run makes it anew"
-        raise ItemError(reason, Cause.SYSTEM)
 
 
 def _seen_of_all(parts: Sequence[Part], sha256: str) -> Seen:

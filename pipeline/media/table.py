@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.items import Kind, Result, Unit, Verb
+from pipeline.media.film import INSTALLED, Films, suffix_of
 from pipeline.media.medium import InPieces, Tools, Whole
 from pipeline.media.pages import Pages
 from pipeline.media.stills import Stills
@@ -13,8 +14,8 @@ from pipeline.settings import Settings, treated_as
 
 _STILLS: Final = Stills()
 WHOLE: Final[dict[Kind, Whole]] = {Kind.PHOTO: _STILLS, Kind.PAGES: _STILLS}
-IN_PIECES: Final[dict[Kind, InPieces]] = {Kind.PAGES: Pages()}
-WORKABLE: Final = frozenset(WHOLE) | frozenset(IN_PIECES)
+IN_PIECES: Final[dict[Kind, InPieces]] = {Kind.PAGES: Pages(), Kind.FILM: Films()}
+WORKABLE: Final = frozenset(kind for kind in (*WHOLE, *IN_PIECES) if kind is not Kind.FILM or INSTALLED)
 
 
 def first_verb(kind: Kind, settings: Settings) -> Verb:
@@ -22,10 +23,10 @@ def first_verb(kind: Kind, settings: Settings) -> Verb:
     return Verb.SCAN if treated_as(kind, settings) in IN_PIECES else Verb.MAKE
 
 
-def suffix(kind: Kind, settings: Settings) -> str:
-    """Return how the name of an item's output ends, with its dot."""
+def suffix(kind: Kind, own: str, settings: Settings) -> str:
+    """Return how the name of an item's output ends, with its dot; `own` is how its source's does."""
     if kind is Kind.FILM:
-        return ".mp4"
+        return suffix_of(own, settings)
     return SUFFIXES["tif" if treated_as(kind, settings) is Kind.PAGES else settings.format]
 
 

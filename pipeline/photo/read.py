@@ -22,7 +22,7 @@ from pipeline.photo.directories import DAMAGE, directories
 from pipeline.photo.refusal import refusal
 from pipeline.photo.stderr import captured_stderr
 
-# Archive scans exceed Pillow's own limit; `_guard` holds every picture to `max_megapixels` before it is decoded.
+# Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
 _TRUNCATED: Final = "truncated: the file ends before the picture does"
@@ -82,7 +82,7 @@ def _read(file: io.BufferedReader, max_megapixels: float, page: int | None) -> P
     except DAMAGE as error:
         raise _damage(error) from None
     with image:
-        _guard(image.size, max_megapixels)
+        guard(image.size, max_megapixels)
         bits = _bits(image, head)
         samples = _samples(image, file, bits, page or 0)
         profile = image.info.get("icc_profile") or b""
@@ -117,7 +117,8 @@ def _picture(samples: NDArray[Any], bits: int, profile: bytes, note: str) -> Pic
     return Picture(np.ascontiguousarray(pixels), alpha, bits, profile, note)
 
 
-def _guard(size: tuple[int, int], max_megapixels: float) -> None:
+def guard(size: tuple[int, int], max_megapixels: float) -> None:
+    """Raise `ItemError` where a picture of this size (width, height) is larger than the settings allow, or none."""
     width, height = size
     megapixels = width * height / 1e6
     if megapixels > max_megapixels:
@@ -255,7 +256,7 @@ def _read_tiff_with_opencv(file: io.BufferedReader, max_megapixels: float, page:
         stored = directory.get(_BITS_PER_SAMPLE, (1,))
     except (ItemError, StopIteration, *DAMAGE):
         raise ItemError("damaged: a TIFF without a picture") from None
-    _guard(size, max_megapixels)
+    guard(size, max_megapixels)
     samples = _decode_with_opencv(file, page)
     if samples is None:
         reason = "damaged, or a kind of TIFF that is not supported; save it as 8- or 16-bit grey or RGB"

@@ -92,9 +92,10 @@ class Collector:
     def _receive(self, unit: Unit, result: Result) -> None:
         fingerprint = self._context.fingerprint(unit.kind)
         assembly = self._assemblies.get(unit.key)
+        ends = unit.verb in (Verb.MAKE, Verb.JOIN) or (unit.verb is Verb.SCAN and not result.spans)
         if unit.verb is Verb.PIECE and assembly is None:
             self._late(unit, result, fingerprint)
-        elif result.status not in MADE or unit.verb in (Verb.MAKE, Verb.JOIN):
+        elif result.status not in MADE or ends:
             self._finish(unit, assembly.finished(result) if assembly else result, fingerprint)
         elif assembly is None:
             self._assemble(unit, self._pieces.scanned(unit, result, fingerprint))

@@ -23,6 +23,7 @@ from pipeline.archive.places import check_places
 from pipeline.archive.plan import Decision, Plan, Wishes
 from pipeline.errors import ColorizeError, OutputError
 from pipeline.items import Kind
+from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
 from pipeline.run.capacity import automatic_jobs
 from pipeline.run.collect import Collector
@@ -93,10 +94,11 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         fingerprints=context.fingerprints,
         version=version("colorize"),
         workable=WORKABLE,
+        unworkable=MISSING,
         verify=settings.verify,
         retry_failed=settings.retry_failed,
     )
-    return iter(Plan(folders, Naming(lambda kind: suffix(kind, settings)), journal, wishes))
+    return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
 
 
 class _Stopped(Exception):

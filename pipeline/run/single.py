@@ -1,22 +1,33 @@
-"""One picture, outside any archive: no journal, no manifest, the same worker."""
+"""One picture or film, outside any archive: no journal, no manifest, the same workers."""
 
 from __future__ import annotations
 
 import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from pipeline.archive.discover import Found, examine
-from pipeline.errors import InputError, OutputError, SettingsError
-from pipeline.items import Halt, Kind, Part, Result, Status, Unit, Verb
+from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
+from pipeline.items import MADE, Answer, Halt, Kind, Part, Result, Status, Unit, Verb
 from pipeline.media.medium import Job
-from pipeline.media.table import first_verb
+from pipeline.media.table import WORKABLE, first_verb
 from pipeline.run.assembly import Assembly
+from pipeline.run.capacity import automatic_jobs
 from pipeline.run.engine import settle
-from pipeline.run.worker import Worker
+from pipeline.run.executors.executor import Executor
+from pipeline.run.executors.loky import Loky
+from pipeline.run.executors.serial import Serial
+from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.settings import Settings
 
-SUFFIXES = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".tif": "tif", ".tiff": "tif", ".webp": "webp"}
+SUFFIXES: Final = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".tif": "tif", ".tiff": "tif", ".webp": "webp"}
+FILM_SUFFIXES: Final = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm"}
+
+Watch = Callable[[int, int], None]
 
 
 def colorize_picture(source: Path, destination: Path, settings: Settings, *, force: bool = False) -> Result:
@@ -34,32 +45,59 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
         OutputError: `destination` is in the way, or cannot be written.
         ModelError: no usable net.
     """
-    written = SUFFIXES.get(destination.suffix.lower())
-    if written is None:
-        raise SettingsError(f"{destination}: end the name in one of {', '.join(SUFFIXES)}; it chooses the format.")
+    written = _chosen(destination, SUFFIXES, "format")
     _check(source, destination, force=force)
     # A copy byte for byte under another format's suffix would lie.
     cannot_copy = settings.on_color == "copy" and SUFFIXES.get(source.suffix.lower()) != written
     settings = replace(settings, format=written, on_color="skip" if cannot_copy else settings.on_color)
     if written != "tif":
         settings = replace(settings, pages="first")
-    net, choice = settle(settings)
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=".colorize-", dir=destination.parent)
-    except OSError as error:
-        raise OutputError(f"{destination.parent} cannot be written: {error.strerror}.") from None
-    with folder as tmp:
-        worker = Worker(Job(settings, net, choice.engine, destination.parent, Path(tmp)))
-        result = _whole(worker, _unit(source, destination, settings, Path(tmp)))
-    if result.status in (Status.FAILED, Status.VANISHED):
-        raise InputError(f"{source}: {result.reason}.")
-    if cannot_copy and result.status is Status.SKIPPED:
-        raise InputError(
-            f"{source} is already in colour, and a copy cannot be named {destination.name}: "
-            f"give it the suffix {source.suffix}, or colorize it anew with --on-color recolor."
-        )
-    return result
+    kind = _kind_of(source)
+    if kind is Kind.FILM:
+        raise InputError(f"{source} is a film: `colorize video` takes those.")
+    kind = kind if kind is Kind.PAGES else Kind.PHOTO  # what is none, its reader says
+    with _tmp_beside(destination) as tmp:
+        net, choice = settle(settings)
+        executor = Serial(Job(settings, net, choice.engine, destination.parent, tmp))
+        result = _done(executor, _unit(source, destination, kind, settings, tmp), Stop())
+    return _checked(result, source, destination, cannot_copy=cannot_copy)
+
+
+def colorize_video(
+    source: Path, destination: Path, settings: Settings, *, force: bool = False, watch: Watch = lambda done, of: None
+) -> Result:
+    """Colorize one film with all workers; as `colorize_picture`.
+
+    Args:
+        source, destination, force: as there; the destination's suffix chooses the container.
+        settings: `container` is taken from the suffix instead.
+        watch: told the frames done and the frames in all, after each piece.
+
+    Raises:
+        as `colorize_picture`.
+    """
+    container = _chosen(destination, FILM_SUFFIXES, "container")
+    _check(source, destination, force=force)
+    if _kind_of(source) is not Kind.FILM:
+        raise InputError(f"{source} is not a film.")
+    if Kind.FILM not in WORKABLE:
+        raise SettingsError("Films need the extra: pip install 'colorize[film]'.")
+    cannot_copy = settings.on_color == "copy" and source.suffix.lower() != destination.suffix.lower()
+    settings = replace(settings, container=container, on_color="skip" if cannot_copy else settings.on_color)
+    with _tmp_beside(destination) as tmp, stop_on_signals(lambda sentence: None) as stop:
+        net, choice = settle(settings)
+        job = Job(settings, net, choice.engine, destination.parent, tmp)
+        jobs = settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(net.path.stat().st_size)
+        executor: Executor = Serial(job) if settings.executor == "serial" else Loky(job, jobs)
+        result = _done(executor, _unit(source, destination, Kind.FILM, settings, tmp), stop, watch)
+    return _checked(result, source, destination, cannot_copy=cannot_copy)
+
+
+def _chosen(destination: Path, suffixes: dict[str, str], what: str) -> str:
+    chosen = suffixes.get(destination.suffix.lower())
+    if chosen is None:
+        raise SettingsError(f"{destination}: end the name in one of {', '.join(suffixes)}; it chooses the {what}.")
+    return chosen
 
 
 def _check(source: Path, destination: Path, *, force: bool) -> None:
@@ -76,10 +114,24 @@ def _check(source: Path, destination: Path, *, force: bool) -> None:
             raise OutputError(f"{destination} is there already; --force replaces it.")
 
 
-def _unit(source: Path, destination: Path, settings: Settings, tmp: Path) -> Unit:
+@contextmanager
+def _tmp_beside(destination: Path) -> Iterator[Path]:
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=".colorize-", dir=destination.parent)
+    except OSError as error:
+        raise OutputError(f"{destination.parent} cannot be written: {error.strerror}.") from None
+    with folder as tmp:
+        yield Path(tmp)
+
+
+def _kind_of(source: Path) -> Kind | None:
     status = source.stat()
-    found = examine(Found(str(source), source.name, source.name, None, status.st_size, status.st_mtime_ns))
-    kind = Kind.PAGES if found.kind is Kind.PAGES else Kind.PHOTO  # what is none, its reader says
+    return examine(Found(str(source), source.name, source.name, None, status.st_size, status.st_mtime_ns)).kind
+
+
+def _unit(source: Path, destination: Path, kind: Kind, settings: Settings, tmp: Path) -> Unit:
+    status = source.stat()
     name = destination.name
     return Unit(
         verb=first_verb(kind, settings),
@@ -94,26 +146,52 @@ def _unit(source: Path, destination: Path, settings: Settings, tmp: Path) -> Uni
     )
 
 
-def _whole(worker: Worker, first: Unit) -> Result:
-    """Do all units of an item, one after another."""
-    result = _done(worker, first)
-    if first.verb is Verb.MAKE or result.status is not Status.DONE:
-        return result
-    assembly = Assembly(first, result.spans, seconds=result.seconds)
-    units = assembly.units()
-    while units:
-        unit = units.pop(0)
-        result = _done(worker, unit)
-        if unit.verb is Verb.JOIN:
-            return assembly.finished(result)
-        if unit.span is None or result.filed is None:
-            return result
-        units += assembly.add(Part(unit.span, result.status, result.filed, result.seen, result.seconds))
-    return result
+def _done(executor: Executor, first: Unit, stop: Stop, watch: Watch = lambda done, of: None) -> Result:
+    """Do all units of an item and return its result.
+
+    Raises:
+        ColorizeError: nothing can go on, or a signal came.
+    """
+    waiting = deque([first])
+    assembly: Assembly | None = None
+    with closing(executor.answers(lambda: waiting.popleft() if waiting else None, stop)) as answers:
+        for unit, answer in answers:
+            result = _result(answer)
+            if unit.verb is Verb.SCAN and result.spans:
+                assembly = Assembly(unit, result.spans, seconds=result.seconds)
+                waiting.extend(assembly.units())
+            elif unit.verb is Verb.PIECE and assembly is not None and result.status in MADE:
+                assert unit.span is not None
+                assert result.filed is not None
+                part = Part(unit.span, result.status, result.filed, result.seen, result.seconds)
+                waiting.extend(assembly.add(part))
+                done = sum(each.span.stop - each.span.start for each in assembly.parts.values())
+                watch(done, assembly.spans[-1].stop)
+            else:
+                return assembly.finished(result) if assembly else result
+    raise _Interrupted(stop.code or ExitCode.SIGINT)
 
 
-def _done(worker: Worker, unit: Unit) -> Result:
-    answer = worker.do(unit)
+class _Interrupted(ColorizeError):
+    """A signal came before the item was finished."""
+
+    def __init__(self, code: ExitCode) -> None:
+        super().__init__("Stopped; nothing was written.")
+        self.exit_code = code  # type: ignore[misc]
+
+
+def _result(answer: Answer) -> Result:
     if isinstance(answer, Halt):
         raise answer.error
     return answer
+
+
+def _checked(result: Result, source: Path, destination: Path, *, cannot_copy: bool) -> Result:
+    if result.status not in (*MADE, Status.SKIPPED):
+        raise InputError(f"{source}: {result.reason}.")
+    if cannot_copy and result.status is Status.SKIPPED:
+        raise InputError(
+            f"{source} is already in colour, and a copy cannot be named {destination.name}: "
+            f"give it the suffix {source.suffix}, or colorize it anew with --on-color recolor."
+        )
+    return result

@@ -6,7 +6,7 @@ import stat
 import time
 from dataclasses import replace
 
-from pipeline.errors import Cause, EngineError, ItemError, ModelError, OutputError
+from pipeline.errors import Cause, ColorizeError, EngineError, ItemError, ModelError, OutputError
 from pipeline.items import Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
@@ -77,6 +77,8 @@ def failure(key: str, error: Exception, seen: Seen) -> Result:
         return Result(key, Status.VANISHED, Cause.SYSTEM, "the file was found, then gone")
     if isinstance(error, ItemError):
         return Result(key, Status.FAILED, error.cause, str(error), seen=seen)
+    if isinstance(error, ColorizeError):  # settings that do not fit this very item
+        return Result(key, Status.FAILED, Cause.FORMAT_LIMIT, str(error).rstrip("."), seen=seen)
     if isinstance(error, PermissionError):
         return Result(key, Status.FAILED, Cause.SYSTEM, "no permission to read the file", seen=seen)
     if isinstance(error, MemoryError):

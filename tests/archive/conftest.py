@@ -65,11 +65,12 @@ class Archive:
             fingerprints=dict.fromkeys(PICTURED, (fingerprint, *also)),
             version=version,
             workable=workable,
+            unworkable="films are not colorized here",
             verify=verify,
             retry_failed=retry_failed,
         )
         folders = discover(check_places(inputs, self.output), self.output, exclude=exclude)
-        naming = Naming(lambda kind: ".mp4" if kind is Kind.FILM else suffix)
+        naming = Naming(lambda kind, own: ".mp4" if kind is Kind.FILM else suffix)
         return iter(Plan(folders, naming, journal, wishes))
 
     def plan(self, **options: object) -> list[Decision]:

@@ -22,7 +22,7 @@ def name(*places: str, suffix: str = ".jpg") -> dict[str, str]:
 
 
 def both(*places: str, suffix: str = ".jpg") -> dict[str, Names]:
-    naming = Naming(lambda kind: ".mp4" if kind is Kind.FILM else suffix)
+    naming = Naming(lambda kind, own: ".mp4" if kind is Kind.FILM else suffix)
     names: dict[str, Names] = {}
     for folder in tree(places):
         names |= naming.names(folder)

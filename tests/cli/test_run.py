@@ -28,6 +28,7 @@ from pipeline.errors import ColorizeError, EngineError, SettingsError
 from pipeline.nets.engines import catalogue
 from pipeline.settings import Settings
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
+from tests.film import effects
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 SEPIA = np.dstack([landscape(1) * share for share in (0.7, 0.85, 1.0)]).astype(np.uint8)
@@ -407,7 +408,8 @@ EFFECTS = {
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, pages, saturation, on_color, jobs, executor, exclude,
-        follow_symlinks, max_megapixels, verify, retry_failed,
+        follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
+        effects.container, effects.width, effects.steady, effects.keyframes,
     )
 }  # fmt: skip
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from pipeline.items import Kind, Unit
 from pipeline.media.medium import Job
-from pipeline.media.table import first_verb, suffix
+from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import Answer, Feed, NetSpec
+from pipeline.photo.read import read
 from pipeline.settings import Settings
 from tests.conftest import in_colour, landscape, write_tiff
 
@@ -48,8 +49,28 @@ def letter(folder: Path, colour: bool) -> Path:
     return write_tiff(folder / "letter.tif", *pages, compression="tiff_adobe_deflate")
 
 
+def reel(folder: Path, colour: bool) -> Path:
+    from tests.film.clips import scenes, write_clip
+
+    frames = [in_colour() for _ in range(6)] if colour else scenes(6, 80, 60)
+    return write_clip(folder / "reel.mkv", frames, codec="ffv1", pix_fmt="yuv444p")
+
+
 # A medium for a new kind brings its specimen along: (folder, whether it is in colour) -> the file.
-SPECIMENS: dict[Kind, Callable[[Path, bool], Path]] = {Kind.PHOTO: photograph, Kind.PAGES: letter}
+SPECIMENS: dict[Kind, Callable[[Path, bool], Path]] = {
+    kind: specimen
+    for kind, specimen in {Kind.PHOTO: photograph, Kind.PAGES: letter, Kind.FILM: reel}.items()
+    if kind in WORKABLE
+}
+
+
+def shown(kind: Kind, path: Path) -> np.ndarray:
+    """The first picture of an output, (H, W, 3) uint8 BGR."""
+    if kind is not Kind.FILM:
+        return read(path, max_megapixels=1).pixels
+    from tests.film.clips import pictures
+
+    return pictures(path)[0].to_ndarray(format="bgr24")
 
 
 def job(output: Path, settings: Settings) -> Job:
@@ -65,7 +86,7 @@ def first_unit(source: Path, kind: Kind, settings: Settings) -> Unit:
         key=source.name,
         kind=kind,
         source=source,
-        output=f"made/{source.stem}{suffix(kind, settings)}",
+        output=f"made/{source.stem}{suffix(kind, source.suffix, settings)}",
         copy_output=f"made/{source.name}",
         size=found.st_size if found else 0,
         mtime_ns=found.st_mtime_ns if found else 0,

@@ -17,7 +17,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import ManifestDrawer
 from pipeline.archive.plan import Decision
 from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
-from pipeline.items import Answer, Halt, Result, Status, Unit
+from pipeline.items import Answer, Halt, Kind, Result, Status, Unit
 from pipeline.run import collect, driver
 from pipeline.run.executors import loky
 from pipeline.run.progress import Progress
@@ -57,7 +57,8 @@ def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypa
     assert rows(tmp_path / "colour") == 3
 
 
-def test_films_wait_for_another_version(tmp_path: Path) -> None:
+def test_films_wait_until_what_colorizes_them_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "WORKABLE", frozenset({Kind.PHOTO, Kind.PAGES}))
     write_archive(tmp_path / "scans", 1)
     (tmp_path / "scans" / "reel.mp4").write_bytes(b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41" + b"\0" * 64)
     summary = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)

@@ -269,7 +269,7 @@ def test_a_part_that_rotted_is_found_by_its_hash_and_done_again(
     summary = run()
     assert summary.counts == {"failed": 1}
     found = row(tmp_path / "colour", "letter.tif")
-    assert found.reason == "the part file of page 3 was lost or changed; the next run makes it anew"
+    assert found.reason == "the part file 000002.tif was lost or changed; the next run makes it anew"
     assert not (tmp_path / "colour" / "letter.tif").exists()
     assert units(run, monkeypatch) == ["piece 2", "join"]
     assert row(tmp_path / "colour", "letter.tif").status == "done"

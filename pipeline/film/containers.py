@@ -1,0 +1,110 @@
+"""Which container a coloured film goes into: the source's own where it can, else Matroska."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import av
+
+from pipeline.errors import SettingsError
+from pipeline.film.encoders import settle_encoder
+from pipeline.film.index import Index
+from pipeline.film.options import FilmOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that outputs are written in.
+
+    Attributes:
+        suffix: of the file's name.
+        format: FFmpeg's name.
+        options: what FFmpeg's muxer is told.
+    """
+
+    suffix: str
+    format: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+# The table of contents goes to the front, so that a film can be shown while it is still being copied.
+_FRONT: Final = (("movflags", "+faststart"),)
+CONTAINERS: Final = {
+    "mp4": Container(".mp4", "mp4", _FRONT),
+    "mov": Container(".mov", "mov", _FRONT),
+    "mkv": Container(".mkv", "matroska"),
+    "webm": Container(".webm", "webm"),
+}
+
+
+def container_for(source: Path, index: Index, options: FilmOptions) -> Container:
+    """Choose the output's container; its suffix is the output's.
+
+    Args:
+        source: only its suffix counts.
+        index: its scan.
+        options: `container` and `encoder`.
+
+    Raises:
+        SettingsError: the encoder's pictures do not fit into the container that is asked for.
+    """
+    name, encoder = settle_encoder(options)
+    if options.container != "auto":
+        if options.container not in encoder.containers:
+            raise SettingsError(f"container = {options.container!r}: {name} goes into {', '.join(encoder.containers)}.")
+        return CONTAINERS[options.container]
+    wished = _like(source, index)
+    if wished in encoder.containers and all(_takes(wished, codec) for codec in sounds(index)):
+        return CONTAINERS[wished]
+    return CONTAINERS["mkv" if "mkv" in encoder.containers else encoder.containers[0]]
+
+
+def named(suffix: str, encoder: str, container: str) -> Container:
+    """Choose the output's container by names alone, before any film is opened.
+
+    Args:
+        suffix: of the source, with its dot.
+        encoder, container: as in `FilmOptions`.
+
+    Raises:
+        SettingsError: the encoder is not there, or its pictures do not fit into the container that is asked for.
+    """
+    name, used = settle_encoder(FilmOptions(encoder=encoder))
+    if container == "auto":
+        wished = _BY_SUFFIX.get(suffix.lower(), "mkv")
+        fitting = wished if wished in used.containers else "mkv" if "mkv" in used.containers else used.containers[0]
+        return CONTAINERS[fitting]
+    if container not in used.containers:
+        raise SettingsError(f"container = {container!r}: {name} goes into {', '.join(used.containers)}.")
+    return CONTAINERS[container]
+
+
+_BY_SUFFIX: Final = {
+    **dict.fromkeys((".mp4", ".m4v", ".3gp", ".3g2", ".f4v"), "mp4"),
+    **dict.fromkeys((".mov", ".qt"), "mov"),
+    ".webm": "webm",
+}
+
+
+def unfit_sounds(index: Index, options: FilmOptions) -> list[str]:
+    """Return the codecs of those sound tracks that `options.container` cannot hold."""
+    return [codec for codec in sounds(index) if not _takes(options.container, codec)]
+
+
+def _like(source: Path, index: Index) -> str:
+    if index.container.startswith("mov,mp4"):
+        return "mov" if source.suffix.lower() in (".mov", ".qt") else "mp4"
+    return "webm" if source.suffix.lower() == ".webm" else "mkv"
+
+
+def sounds(index: Index) -> list[str]:
+    """Return FFmpeg's names of the codecs of a film's sound tracks."""
+    words = [line.split() for line in index.streams]
+    return [each[2] for each in words if each[1] == "audio"]
+
+
+def _takes(container: str, codec: str) -> bool:
+    return container == "mkv" or codec in av.open(io.BytesIO(), "w", CONTAINERS[container].format).supported_codecs

@@ -1,0 +1,133 @@
+"""Opening a film: the local file itself, and nothing that it may point to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from pipeline.errors import PhotoError
+
+# Formats that hold their own pictures. Playlists, SDP, concat scripts and the like open other files and addresses.
+_FORMATS: Final = (
+    "mov,mp4,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,vvc,av1,obu,ivf,h263,h261,vc1,cavsvideo,dirac,mjpeg,"
+    "mjpeg_2000,flv,live_flv,ogg,asf,gif,apng,nut,mxf,gxf,rm,dv,wtv,yuv4mpegpipe,nsv,flic,film_cpk,roq,smk,bink,swf,"
+    "amv,vivo,nuv,lxf,wav,mp3,aac,flac,ac3,eac3,dts,aiff,ape,tta,wv,caf,amr,au,w64,mpc,mpc8,tak,truehd"
+)
+_SAFE: Final = {
+    "protocol_whitelist": "file",
+    "format_whitelist": _FORMATS,
+    "enable_drefs": "0",
+    "use_absolute_path": "0",
+}
+# AVFMT_FLAG_BITEXACT: no version and no random numbers in what a muxer writes.
+BITEXACT: Final = 0x400
+_ATTACHED: Final = Disposition.attached_pic | Disposition.timed_thumbnails
+_POINTERS: Final = (
+    b"ffconcat",
+    b"#EXTM3U",
+    b"v=0",
+    b"<?xml",
+    b"[playlist]",
+    b"[Reference]",
+    b"<MPD",
+    b"<SMIL",
+    b"<asx",
+)
+
+
+@contextmanager
+def open_film(path: Path) -> Iterator[InputContainer]:
+    """Open a film for reading.
+
+    Raises:
+        PhotoError: empty, not a film, cut off before its table of contents, or a format that points to other files.
+        FileNotFoundError, PermissionError: as for any file.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if not head:
+        raise PhotoError("empty: the file holds no bytes")
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_POINTERS):
+        raise PhotoError("a playlist, which points to other files: only the file itself is ever opened")
+    try:
+        # "file:" keeps a name such as "concat:a|b" or "http:x" a name.
+        container = av.open(
+            f"file:{path.absolute()}", "r", container_options=dict(_SAFE), metadata_errors="surrogateescape"
+        )
+    except FFmpegError as error:
+        raise _not_opened(error, head) from None
+    with container:
+        yield container
+
+
+def _not_opened(error: FFmpegError, head: bytes) -> PhotoError:
+    if isinstance(error, av.error.ArgumentError):
+        return PhotoError("no film's format, or one that points to other files: only the file itself is ever opened")
+    if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
+        return PhotoError("the table of contents (moov) is missing: the recording or copy was cut off")
+    if isinstance(error, av.error.InvalidDataError):
+        return PhotoError("not a film, or damaged from its first bytes on")
+    return PhotoError(f"cannot be opened as a film: {error.strerror or error}")
+
+
+def moving_picture(container: InputContainer) -> VideoStream:
+    """Return the film's picture: the first video stream that is no cover.
+
+    The decoder is set to one thread: decoding damaged films with frame threads gives other pictures each time.
+
+    Raises:
+        PhotoError: there is none (sound only), or no decoder for it.
+    """
+    pictures = [stream for stream in container.streams.video if not is_cover(stream)]
+    if not pictures:
+        kind = "sound only" if container.streams.audio else "nothing that moves"
+        raise PhotoError(f"no film: {kind}")
+    stream = pictures[0]
+    if stream.codec_context is None:
+        raise PhotoError("no decoder here knows this film's codec")
+    stream.thread_type = "SLICE"
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def is_cover(stream: Stream) -> bool:
+    """Say whether a stream is a still beside the film: cover art, or a track of thumbnails."""
+    return bool(stream.disposition & _ATTACHED)
+
+
+class Faults:
+    """Counts what went wrong while decoding: it does not end a film."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def decoded(container: InputContainer, stream: VideoStream, faults: Faults | None = None) -> Iterator[VideoFrame]:
+    """Yield a stream's frames in the order in which they are shown; packets that cannot be decoded are counted."""
+    faults = faults or Faults()
+    packets = container.demux(stream)
+    ended = False
+    while not ended:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except FFmpegError:
+            # The demuxer gave up in the middle: what the decoder still holds is shown.
+            faults.count += 1
+            packet, ended = None, True
+        try:
+            yield from stream.decode(packet)
+        except av.error.EOFError:
+            return
+        except FFmpegError:
+            faults.count += 1

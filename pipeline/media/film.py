@@ -1,0 +1,162 @@
+"""Films: spans of frames, encoded one by one, joined with the source's sound and everything else it holds.
+
+PyAV is an extra: nothing of `pipeline.film` is imported before a film is there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import uuid
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipeline import files
+from pipeline.errors import Cause, ItemError
+from pipeline.items import Result, Seen, Span, Status, Unit
+from pipeline.media.medium import Tools, lost_part
+from pipeline.photo.read import guard
+from pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from pipeline.film.index import Index
+    from pipeline.film.options import FilmOptions
+
+INSTALLED: Final = importlib.util.find_spec("av") is not None
+MISSING: Final = "a film: `pip install 'colorize[film]'` brings what colorizes them"
+_INDEX: Final = "index.npz"
+
+
+class Films:
+    """Implements `InPieces`; frames are counted as the film's index has them."""
+
+    def scan(self, unit: Unit, tools: Tools) -> Result:
+        """See `InPieces.scan`; the index of the film is kept beside its parts."""
+        from pipeline.film.containers import unfit_sounds
+        from pipeline.film.index import save, spans
+        from pipeline.film.scan import scan
+
+        index = scan(unit.source)
+        seen = _seen(index)
+        guard((seen.width, seen.height), tools.settings.max_megapixels)
+        if index.all_color and tools.settings.on_color != "recolor":
+            return tools.keep_colour(unit, _with_hash(seen, unit.source))
+        options = film_options(tools.settings, Path(unit.output).suffix)
+        if unfit := unfit_sounds(index, options):
+            reason = f"its sound ({', '.join(unfit)}) does not fit into {options.container}; choose container mkv"
+            raise ItemError(reason, Cause.FORMAT_LIMIT)
+        path = tools.job.tmp_dir / f"{uuid.uuid4().hex}.npz"
+        try:
+            save(index, path)
+        except OSError as error:
+            raise files.unwritable(error, tools.job.tmp_dir) from None
+        filed = tools.publish(path, f"{unit.parts_place}/{_INDEX}")
+        found = tuple(Span(number, start, stop) for number, (start, stop) in enumerate(spans(index)))
+        return Result(unit.key, Status.DONE, filed=filed, seen=seen, spans=found)
+
+    def piece(self, unit: Unit, tools: Tools) -> Result:
+        """See `InPieces.piece`."""
+        from pipeline.film.segment import piece
+
+        assert unit.span is not None
+        span = unit.span
+        options = film_options(tools.settings, Path(unit.output).suffix)
+        path = tools.job.tmp_dir / f"{uuid.uuid4().hex}.part"
+        piece(unit.source, _index(unit, tools), range(span.start, span.stop), tools.net, options, path)
+        filed = tools.publish(path, f"{unit.parts_place}/{span.number:06d}.part")
+        return tools.done(unit, filed, Seen(frames=span.stop - span.start))
+
+    def join(self, unit: Unit, tools: Tools) -> Result:
+        """See `InPieces.join`."""
+        from pipeline.film.join import join
+        from pipeline.film.packets import DamagedPart
+
+        index = _index(unit, tools)
+        options = film_options(tools.settings, Path(unit.output).suffix)
+        whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.film"
+        try:
+            joined = join(unit.source, index, tools.parts(unit), whole, options)
+        except DamagedPart as damaged:
+            raise lost_part(damaged.part) from None
+        filed = tools.publish(whole, unit.output)
+        result = tools.done(unit, filed, _with_hash(_seen(index), unit.source), _notes(index))
+        return _with_losses(result, joined.lost)
+
+
+def film_options(settings: Settings, suffix: str) -> FilmOptions:
+    """Return what the film room is asked for; `suffix` is the output's and names the container."""
+    from pipeline.film.options import FilmOptions
+
+    return FilmOptions(
+        encoder=settings.encoder,
+        quality=settings.film_quality if isinstance(settings.film_quality, int) else None,
+        preset=settings.preset,
+        container=suffix.removeprefix("."),
+        steady=settings.steady,
+        keyframes=settings.keyframes,
+        saturation=settings.saturation,
+        on_color="recolor" if settings.on_color == "recolor" else "keep",
+        width=settings.width,
+        provenance=_PROVENANCE,
+    )
+
+
+_PROVENANCE: Final = "Colorized by colorize: the colours are invented by a neural net, the picture is the original's."
+
+
+def suffix_of(own: str, settings: Settings) -> str:
+    """Return how the name of a coloured film ends: as its source's where the encoder's pictures fit into that.
+
+    Args:
+        own: the source's suffix, with its dot.
+        settings: `container` and `encoder`.
+    """
+    if not INSTALLED:
+        return ".mp4"
+    from pipeline.film.containers import named
+
+    return named(own, settings.encoder, settings.container).suffix
+
+
+def _index(unit: Unit, tools: Tools) -> Index:
+    from pipeline.film.index import load
+
+    try:
+        return load(tools.job.output / unit.parts_place / _INDEX)
+    except FileNotFoundError:
+        raise ItemError("the index of the film has gone; the next run makes it anew", Cause.SYSTEM) from None
+
+
+def _seen(index: Index) -> Seen:
+    from pipeline.film.planes import layout_of
+
+    geometry = index.geometry
+    return Seen(
+        verdict=index.verdict,
+        chroma=round(float(index.chroma.mean()), 2),
+        width=geometry.width,
+        height=geometry.height,
+        bits=layout_of(geometry.pix_fmt).bits,
+        frames=index.frames,
+    )
+
+
+def _with_hash(seen: Seen, source: Path) -> Seen:
+    return replace(seen, source_sha256=files.sha256(source))
+
+
+def _with_losses(result: Result, lost: tuple[str, ...]) -> Result:
+    return replace(result, metadata="; ".join(lost))
+
+
+def _notes(index: Index) -> str:
+    """Say what was damaged or guessed, or nothing."""
+    notes = []
+    if index.faults:
+        notes.append(f"damaged inside: {index.faults:,} packets or frames were concealed by the decoder")
+    if index.mended:
+        notes.append(f"{index.mended:,} timestamps were missing or out of order and were filled in")
+    kinds = set(index.kinds.tolist())
+    if len(kinds) > 1 and index.verdict != "color" and 2 in kinds:
+        notes.append("shots already in colour keep theirs")
+    return "; ".join(notes)

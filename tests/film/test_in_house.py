@@ -1,0 +1,107 @@
+"""Films as items of an archive: found, worked on by all workers, resumable, in the manifest."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import pytest
+
+pytest.importorskip("av")
+
+from tests.conftest import ENTRY, environment, landscape
+from tests.film.clips import luma, packets_of, pictures, scenes, times_of, write_clip
+
+Colorize = Callable[..., subprocess.CompletedProcess[str]]
+ENGINE = ("--engine", "opencv", "--precision", "float32")
+
+
+def manifest(output: Path) -> dict[str, dict[str, str]]:
+    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        return {row["source"]: row for row in csv.DictReader(file)}
+
+
+def parts(output: Path) -> list[Path]:
+    return [path for path in (output / ".colorize" / "parts").rglob("*") if path.is_file()]
+
+
+def finished_pieces(output: Path) -> dict[int, int]:
+    """From the number of each finished piece to how often it was done."""
+    journal = output / ".colorize" / "journal.sqlite"
+    if not journal.exists():
+        return {}
+    try:
+        with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
+            query = "SELECT number, attempts FROM pieces WHERE number >= 0 AND status != ''"
+            return dict(db.execute(query).fetchall())
+    except sqlite3.OperationalError:  # not made yet
+        return {}
+
+
+def test_films_and_photographs_in_one_run(tmp_path: Path, colorize: Colorize) -> None:
+    scans, colour = tmp_path / "scans", tmp_path / "colour"
+    scans.mkdir()
+    write_clip(scans / "reel.mp4", scenes(40, 96, 64, cut=20), sound=[("aac", "stereo")])
+    write_clip(scans / "old.avi", scenes(24, 96, 64), codec="mpeg4", format="avi")
+    (scans / "sound.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(64))
+    for number in range(4):
+        cv2.imwrite(str(scans / f"{number}.png"), landscape(number))
+
+    run = colorize("run", scans, "-o", colour, "-j", 2, *ENGINE)
+
+    assert run.returncode == 3, run.stderr  # sound.mp4
+    rows = manifest(colour)
+    assert {name: row["status"] for name, row in rows.items()} == {
+        **dict.fromkeys(("reel.mp4", "old.avi", "0.png", "1.png", "2.png", "3.png"), "done"),
+        "sound.mp4": "failed",
+    }
+    assert (rows["reel.mp4"]["kind"], rows["reel.mp4"]["frames"], rows["reel.mp4"]["width"]) == ("film", "40", "96")
+    assert rows["old.avi"]["output"] == "old.mkv"
+    assert times_of(colour / "reel.mp4") == times_of(scans / "reel.mp4")
+    assert packets_of(colour / "reel.mp4", "audio") == packets_of(scans / "reel.mp4", "audio")
+    assert parts(colour) == []
+    again = colorize("run", scans, "-o", colour, "-j", 2, *ENGINE)
+    assert "Nothing was left to do" in again.stdout
+
+
+def test_a_film_that_was_killed_goes_on_where_it_was(tmp_path: Path, colorize: Colorize, user_cache: Path) -> None:
+    scans, colour, whole = tmp_path / "scans", tmp_path / "colour", tmp_path / "whole"
+    scans.mkdir()
+    write_clip(scans / "reel.mp4", scenes(1500, 96, 64), options={"preset": "ultrafast"})
+    command = ["run", scans, "-j", "2", "--encoder", "ffv1", *ENGINE]
+    assert colorize(*command, "-o", whole).returncode == 0
+
+    run = subprocess.Popen(
+        [*ENTRY, *map(str, [*command, "-o", colour])],
+        env=environment(XDG_CACHE_HOME=str(user_cache)),
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while len(finished_pieces(colour)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    time.sleep(0.5)  # workers see within a moment that their driver is gone
+    before = finished_pieces(colour)
+    assert before
+    assert not (colour / "reel.mkv").exists()
+    kept = {path.name: path.stat().st_mtime_ns for path in parts(colour)}
+
+    assert colorize(*command, "-o", colour).returncode == 0
+    assert parts(colour) == []
+    assert (colour / "reel.mkv").read_bytes() == (whole / "reel.mkv").read_bytes()
+    assert len(kept) >= len(before)
+    with sqlite3.connect(colour / ".colorize" / "journal.sqlite") as db:
+        assert db.execute("SELECT count(*) FROM pieces").fetchone() == (0,)
+    sources, made = pictures(scans / "reel.mp4"), pictures(colour / "reel.mkv")
+    assert len(made) == len(sources)
+    assert (luma(made[700]) == luma(sources[700])).all()
