@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.nets.convert import conversion
+from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST, examine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.engines.opencv import reads_caffe
@@ -65,12 +66,12 @@ def test_every_engine_installed_agrees(converted, tmp_path):
     trials = examine(converted, tmp_path)
     for trial in trials:
         print(f"\n{trial}")
-    assert all(trial.passed for trial in trials if trial.precision == "float32" and trial.milliseconds)
+    assert all(trial.passed for trial in trials if trial.engine.precision == "float32" and trial.milliseconds)
 
 
 def test_made_up_weights_alone_give_a_soft_softmax(tmp_path):
     release_topology.write_release_onnx(tmp_path / "release.onnx")
     spec = resolve(str(tmp_path / "release.onnx"))
-    ab = open_net(spec, "opencv", "float32").predict(sample_lightness(spec.input_size, 1)[0])
+    ab = open_net(spec, Engine("opencv", "float32")).predict(sample_lightness(spec.input_size, 1)[0])
     assert ab.shape == (56, 56, 2)
     assert 2 < ab.std() < 40
