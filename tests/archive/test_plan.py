@@ -146,6 +146,24 @@ def test_a_file_that_goes_while_the_folder_is_read_has_vanished_and_may_come_bac
     assert archive.why() == {"1.jpg": ("todo", "found again")}
 
 
+def test_what_was_finished_is_not_called_failed_because_it_cannot_be_opened_now(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.put("1.jpg")
+    archive.put("new.jpg")
+    archive.fails = {"new.jpg"}
+    archive.run()
+
+    def refuse(_: str) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(discover, "_head", refuse)
+    assert archive.why(fingerprint="f2") == {
+        "1.jpg": ("todo", "settings changed"),
+        "new.jpg": ("record", "failed: it cannot be read: permission denied"),
+    }
+
+
 def test_a_failure_of_a_run_that_nobody_knows_is_left_alone(archive: Archive) -> None:
     archive.put("1.jpg")
     archive.fails, archive.cause = {"1.jpg"}, Cause.TOO_LARGE
