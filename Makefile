@@ -55,12 +55,17 @@ lint: $(VENV)/.developer ## Check style, types and the direction of imports
 docs: $(VENV)/.developer ## Write docs/commands.md and docs/settings.md from the program
 	$(BIN)/python -m tools.reference
 
-soak: $(VENV)/.developer ## Run the tests that take minutes
+$(VENV)/.soak: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[soak]'
+	@touch $@ $(VENV)/.developer $(VENV)/.installed
+
+soak: $(VENV)/.soak ## Run the tests that take minutes
 	$(BIN)/pytest -m soak
+	$(BIN)/python tools/mutation_score.py
 
 bench: $(VENV)/.developer ## Measure speed against the tutorial's way, into bench-out/
 	$(BIN)/python -m benchmarks --output bench-out $(OPTIONS)
 
 clean: ## Remove the environment, caches and the sample (never OUTPUT)
-	rm -rf $(VENV) sample build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) sample build dist mutants .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -33,6 +33,8 @@ class Archive:
     source: Path
     output: Path
     fails: set[str] = field(default_factory=set)
+    copies: set[str] = field(default_factory=set)
+    skips: set[str] = field(default_factory=set)
     crashes: set[str] = field(default_factory=set)
     made: list[str] = field(default_factory=list)
     cause: Cause = Cause.DAMAGED
@@ -131,14 +133,18 @@ class Archive:
         seen = Seen(source_size=claim.size, source_mtime_ns=claim.mtime_ns)
         if claim.key in self.fails:
             return Result(claim.key, Status.FAILED, self.cause, "truncated", seen=seen)
-        output = self.output / claim.output
+        if claim.key in self.skips:
+            return Result(claim.key, Status.SKIPPED, Cause.IN_COLOUR, "already in colour", seen=seen)
+        status = Status.COPIED if claim.key in self.copies else Status.DONE
+        place = claim.copy_output if status is Status.COPIED else claim.output
+        output = self.output / place
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_bytes(b"colour of " + source.read_bytes())
         self.made.append(claim.key)
         return Result(
             claim.key,
-            Status.DONE,
-            filed=Filed(claim.output, output.stat().st_size, ""),
+            status,
+            filed=Filed(place, output.stat().st_size, ""),
             seen=Seen(
                 source_size=claim.size,
                 source_mtime_ns=claim.mtime_ns,

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.pieces import Pieces, parts_place
+from pipeline.archive.pieces import Begun, Pieces, parts_place
 from pipeline.archive.schema import Claim
-from pipeline.items import Filed, Kind, Result, Seen, Span, Status, Unit, Verb
+from pipeline.items import Filed, Kind, Part, Result, Seen, Span, Status, Unit, Verb
 
 SPANS = tuple(Span(number, 2 * number, 2 * number + 1) for number in range(3))
 
@@ -37,7 +37,7 @@ def pieces(journal: Journal) -> Pieces:
 
 def scanned(pieces: Pieces, key: str = "a.tif", filed: Filed | None = None) -> None:
     result = Result(key, Status.DONE, spans=SPANS, seconds=0.5, filed=filed)
-    pieces.scanned(scan(key), result, "f")
+    assert pieces.scanned(scan(key), result, "f") == Begun(SPANS, (), filed, 0.5)
 
 
 def finish(pieces: Pieces, journal: Journal, number: int, key: str = "a.tif", status: Status = Status.DONE) -> Result:
@@ -48,7 +48,9 @@ def finish(pieces: Pieces, journal: Journal, number: int, key: str = "a.tif", st
     path.write_bytes(b"x" * (number + 1))
     seen = Seen(verdict="toned", chroma=2.5, width=number)
     result = Result(key, status, filed=Filed(place, number + 1, f"hash {number}"), seen=seen, seconds=0.25)
-    pieces.finished(piece(number, key), result, "f")
+    assert result.filed is not None
+    made = pieces.finished(piece(number, key), result, "f")
+    assert made == Part(SPANS[number], status, result.filed, seen, 0.25)
     return result
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,8 @@ import pytest
 
 from pipeline.archive import discover
 from pipeline.archive.journal import Journal
-from pipeline.errors import OutputError
+from pipeline.errors import Cause, OutputError
+from pipeline.items import Kind
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -78,6 +80,107 @@ def test_what_is_known_and_unchanged_is_not_opened_but_what_failed_is(
     assert opened == ["1.jpg", "2.jpg", "3.jpg"]
 
 
+def test_what_is_to_be_done_anew_is_looked_at_anew(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    opened: list[str] = []
+    monkeypatch.setattr(discover, "_head", lambda name: opened.append(Path(name).name) or JPEG)
+    archive.plan()
+    assert opened == []
+    archive.plan(fingerprint="f2")
+    assert opened == ["1.jpg"]
+
+
+def test_outputs_under_an_older_fingerprint_that_means_the_same_are_done(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run(fingerprint="v1")
+    assert archive.why(also=("v1",)) == {"1.jpg": ("done", "done before")}
+    assert archive.why() == {"1.jpg": ("todo", "settings changed")}
+
+
+def test_what_was_copied_or_skipped_stays_so(archive: Archive) -> None:
+    archive.put("1.png", b"\x89PNG\r\n\x1a\n")
+    archive.put("2.png", b"\x89PNG\r\n\x1a\n")
+    archive.copies, archive.skips = {"1.png"}, {"2.png"}
+    archive.run()
+    assert archive.why() == {
+        "1.png": ("done", "done before"),
+        "2.png": ("done", "skipped: already in colour"),
+    }
+    assert archive.why(fingerprint="f2") == dict.fromkeys(("1.png", "2.png"), ("todo", "settings changed"))
+
+
+def test_an_archive_whose_pictures_all_changed_is_still_the_same_one(archive: Archive) -> None:
+    for number in range(3):
+        archive.put(f"{number}.jpg")
+    archive.run()
+    for number in range(3):
+        archive.put(f"{number}.jpg", JPEG + b"developed anew")
+    assert set(archive.why().values()) == {("todo", "source changed")}
+
+
+def test_a_source_that_cannot_be_verified_has_changed(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.put("1.jpg")
+    archive.run()
+
+    def refuse(_: Path) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("pipeline.files.sha256", refuse)
+    assert archive.why(verify=True) == {"1.jpg": ("todo", "source changed")}
+
+
+def test_a_file_that_goes_while_the_folder_is_read_has_vanished_and_may_come_back(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.put("1.jpg")
+
+    def gone(_: str) -> bytes:
+        raise FileNotFoundError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(discover, "_head", gone)
+        archive.run()
+    assert archive.statuses() == {"1.jpg": "vanished"}
+    os.utime(archive.source / "1.jpg", ns=(1, 1))
+    assert archive.why() == {"1.jpg": ("todo", "found again")}
+
+
+def test_what_was_finished_is_not_called_failed_because_it_cannot_be_opened_now(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.put("1.jpg")
+    archive.put("new.jpg")
+    archive.fails = {"new.jpg"}
+    archive.run()
+
+    def refuse(_: str) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(discover, "_head", refuse)
+    assert archive.why(fingerprint="f2") == {
+        "1.jpg": ("todo", "settings changed"),
+        "new.jpg": ("record", "failed: it cannot be read: permission denied"),
+    }
+
+
+def test_a_failure_of_a_run_that_nobody_knows_is_left_alone(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.fails, archive.cause = {"1.jpg"}, Cause.TOO_LARGE
+    archive.run()
+    with Journal(archive.output) as journal:
+        journal.db.execute("DELETE FROM runs")
+    assert archive.why() == {"1.jpg": ("keep", "failed before: truncated")}
+
+
+def test_notes_that_changed_are_recorded_as_they_are_now(archive: Archive) -> None:
+    archive.put("notes.txt", b"notes")
+    archive.run()
+    assert archive.why() == {"notes.txt": ("keep", "unsupported: not a picture or film")}
+    archive.put("notes.txt", b"more notes")
+    assert archive.why() == {"notes.txt": ("record", "unsupported: not a picture or film")}
+
+
 def test_verify_goes_by_content(archive: Archive) -> None:
     same, other = archive.put("1.jpg"), archive.put("2.jpg")
     archive.run()
@@ -94,7 +197,7 @@ def test_failed_items_wait_for_retry_failed_or_another_source(archive: Archive) 
     archive.fails = {"1.jpg"}
     archive.run()
     assert archive.why() == {"1.jpg": ("keep", "failed before: truncated")}
-    assert archive.why(fingerprint="f2")["1.jpg"][0] == "keep"
+    assert archive.why(fingerprint="f2")["1.jpg"] == ("keep", "failed before: truncated")
     assert archive.why(retry_failed=True) == {"1.jpg": ("todo", "failed before: truncated")}
     touch(path, 1)
     assert archive.why() == {"1.jpg": ("todo", "source changed")}
@@ -138,6 +241,12 @@ def test_a_foreign_file_is_never_written_over(archive: Archive) -> None:
     (archive.output / "2.png").write_bytes(b"mine too")
     (archive.output / "3.jpg").mkdir()
     (archive.output / "deep").write_bytes(b"mine as well")
+    archive.put("far/away/5.jpg")
+    archive.put("far/away/from/6.jpg")
+    archive.put("lost/7.jpg")
+    (archive.output / "far").mkdir()
+    (archive.output / "far" / "away").write_bytes(b"and mine")
+    (archive.output / "lost").symlink_to(archive.output / "nowhere")
     archive.run()
     assert (archive.output / "1.jpg").read_bytes() == b"mine"
     with Journal(archive.output, read_only=True) as journal:
@@ -146,6 +255,9 @@ def test_a_foreign_file_is_never_written_over(archive: Archive) -> None:
             ("failed", "a file that this program did not write is in the way: 2.png"),
             ("failed", "a folder is in the way: 3.jpg"),
             ("failed", "a file is in the way of the folder: deep"),
+            ("failed", "a file is in the way of the folder: far/away"),
+            ("failed", "a file is in the way of the folder: far/away"),
+            ("failed", "a file is in the way of the folder: lost"),
         ]
     assert {action for action, _ in archive.why().values()} == {"record"}
     (archive.output / "1.jpg").unlink()
@@ -168,6 +280,7 @@ def test_what_somebody_made_by_hand_for_a_failed_item_stays(archive: Archive) ->
     archive.fails = {"1.jpg"}
     archive.run()
     (archive.output / "1.jpg").write_bytes(b"coloured by hand")
+    assert archive.why() == {"1.jpg": ("keep", "failed before: truncated")}
     action, why = archive.why(retry_failed=True)["1.jpg"]
     assert (action, why[:31]) == ("record", "a file that this program did no")
 
@@ -231,8 +344,48 @@ def test_items_that_are_gone(archive: Archive) -> None:
         "rest.jpg": "done",
         "waiting.jpg": "vanished",
     }
+    with Journal(archive.output, read_only=True) as journal:
+        rows = {row.key: row for row in journal.rows()}
+    assert (rows["failed.jpg"].kind, rows["failed.jpg"].reason) == ("vanished", "gone since it failed: truncated")
+    assert (rows["waiting.jpg"].kind, rows["waiting.jpg"].reason) == ("vanished", "gone before its turn came")
     archive.run()
     assert len(archive.statuses()) == 4
+
+
+def test_what_is_decided_of_the_gone_says_so(archive: Archive) -> None:
+    archive.put("failed.jpg")
+    notes = archive.put("notes.txt", b"notes")
+    archive.put("waiting.jpg")
+    archive.fails = {"failed.jpg"}
+    archive.run(kill_after=1)
+    for path in list(archive.source.iterdir()):
+        path.unlink()
+    with Journal(archive.output) as journal:
+        decisions = list(archive._decisions(journal))
+    assert {(each.found.path, each.found.place, each.found.kind, each.names) for each in decisions} == {
+        ("", "", Kind.VANISHED, None)
+    }
+    assert [(each.found.key, each.action, each.why) for each in decisions] == [
+        ("failed.jpg", "record", "vanished: gone since it failed: truncated"),
+        (notes.name, "forget", "gone; unsupported before: not a picture or film"),
+        ("waiting.jpg", "record", "vanished: gone before its turn came"),
+    ]
+
+
+def test_an_unreadable_file_hides_no_other_that_is_gone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive.put("2")
+    gone = archive.put("2b.jpg")
+    archive.fails = {"2b.jpg"}
+    archive.run()
+    gone.unlink()
+    os.utime(archive.source / "2", ns=(1, 1))
+
+    def refuse(_: str) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(discover, "_head", refuse)
+    archive.run()
+    assert archive.statuses() == {"2": "failed", "2b.jpg": "vanished"}
 
 
 def test_a_folder_that_cannot_be_listed_fails_and_its_items_wait(
@@ -263,7 +416,8 @@ def test_excluded_items_are_skipped_until_they_are_not(archive: Archive) -> None
     archive.run(exclude=["1.*"])
     assert archive.statuses() == {"1.jpg": "skipped", "2.jpg": "done"}
     assert archive.why(exclude=["1.*"])["1.jpg"][0] == "keep"
-    assert archive.why()["1.jpg"][0] == "todo"
+    assert archive.why()["1.jpg"] == ("todo", "skipped before: excluded by --exclude")
+    assert archive.why(exclude=["2.*"])["2.jpg"] == ("keep", "excluded by --exclude; made by an earlier run")
     archive.run(exclude=["2.*"])
     assert archive.statuses() == {"1.jpg": "done", "2.jpg": "done"}
 
@@ -283,8 +437,45 @@ def test_another_archive_of_the_same_names_is_refused(archive: Archive, tmp_path
     other = tmp_path / "other"
     other.mkdir()
     (other / "1.jpg").write_bytes(JPEG + b"quite another picture")
-    with pytest.raises(OutputError, match="pictures of another INPUT under the same names"):
+    with pytest.raises(OutputError, match="pictures of another INPUT under the same names") as caught:
         archive.plan(inputs=[other])
+    assert str(caught.value).startswith(f"{archive.output} holds pictures of another INPUT")
+    assert "(1.jpg)" in str(caught.value)
+
+
+@pytest.mark.parametrize(("unlike", "refused"), [(2, False), (3, True)])
+def test_most_pictures_decide_whether_it_is_another_archive(
+    archive: Archive, tmp_path: Path, unlike: int, refused: bool
+) -> None:
+    for number in range(5):
+        archive.put(f"{number}.jpg")
+    archive.run()
+    other = tmp_path / "other"
+    shutil.copytree(archive.source, other)
+    for number in range(unlike):
+        (other / f"{number}.jpg").write_bytes(JPEG + b"quite another picture")
+    if refused:
+        with pytest.raises(OutputError, match=r"\(0\.jpg\)"):
+            archive.plan(inputs=[other])
+    else:
+        assert archive.counts(inputs=[other]) == {"todo": 2, "done": 3}
+
+
+def test_names_where_nothing_was_made_are_anybody_s(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.jpg")
+    archive.fails = {"1.jpg"}
+    archive.run()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "1.jpg").write_bytes(JPEG + b"quite another picture")
+    assert archive.why(inputs=[other]) == {"1.jpg": ("todo", "source changed")}
+
+
+def test_the_same_archive_under_another_path_may_be_done_anew(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    moved = archive.source.rename(tmp_path / "moved")
+    assert archive.why(inputs=[moved], fingerprint="f2") == {"1.jpg": ("todo", "settings changed")}
 
 
 def test_the_same_archive_under_another_path_goes_on(archive: Archive, tmp_path: Path) -> None:

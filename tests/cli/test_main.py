@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from pipeline.archive.journal import Journal
 from pipeline.cli.main import COMMANDS, commands
-from tests.conftest import CHECKOUT, ENTRY, environment, write_archive
+from tests.conftest import CHECKOUT, ENTRY, environment, landscape, pages_of, write_archive, write_tiff
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -134,6 +134,30 @@ class TestImage:
         skipped = colorize("image", source, tmp_path / "other.png", "--on-color", "skip")
         assert skipped.returncode == 0
         assert "nothing written" in skipped.stderr
+
+    def test_several_pages(self, tmp_path: Path, colorize: Colorize) -> None:
+        source = write_tiff(tmp_path / "in" / "letter.tif", landscape(1), landscape(2, 30, 40), landscape(3))
+        every = colorize("image", source, tmp_path / "out" / "all.tif")
+        assert every.returncode == 0, every.stderr
+        assert [page.shape for page in pages_of(tmp_path / "out" / "all.tif")] == [
+            (60, 80, 3),
+            (30, 40, 3),
+            (60, 80, 3),
+        ]
+        first = colorize("image", source, tmp_path / "out" / "first.png")
+        assert first.returncode == 0
+        assert "first of 3 pages" in first.stderr
+        one = colorize("image", source, tmp_path / "out" / "one.tif", "--pages", "first")
+        assert one.returncode == 0
+        np.testing.assert_array_equal(
+            pages_of(tmp_path / "out" / "one.tif")[0], pages_of(tmp_path / "out" / "all.tif")[0]
+        )
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["all.tif", "first.png", "one.tif"]
+        source.write_bytes(source.read_bytes()[:6000])
+        torn = colorize("image", source, tmp_path / "out" / "torn.tif")
+        assert torn.returncode == 5
+        assert "damaged" in torn.stderr or "truncated" in torn.stderr
+        assert not (tmp_path / "out" / "torn.tif").exists()
 
     def test_what_cannot_be_done_is_said(self, tmp_path: Path, colorize: Colorize) -> None:
         broken = tmp_path / "broken.jpg"

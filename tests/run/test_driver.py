@@ -53,7 +53,10 @@ def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(Progress, "step", watched)
     driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
-    assert seen == [0, 1, 2]
+    # A drawing may be late enough to see the next row, never early.
+    assert seen[0] == 0
+    assert seen[1] in (1, 2)
+    assert seen[2] in (2, 3)
     assert rows(tmp_path / "colour") == 3
 
 
