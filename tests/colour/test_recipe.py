@@ -34,7 +34,7 @@ class Net:
 def test_the_net_sees_the_lightness_at_its_own_size_and_its_chroma_is_composed(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
     before, net = pixels.copy(), Net()
-    made = colorize(pixels, net, Look())
+    made = colorize(pixels, net, Look(lightness="lab"))
     np.testing.assert_array_equal(made, compose(pixels, net.ab))
     (seen,) = net.seen
     np.testing.assert_array_equal(seen, net_lightness(pixels, 24))
@@ -44,7 +44,7 @@ def test_the_net_sees_the_lightness_at_its_own_size_and_its_chroma_is_composed(s
 def test_the_look_says_how_strong_colours_are() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (40, 60), dtype=np.uint8)
     net = Net()
-    np.testing.assert_array_equal(colorize(pixels, net, Look(0.5)), compose(pixels, net.ab, saturation=0.5))
+    np.testing.assert_array_equal(colorize(pixels, net, Look(0.5, "lab")), compose(pixels, net.ab, saturation=0.5))
     assert Look().saturation == 1.0
 
 
