@@ -28,7 +28,7 @@ from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS, installed, requ
 from pipeline.nets.engines.choice import REFERENCE
 from pipeline.nets.spec import NetSpec
 from pipeline.nets.store.identify import resolve_file
-from pipeline.run.capacity import automatic_jobs, available_memory
+from pipeline.run.capacity import available_memory, wished_jobs
 from pipeline.run.engine import settle
 from pipeline.settings import Settings
 
@@ -113,7 +113,7 @@ class _Suite:
         """Look what there is, and make a net of the release's size."""
         net, choice = settle(replace(settings, engine="auto", precision="auto"))
         engines = wished(wishes.engines)
-        jobs = settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(net.path.stat().st_size)
+        jobs = wished_jobs(settings, net)
         nets = {"embedded" if settings.model == "embedded" else net.name: net}
         facts = {"workers": jobs, "rounds": wishes.rounds, "best": str(choice.engine)}
         conditions = {"machine": describe_machine(), **_versions(), **facts}

@@ -95,7 +95,3 @@ class ItemError(ColorizeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
-
-
-# The name that the readers and writers of pictures raise it by.
-PhotoError = ItemError

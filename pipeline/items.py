@@ -223,6 +223,13 @@ class Result:
     spans: tuple[Span, ...] = ()
 
 
+def part_of(unit: Unit, result: Result) -> Part:
+    """Return the part that a finished piece left."""
+    assert unit.span is not None, "a piece has a span"
+    assert result.filed is not None, "a piece leaves a part"
+    return Part(unit.span, result.status, result.filed, result.seen, result.seconds)
+
+
 @dataclass(frozen=True, slots=True)
 class Halt:
     """No unit can succeed any more (the disk is full, the net is gone): the run ends with this error."""

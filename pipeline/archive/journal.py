@@ -20,7 +20,7 @@ from pipeline.items import MADE, Filed, Kind, Result
 
 _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
-    "source_sha256, run_id FROM json_each(?) CROSS JOIN items ON items.key = json_each.value"
+    "source_sha256, run_id FROM "
 )
 _CLAIM = (
     "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind) "
@@ -141,12 +141,13 @@ class Journal(Database):
 
     def known(self, keys: Sequence[str]) -> dict[str, Known]:
         """Return what there is of these items, by key."""
+        query = f"{_KNOWN} json_each(?) CROSS JOIN items ON items.key = json_each.value"
         with self.speaking():
-            return {found[0]: Known(*found) for found in self.db.execute(_KNOWN, (json.dumps(keys),))}
+            return {found[0]: Known(*found) for found in self.db.execute(query, (json.dumps(keys),))}
 
     def unsettled(self) -> Iterator[Known]:
         """Yield the items that are neither made nor gone."""
-        query = _KNOWN.partition(" FROM ")[0] + " FROM items WHERE status NOT IN ('done', 'copied', 'vanished')"
+        query = f"{_KNOWN} items WHERE status NOT IN ('done', 'copied', 'vanished')"
         with self.speaking():
             for found in self.db.execute(query):
                 yield Known(*found)
@@ -257,16 +258,13 @@ class Journal(Database):
         """Return all runs by id, in the order in which they began."""
         with self.speaking():
             found = self.db.execute("SELECT * FROM runs ORDER BY started_at, rowid").fetchall()
-        result = {}
-        for run_id, started_at, finished_at, inputs, settings, *rest in found:
-            result[run_id] = Run(
-                run_id, started_at, finished_at, tuple(json.loads(inputs)), json.loads(settings), *rest
-            )
-        return result
+        return {row[0]: _run(row) for row in found}
 
     def last_run(self) -> Run | None:
         """Return the run that began last, or None."""
-        return next(reversed(self.runs().values()), None)
+        with self.speaking():
+            found = self.db.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1").fetchone()
+        return _run(found) if found else None
 
     def worked(self, run_id: str) -> int:
         """Return how many items of a run went through a worker; what its plan settled at once is not counted."""
@@ -279,6 +277,11 @@ class Journal(Database):
         query = "SELECT coalesce(max(finished_at), '') FROM items WHERE run_id = ?"
         with self.speaking():
             return str(self.db.execute(query, (run_id,)).fetchone()[0])
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    run_id, started_at, finished_at, inputs, settings, *rest = row
+    return Run(run_id, started_at, finished_at, tuple(json.loads(inputs)), json.loads(settings), *rest)
 
 
 def remove_superseded(earlier: Filed | None, output: Path) -> None:

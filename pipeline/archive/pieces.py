@@ -12,7 +12,7 @@ from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
 from pipeline.archive.spelling import escape, unescape
 from pipeline.errors import Cause
-from pipeline.items import MADE, Filed, Part, Result, Seen, Span, Status, Unit
+from pipeline.items import MADE, Filed, Part, Result, Seen, Span, Status, Unit, part_of
 
 _SCAN = -1
 _RECORD = (
@@ -103,11 +103,10 @@ class Pieces:
 
     def finished(self, unit: Unit, result: Result, fingerprint: str) -> Part:
         """Record a piece."""
-        assert unit.span is not None, "a piece has a span"
-        assert result.filed is not None, "a piece leaves a part"
+        part = part_of(unit, result)
         with self._journal.transaction():
-            self._put(unit.key, unit.span, result, _mark(unit, fingerprint))
-        return Part(unit.span, result.status, result.filed, result.seen, result.seconds)
+            self._put(unit.key, part.span, result, _mark(unit, fingerprint))
+        return part
 
     def _put(self, key: str, span: Span, result: Result | None, mark: str) -> None:
         filed = result.filed if result else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline import files
 from pipeline.archive.discover import Folder, Found, examine
@@ -257,10 +258,16 @@ class Plan:
             lost = Found("", "", key, Kind.VANISHED)
             yield _settled(lost, None, Status.VANISHED, Cause.NONE, "gone before its turn came")
 
+    @cached_property
+    def _hashes(self) -> NDArray[np.int64]:
+        """What was found, sorted; asked for when the walk is over.
+
+        Two keys of one 64-bit hash would hide that a file is gone, once in millions of archives, and lose nothing.
+        """
+        return np.unique(np.frombuffer(self._seen, np.int64)) if len(self._seen) else np.empty(0, np.int64)
+
     def _not_found(self, known: Iterator[T], of: Callable[[T], tuple[str, str]]) -> list[T]:
-        # Two keys of one 64-bit hash would hide that a file is gone, once in millions of archives, and lose nothing.
-        hashes = np.unique(np.frombuffer(self._seen, np.int64)) if len(self._seen) else np.empty(0, np.int64)
-        closed = tuple(self._closed)
+        hashes, closed = self._hashes, tuple(self._closed)
 
         def is_gone(each: T) -> bool:
             key, run_id = of(each)

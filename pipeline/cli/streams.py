@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.errors import OutputError
+from pipeline.files import words
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -27,9 +28,7 @@ class _Lasting(io.FileIO):
         except OSError as error:
             if self.fileno() != 2 and error.errno != errno.EPIPE and not self._said:
                 self._said = True  # Python flushes once more at its end
-                raise OutputError(
-                    f"Standard output cannot be written: {(error.strerror or str(error)).lower()}."
-                ) from None
+                raise OutputError(f"Standard output cannot be written: {words(error)}.") from None
             return memoryview(data).nbytes
 
 

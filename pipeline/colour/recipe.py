@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour.compose import compose
 from pipeline.colour.exact import exact_rgb
-from pipeline.colour.lightness import net_lightness
+from pipeline.colour.lightness import eight_bits, net_lightness
 from pipeline.colour.luma import chroma_planes, halved
 from pipeline.nets.net import Net
 
@@ -46,7 +46,7 @@ def predict(pixels: NDArray[Sample], net: Net) -> NDArray[np.float32]:
         EngineError: the engine stopped working.
         ModelError: the net's answer is no colour.
     """
-    return net.predict(net_lightness(_eight_bits(pixels), net.spec.input_size))
+    return net.predict(net_lightness(eight_bits(pixels), net.spec.input_size))
 
 
 def colorize(pixels: NDArray[Sample], net: Net, look: Look) -> NDArray[Sample]:
@@ -65,7 +65,7 @@ def colorize(pixels: NDArray[Sample], net: Net, look: Look) -> NDArray[Sample]:
     """
     ab = predict(pixels, net)
     if look.lightness == "lab":
-        return compose(_eight_bits(pixels), ab, saturation=look.saturation)  # type: ignore[return-value]
+        return compose(eight_bits(pixels), ab, saturation=look.saturation)  # type: ignore[return-value]
     return exact_rgb(grey_of(pixels), ab, saturation=look.saturation)
 
 
@@ -90,7 +90,3 @@ def planes(grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool) -> t
 def grey_of(pixels: NDArray[Sample]) -> NDArray[Sample]:
     """Return the usual luma, 0.299 R + 0.587 G + 0.114 B rounded, of BGR (H, W, 3); grey (H, W) as it is."""
     return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]
-
-
-def _eight_bits(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    return pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=1 / 257)  # type: ignore[return-value]

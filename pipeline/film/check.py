@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.film.index import Index
 from pipeline.film.scan import stamp
 from pipeline.film.source import Faults, decoded, moving_picture, open_film
@@ -21,7 +21,7 @@ def check(output: Path, index: Index, shift: int) -> None:
         shift: subtracted from the source's times, in its time base.
 
     Raises:
-        PhotoError: frames are missing, times are off by more than a tick, or something does not decode.
+        ItemError: frames are missing, times are off by more than a tick, or something does not decode.
     """
     faults = Faults()
     size = index.geometry.width, index.geometry.height
@@ -32,20 +32,20 @@ def check(output: Path, index: Index, shift: int) -> None:
         assert unit is not None
         for frame in decoded(container, stream, faults):
             if (frame.width, frame.height) != size:
-                raise PhotoError(f"the finished film is {frame.width} x {frame.height}, not {size[0]} x {size[1]}")
+                raise ItemError(f"the finished film is {frame.width} x {frame.height}, not {size[0]} x {size[1]}")
             if frame.is_corrupt:
                 faults.count += 1
             times.append(stamp(frame))
     if faults.count:
-        raise PhotoError(f"the finished film does not decode: {faults.count} faults")
+        raise ItemError(f"the finished film does not decode: {faults.count} faults")
     if len(times) != index.frames:
-        raise PhotoError(f"the finished film holds {len(times)} frames, and the source {index.frames}")
+        raise ItemError(f"the finished film holds {len(times)} frames, and the source {index.frames}")
     if None in times:
-        raise PhotoError("the finished film lacks times")
+        raise ItemError("the finished film lacks times")
     written = np.array(times, np.int64)
     if len(written) > 1 and int(np.diff(written).min()) <= 0:
-        raise PhotoError("the finished film's times do not ascend")
+        raise ItemError("the finished film's times do not ascend")
     wanted = (index.timestamps - shift) * float(index.time_base)
     off = np.abs(written * float(unit) - wanted)
     if float(off.max()) > float(unit) + 1e-6:
-        raise PhotoError(f"the finished film's times are off by {float(off.max()):.4f} s")
+        raise ItemError(f"the finished film's times are off by {float(off.max()):.4f} s")

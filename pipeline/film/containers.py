@@ -10,7 +10,7 @@ from typing import Final
 import av
 
 from pipeline.errors import SettingsError
-from pipeline.film.encoders import settle_encoder
+from pipeline.film.encoders import Encoder, settle_encoder
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 
@@ -53,13 +53,10 @@ def container_for(source: Path, index: Index, options: FilmOptions) -> Container
     """
     name, encoder = settle_encoder(options)
     if options.container != "auto":
-        if options.container not in encoder.containers:
-            raise SettingsError(f"container = {options.container!r}: {name} goes into {', '.join(encoder.containers)}.")
-        return CONTAINERS[options.container]
+        return _asked_for(options.container, name, encoder)
     wished = _like(source, index)
-    if wished in encoder.containers and all(_takes(wished, codec) for codec in sounds(index)):
-        return CONTAINERS[wished]
-    return CONTAINERS["mkv" if "mkv" in encoder.containers else encoder.containers[0]]
+    fits = all(_takes(wished, codec) for codec in sounds(index))
+    return _fitting(wished if fits else "mkv", encoder)
 
 
 def named(suffix: str, encoder: str, container: str) -> Container:
@@ -73,13 +70,20 @@ def named(suffix: str, encoder: str, container: str) -> Container:
         SettingsError: the encoder is not there, or its pictures do not fit into the container that is asked for.
     """
     name, used = settle_encoder(FilmOptions(encoder=encoder))
-    if container == "auto":
-        wished = _BY_SUFFIX.get(suffix.lower(), "mkv")
-        fitting = wished if wished in used.containers else "mkv" if "mkv" in used.containers else used.containers[0]
-        return CONTAINERS[fitting]
-    if container not in used.containers:
-        raise SettingsError(f"container = {container!r}: {name} goes into {', '.join(used.containers)}.")
+    if container != "auto":
+        return _asked_for(container, name, used)
+    return _fitting(_BY_SUFFIX.get(suffix.lower(), "mkv"), used)
+
+
+def _asked_for(container: str, name: str, encoder: Encoder) -> Container:
+    if container not in encoder.containers:
+        raise SettingsError(f"container = {container!r}: {name} goes into {', '.join(encoder.containers)}.")
     return CONTAINERS[container]
+
+
+def _fitting(wished: str, encoder: Encoder) -> Container:
+    """Return the container that is wished, else Matroska, else the first that takes the encoder's pictures."""
+    return CONTAINERS[next((each for each in (wished, "mkv") if each in encoder.containers), encoder.containers[0])]
 
 
 _BY_SUFFIX: Final = {

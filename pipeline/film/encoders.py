@@ -14,7 +14,7 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from pipeline.errors import PhotoError, SettingsError
+from pipeline.errors import ItemError, SettingsError
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.planes import LIMITED, layout_of, written_format
@@ -142,7 +142,7 @@ def add_picture(container: OutputContainer, index: Index, encoder: Encoder, opti
     """Add the coloured picture to a part file: time counts frames, whatever the film's own times are."""
     geometry = index.geometry
     if min(geometry.width, geometry.height) < encoder.smallest:
-        raise PhotoError(
+        raise ItemError(
             f"{geometry.width} x {geometry.height} is too small for {encoder.codec}: choose another encoder"
         )
     stream = container.add_stream(encoder.codec, rate=index.rate, options=encoder_settings(encoder, options))

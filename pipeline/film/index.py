@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 
 FORMAT: Final = 1
 KINDS: Final = ("neutral", "toned", "color")
@@ -147,7 +147,7 @@ def load(path: Path) -> Index:
     """Read an index back.
 
     Raises:
-        PhotoError: the file is damaged or of another version; scanning anew makes a fresh one.
+        ItemError: the file is damaged or of another version; scanning anew makes a fresh one.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -163,20 +163,20 @@ def load(path: Path) -> Index:
     except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise PhotoError("the film's index cannot be read back; it is made anew when scanned") from None
+        raise ItemError("the film's index cannot be read back; it is made anew when scanned") from None
 
 
 def scaled(index: Index, width: int) -> Index:
     """Return the index of the same film at another size, both sides even; 0 and its own width change nothing.
 
     Raises:
-        PhotoError: the film is interlaced: its lines must stay what they are.
+        ItemError: the film is interlaced: its lines must stay what they are.
     """
     geometry = index.geometry
     if width in (0, geometry.width):
         return index
     if geometry.interlaced:
-        raise PhotoError("an interlaced film cannot be scaled")
+        raise ItemError("an interlaced film cannot be scaled")
     wide = width - width % 2
     high = max(2, 2 * round(geometry.height * wide / geometry.width / 2))
     return replace(index, geometry=replace(geometry, width=wide, height=high))

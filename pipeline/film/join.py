@@ -16,7 +16,7 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
-from pipeline.errors import OutputError, PhotoError
+from pipeline.errors import ItemError, OutputError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
 from pipeline.film.encoders import Encoder, fed_format, fed_range, settle_encoder
@@ -63,7 +63,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
 
     Raises:
         DamagedPart: a part has to be made again; the error names it.
-        PhotoError: parts are missing, or the finished film does not hold what it should.
+        ItemError: parts are missing, or the finished film does not hold what it should.
         OutputError: the output cannot be written: no space, no permission.
     """
     kind = container_for(source, index, options)
@@ -87,7 +87,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
     except FFmpegError as error:
         if isinstance(error, OSError) and error.errno:
             raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
-        raise PhotoError(f"the film cannot be put together: {error.strerror or error}") from None
+        raise ItemError(f"the film cannot be put together: {error.strerror or error}") from None
     check(output, index, work.shift)
     return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, settle_encoder(options)[1], kind)))
 

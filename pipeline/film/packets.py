@@ -12,11 +12,11 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.film.index import Index
 
 
-class DamagedPart(PhotoError):
+class DamagedPart(ItemError):
     """A part file that has to be made again."""
 
     def __init__(self, reason: str, part: Path) -> None:
@@ -40,7 +40,7 @@ def look_through(parts: Sequence[Path], index: Index) -> int:
 
     Raises:
         DamagedPart: one of them has to be made again.
-        PhotoError: they are not the film's.
+        ItemError: they are not the film's.
     """
     extradata: set[bytes] = set()
     count = depth = 0
@@ -59,7 +59,7 @@ def look_through(parts: Sequence[Path], index: Index) -> int:
         depth = max(depth, max((place - number for place, number in enumerate(numbers)), default=0))
         count += len(numbers)
     if count != index.frames:
-        raise PhotoError(f"the parts hold {count} frames, and the film has {index.frames}")
+        raise ItemError(f"the parts hold {count} frames, and the film has {index.frames}")
     return depth
 
 

@@ -11,7 +11,7 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.film.chroma import Matrix, Signal
 
 Luma = NDArray[np.uint8] | NDArray[np.uint16]
@@ -50,16 +50,16 @@ def layout_of(pix_fmt: str) -> Layout:
     """Say how frames of FFmpeg's `pix_fmt` are read.
 
     Raises:
-        PhotoError: a format without luma that nothing here can turn into one.
+        ItemError: a format without luma that nothing here can turn into one.
     """
     try:
         form = VideoFormat(pix_fmt, 64, 64)
     except ValueError:
-        raise PhotoError(f"the pixel format {pix_fmt} is not known here") from None
+        raise ItemError(f"the pixel format {pix_fmt} is not known here") from None
     parts = form.components
     alpha = any(part.is_alpha for part in parts) or form.has_palette
     if form.is_bayer or not parts:
-        raise PhotoError(f"the pixel format {pix_fmt} is not one of a finished film")
+        raise ItemError(f"the pixel format {pix_fmt} is not one of a finished film")
     bits = parts[0].bits
     if form.is_rgb or form.has_palette:
         return Layout(pix_fmt, "yuv444p" if bits <= 8 else "yuv444p10le", min(max(bits, 8), 10), 1, 1, True, alpha)
@@ -99,7 +99,7 @@ def written_format(layout: Layout, width: int, height: int, known: Sequence[str]
                 continue
             if down <= across and down <= 2 and (name := _planar(across, down, bits)) in known:
                 return name
-    raise PhotoError("the encoder takes no format that fits this film")
+    raise ItemError("the encoder takes no format that fits this film")
 
 
 def signal_of(pix_fmt: str, frame_range: int, matrix: int) -> Signal:

@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.film.index import Index
 from pipeline.film.planes import layout_of, luma_of
 from pipeline.film.scan import checksum, stamp
@@ -29,7 +29,7 @@ def frames_of(source: Path, index: Index, wanted: range) -> Iterator[tuple[int, 
         Number and frame, in order, each exactly once.
 
     Raises:
-        PhotoError: the film is no longer what was scanned, or does not decode twice alike.
+        ItemError: the film is no longer what was scanned, or does not decode twice alike.
     """
     layout = layout_of(index.geometry.pix_fmt)
     following = wanted.start
@@ -43,7 +43,7 @@ def frames_of(source: Path, index: Index, wanted: range) -> Iterator[tuple[int, 
                 following = number + 1
                 if following >= wanted.stop:
                     return
-    raise PhotoError("the film has changed since it was scanned, or does not decode twice alike")
+    raise ItemError("the film has changed since it was scanned, or does not decode twice alike")
 
 
 def _from(

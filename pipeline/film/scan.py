@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.colour.verdict import judge
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.film.index import KINDS, Geometry, Index
 from pipeline.film.planes import Layout, layout_of, luma_of, plane, settled_matrix, settled_range
 from pipeline.film.shots import CutScores, cuts
@@ -39,7 +39,7 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
         watch: called after each frame with the number of frames so far.
 
     Raises:
-        PhotoError: not a film that can be worked on; the message says why.
+        ItemError: not a film that can be worked on; the message says why.
         FileNotFoundError, PermissionError: as for any file.
     """
     with open_film(path) as container:
@@ -52,7 +52,7 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
                 watch(notes.count)
         if not notes.count:
             empty = "damaged or cut short: the film holds no frames"
-            raise PhotoError("no frame of the film can be decoded" if faults.count else empty)
+            raise ItemError("no frame of the film can be decoded" if faults.count else empty)
         return notes.index(container, stream, faults.count)
 
 
@@ -97,12 +97,12 @@ class _Notes:
             return self._layout
         size = self._geometry.width, self._geometry.height
         if (frame.width, frame.height) != size:
-            raise PhotoError(
+            raise ItemError(
                 f"the picture's size changes from {size[0]} x {size[1]} to {frame.width} x {frame.height} "
                 f"at frame {self.count}: cut the film there"
             )
         if frame.format.name != self._layout.pix_fmt:
-            raise PhotoError(
+            raise ItemError(
                 f"the pixel format changes from {self._layout.pix_fmt} to {frame.format.name} at frame {self.count}: "
                 "cut the film there"
             )

@@ -12,7 +12,7 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from pipeline.errors import OutputError, PhotoError
+from pipeline.errors import ItemError, OutputError
 from pipeline.film.encoders import add_picture, fed_format, fed_range, settle_encoder
 from pipeline.film.index import Index, scaled
 from pipeline.film.options import FilmOptions
@@ -53,7 +53,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
         part: is written; the caller gives it its name once it is whole.
 
     Raises:
-        PhotoError: the film has changed since the scan, does not decode twice alike, or the encoder refuses it.
+        ItemError: the film has changed since the scan, does not decode twice alike, or the encoder refuses it.
         OutputError: the part cannot be written: no space, no permission.
     """
     if not (0 <= span.start < span.stop <= index.frames and span.step == 1):
@@ -77,10 +77,10 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
     return Piece(len(span), painter.decoded, painter.nets, part.stat().st_size)
 
 
-def _unwritten(error: FFmpegError) -> OutputError | PhotoError:
+def _unwritten(error: FFmpegError) -> OutputError | ItemError:
     if isinstance(error, OSError) and error.errno:
         return OutputError(f"A part of the film cannot be written: {os.strerror(error.errno)}.")
-    return PhotoError(f"the encoder refuses the film: {error.strerror or error}")
+    return ItemError(f"the encoder refuses the film: {error.strerror or error}")
 
 
 class _Painter:

@@ -14,7 +14,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 
 # Formats that hold their own pictures. Playlists, SDP, concat scripts and the like open other files and addresses.
 _FORMATS: Final = (
@@ -49,15 +49,15 @@ def open_film(path: Path) -> Iterator[InputContainer]:
     """Open a film for reading.
 
     Raises:
-        PhotoError: empty, not a film, cut off before its table of contents, or a format that points to other files.
+        ItemError: empty, not a film, cut off before its table of contents, or a format that points to other files.
         FileNotFoundError, PermissionError: as for any file.
     """
     with path.open("rb") as file:
         head = file.read(4096)
     if not head:
-        raise PhotoError("empty: the file holds no bytes")
+        raise ItemError("empty: the file holds no bytes")
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_POINTERS):
-        raise PhotoError("a playlist, which points to other files: only the file itself is ever opened")
+        raise ItemError("a playlist, which points to other files: only the file itself is ever opened")
     try:
         # "file:" keeps a name such as "concat:a|b" or "http:x" a name.
         container = av.open(
@@ -69,14 +69,14 @@ def open_film(path: Path) -> Iterator[InputContainer]:
         yield container
 
 
-def _not_opened(error: FFmpegError, head: bytes) -> PhotoError:
+def _not_opened(error: FFmpegError, head: bytes) -> ItemError:
     if isinstance(error, av.error.ArgumentError):
-        return PhotoError("no film's format, or one that points to other files: only the file itself is ever opened")
+        return ItemError("no film's format, or one that points to other files: only the file itself is ever opened")
     if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
-        return PhotoError("the table of contents (moov) is missing: the recording or copy was cut off")
+        return ItemError("the table of contents (moov) is missing: the recording or copy was cut off")
     if isinstance(error, av.error.InvalidDataError):
-        return PhotoError("not a film, or damaged from its first bytes on")
-    return PhotoError(f"cannot be opened as a film: {error.strerror or error}")
+        return ItemError("not a film, or damaged from its first bytes on")
+    return ItemError(f"cannot be opened as a film: {error.strerror or error}")
 
 
 def moving_picture(container: InputContainer) -> VideoStream:
@@ -85,15 +85,15 @@ def moving_picture(container: InputContainer) -> VideoStream:
     The decoder is set to one thread: decoding damaged films with frame threads gives other pictures each time.
 
     Raises:
-        PhotoError: there is none (sound only), or no decoder for it.
+        ItemError: there is none (sound only), or no decoder for it.
     """
     pictures = [stream for stream in container.streams.video if not is_cover(stream)]
     if not pictures:
         kind = "sound only" if container.streams.audio else "nothing that moves"
-        raise PhotoError(f"no film: {kind}")
+        raise ItemError(f"no film: {kind}")
     stream = pictures[0]
     if stream.codec_context is None:
-        raise PhotoError("no decoder here knows this film's codec")
+        raise ItemError("no decoder here knows this film's codec")
     stream.thread_type = "SLICE"
     stream.codec_context.thread_count = 1
     return stream

@@ -8,14 +8,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.colour.recipe import Look, colorize, grey_of, planes, predict
+from pipeline.colour.lightness import eight_bits
+from pipeline.colour.recipe import colorize, grey_of, planes, predict
 from pipeline.errors import ItemError
 from pipeline.files import Bytes
 from pipeline.items import Picture
+from pipeline.media.medium import Tools
 from pipeline.nets.net import Net
 from pipeline.photo import embed
 from pipeline.photo.jpeg import luma, marks
@@ -24,7 +25,7 @@ from pipeline.photo.jpeg.splice import refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
-from pipeline.photo.write import check_size, eight_bits, encode
+from pipeline.photo.write import check_size, encode
 from pipeline.photo.xmp import Provenance, with_provenance
 from pipeline.settings import Settings
 
@@ -41,21 +42,24 @@ class Task:
         sha256: of its bytes, in hexadecimal.
         picture: it, decoded and upright.
         format: "jpg", "png", "tif" or "webp".
-        net: what predicts colour.
-        settings: the run's.
+        tools: the worker's.
     """
 
     source: Path
     sha256: str
     picture: Picture[np.uint8]
     format: str
-    net: Net
-    settings: Settings
+    tools: Tools
 
     @property
-    def look(self) -> Look:
-        """How colour is put to it."""
-        return Look(self.settings.saturation, self.settings.lightness)
+    def net(self) -> Net:
+        """What predicts colour."""
+        return self.tools.net
+
+    @property
+    def settings(self) -> Settings:
+        """The run's."""
+        return self.tools.settings
 
     @property
     def half(self) -> bool:
@@ -110,22 +114,15 @@ def _spliced(
     if upright is not None and upright.ndim == 2:
         grey = as_stored(upright, orientation) if orientation > 1 else upright
     else:
-        grey = _decoded(grey_jpeg)
+        grey = luma.decoded(grey_jpeg)
     if grey.shape != (jpeg.frame.height, jpeg.frame.width):
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net), orientation)
-    cb, cr = planes(grey, ab, task.look, half=task.half)
+    cb, cr = planes(grey, ab, task.tools.look, half=task.half)
     edits, lost = _edits(task, grey_jpeg, jpeg)
     own = upright is not None
     digest = bytes.fromhex(task.sha256) if own else None
     return splice(grey_jpeg, cb, cr, edits=edits, digest=digest, keep=own), lost
-
-
-def _decoded(jpeg: bytes) -> NDArray[np.uint8]:
-    grey: Any = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    if grey is None:
-        raise ItemError("its luma cannot be decoded by itself")
-    return grey  # type: ignore[no-any-return]
 
 
 def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, ...]]:
@@ -144,7 +141,7 @@ def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
     grey = grey_of(eight_bits(task.picture.pixels))
     ab = predict(task.picture.pixels, task.net)
     jpeg = bytes(encode(grey, "jpg", task.settings.quality))
-    cb, cr = planes(_decoded(jpeg), ab, task.look, half=task.half)
+    cb, cr = planes(luma.decoded(jpeg), ab, task.tools.look, half=task.half)
     metadata = _carried(task).without(reason)
     data, lost = marks.written(splice(jpeg, cb, cr, keep=False), metadata)
     return data, (*metadata.lost, *lost)
@@ -152,7 +149,7 @@ def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
 
 def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     settings, picture = task.settings, task.picture
-    pixels = colorize(picture.pixels, task.net, task.look)
+    pixels = colorize(picture.pixels, task.net, task.tools.look)
     alpha = picture.alpha if picture.alpha is None or picture.alpha.dtype == pixels.dtype else eight_bits(picture.alpha)
     metadata = _carried(task)
     if task.format == "webp":

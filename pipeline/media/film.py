@@ -6,7 +6,6 @@ PyAV is an extra: nothing of `pipeline.film` is imported before a film is there.
 from __future__ import annotations
 
 import importlib.util
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -45,7 +44,7 @@ class Films:
         if unfit := unfit_sounds(index, options):
             reason = f"its sound ({', '.join(unfit)}) does not fit into {options.container}; choose container mkv"
             raise ItemError(reason, Cause.FORMAT_LIMIT)
-        path = tools.job.tmp_dir / f"{uuid.uuid4().hex}.npz"
+        path = tools.scratch(".npz")
         try:
             save(index, path)
         except OSError as error:
@@ -61,7 +60,7 @@ class Films:
         assert unit.span is not None
         span = unit.span
         options = film_options(tools.settings, Path(unit.output).suffix)
-        path = tools.job.tmp_dir / f"{uuid.uuid4().hex}.part"
+        path = tools.scratch(".part")
         piece(unit.source, _index(unit, tools), range(span.start, span.stop), tools.net, options, path)
         filed = tools.publish(path, f"{unit.parts_place}/{span.number:06d}.part")
         return tools.done(unit, filed, Seen(frames=span.stop - span.start))
@@ -73,14 +72,14 @@ class Films:
 
         index = _index(unit, tools)
         options = film_options(tools.settings, Path(unit.output).suffix)
-        whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.film"
+        whole = tools.scratch(".film")
         try:
             joined = join(unit.source, index, tools.parts(unit), whole, options)
         except DamagedPart as damaged:
             raise lost_part(damaged.part) from None
         filed = tools.publish(whole, unit.output)
         result = tools.done(unit, filed, _with_hash(_seen(index), unit.source), _notes(index))
-        return _with_losses(result, joined.lost)
+        return replace(result, metadata="; ".join(joined.lost))
 
 
 def film_options(settings: Settings, suffix: str) -> FilmOptions:
@@ -145,18 +144,16 @@ def _with_hash(seen: Seen, source: Path) -> Seen:
     return replace(seen, source_sha256=files.sha256(source))
 
 
-def _with_losses(result: Result, lost: tuple[str, ...]) -> Result:
-    return replace(result, metadata="; ".join(lost))
-
-
 def _notes(index: Index) -> str:
     """Say what was damaged or guessed, or nothing."""
+    from pipeline.film.index import KINDS
+
     notes = []
     if index.faults:
         notes.append(f"damaged inside: {index.faults:,} packets or frames were concealed by the decoder")
     if index.mended:
         notes.append(f"{index.mended:,} timestamps were missing or out of order and were filled in")
-    kinds = set(index.kinds.tolist())
-    if len(kinds) > 1 and index.verdict != "color" and 2 in kinds:
+    kinds = {KINDS[kind] for kind in index.kinds}
+    if len(kinds) > 1 and index.verdict != "color" and "color" in kinds:
         notes.append("shots already in colour keep theirs")
     return "; ".join(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +56,10 @@ class Tools:
     def publish(self, data: files.Bytes | Path, place: str) -> Filed:
         """Write a file of OUTPUT whole; see `files.publish`."""
         return Filed(place, *files.publish(data, self.job.output / place, self.job.tmp_dir))
+
+    def scratch(self, suffix: str) -> Path:
+        """Return the path of an unfinished file that nobody else has."""
+        return self.job.tmp_dir / f"{uuid.uuid4().hex}{suffix}"
 
     def parts(self, unit: Unit) -> list[Path]:
         """Return where the part files of a join lie, each as it was written.

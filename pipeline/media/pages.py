@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -54,7 +53,7 @@ class Pages:
         if kept == len(unit.parts):
             return tools.keep_colour(unit, seen)
         paths = tools.parts(unit)
-        whole = tools.job.tmp_dir / f"{uuid.uuid4().hex}.tif"
+        whole = tools.scratch(".tif")
         try:
             join_pages(paths, whole)
         except OSError as error:

@@ -28,7 +28,7 @@ class Stills:
         if verdict.kind == "color" and settings.on_color != "recolor":
             return tools.keep_colour(unit, seen)
         format = FORMATS[PurePath(unit.output).suffix.lower()]
-        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools.net, settings))
+        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools))
         result = tools.done(unit, tools.publish(data, unit.output), seen, picture.note)
         return replace(result, metadata="; ".join(lost))
 

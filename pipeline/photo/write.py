@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pipeline.colour.lightness import eight_bits
 from pipeline.errors import Cause, ItemError
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
@@ -63,13 +64,6 @@ def encode(
     if format == "jpg":
         return _encoded(eight_bits(pixels), format, quality)
     return _encoded(pixels if alpha is None else _with_alpha(pixels, alpha), format, quality)
-
-
-def eight_bits(samples: NDArray[Sample]) -> NDArray[np.uint8]:
-    """Return samples of 8 or 16 bits as 8, full range to full range, rounded."""
-    if samples.dtype == np.uint8:
-        return samples  # type: ignore[return-value]
-    return cv2.convertScaleAbs(samples, alpha=1 / 257)  # type: ignore[return-value]
 
 
 def check_size(width: int, height: int, format: str) -> None:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.nets.spec import NetSpec
+from pipeline.settings import Settings
+
 # A worker's interpreter, OpenCV and one picture of some twenty megapixels on its way from file to file.
 WORKER_BYTES = 500 * 2**20
+
+
+def wished_jobs(settings: Settings, net: NetSpec) -> int:
+    """Return the number of workers that the settings name, or that `auto` comes to with this net."""
+    return settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(net.path.stat().st_size)
 
 
 def automatic_jobs(net_bytes: int, *, cores: int | None = None, memory: int | None = None) -> int:

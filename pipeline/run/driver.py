@@ -25,7 +25,7 @@ from pipeline.errors import ColorizeError, OutputError
 from pipeline.items import Kind
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
-from pipeline.run.capacity import automatic_jobs
+from pipeline.run.capacity import wished_jobs
 from pipeline.run.collect import Collector
 from pipeline.run.context import Context
 from pipeline.run.engine import settle, settled_for
@@ -164,8 +164,7 @@ def _work(
 def _jobs(context: Context, todo: Counter[Kind]) -> int:
     if context.settings.executor == "serial":
         return 0
-    wanted = context.settings.jobs
-    jobs = wanted if isinstance(wanted, int) else automatic_jobs(context.net.path.stat().st_size)
+    jobs = wished_jobs(context.settings, context.net)
     many = any(treated_as(kind, context.settings) in IN_PIECES for kind in todo)  # one item feeds them all
     return jobs if many else max(1, min(jobs, todo.total()))
 

@@ -12,12 +12,12 @@ from typing import Final
 
 from pipeline.archive.discover import Found, examine
 from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
-from pipeline.items import MADE, Answer, Halt, Kind, Part, Result, Status, Unit, Verb
+from pipeline.items import MADE, Answer, Halt, Kind, Result, Status, Unit, Verb, part_of
 from pipeline.media.medium import Job
 from pipeline.media.table import WORKABLE, first_verb
 from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
-from pipeline.run.capacity import automatic_jobs
+from pipeline.run.capacity import wished_jobs
 from pipeline.run.engine import settle
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
@@ -87,7 +87,7 @@ def colorize_video(
     with _tmp_beside(destination) as tmp, stop_on_signals(lambda sentence: None) as stop:
         net, choice = settle(settings)
         job = Job(settings, net, choice.engine, destination.parent, tmp)
-        jobs = settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(net.path.stat().st_size)
+        jobs = wished_jobs(settings, net)
         executor: Executor = Serial(job) if settings.executor == "serial" else Loky(job, jobs)
         result = _done(executor, _unit(source, destination, Kind.FILM, settings, tmp), stop, watch)
     return _checked(result, source, destination, cannot_copy=cannot_copy)
@@ -161,10 +161,7 @@ def _done(executor: Executor, first: Unit, stop: Stop, watch: Watch = lambda don
                 assembly = Assembly(unit, result.spans, seconds=result.seconds)
                 waiting.extend(assembly.units())
             elif unit.verb is Verb.PIECE and assembly is not None and result.status in MADE:
-                assert unit.span is not None
-                assert result.filed is not None
-                part = Part(unit.span, result.status, result.filed, result.seen, result.seconds)
-                waiting.extend(assembly.add(part))
+                waiting.extend(assembly.add(part_of(unit, result)))
                 done = sum(each.span.stop - each.span.start for each in assembly.parts.values())
                 watch(done, assembly.spans[-1].stop)
             else:

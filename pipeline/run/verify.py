@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from pipeline.colour.recipe import grey_of
 from pipeline.errors import ColorizeError, ItemError
 from pipeline.items import MADE, Kind, Status
 from pipeline.media.develop import NO_LUMA
+from pipeline.photo.jpeg.luma import decoded
 from pipeline.photo.jpeg.record import is_record, original
 from pipeline.photo.jpeg.segments import parse
 from pipeline.photo.pages import pages
@@ -115,14 +115,15 @@ def _restored(path: Path, row: Row) -> bytes:
 
 def _luma(path: Path, source: Path, row: Row, before: bytes) -> Luma:
     if before:
-        return _same(_jpeg_luma(path.read_bytes()), _jpeg_luma(before))
+        return _same(decoded(path.read_bytes()), decoded(before))
     if not source.is_file() or files.sha256(source) != row.source_sha256:
         return Luma.UNSEEN
     if row.kind == Kind.PAGES:
         return _same_pages(path, source)
     data = source.read_bytes()
-    if data[:3] == _JPEG and path.read_bytes()[:3] == _JPEG:
-        return _same(_jpeg_luma(path.read_bytes()), _jpeg_luma(data))
+    made = path.read_bytes()
+    if data[:3] == _JPEG and made[:3] == _JPEG:
+        return _same(decoded(made), decoded(data))
     return _same(_grey(path), _grey(source))
 
 
@@ -141,11 +142,3 @@ def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Luma:
 
 def _grey(path: Path, page: int | None = None) -> NDArray[np.uint8]:
     return grey_of(read(path, max_megapixels=_NO_LIMIT, page=page).pixels)
-
-
-def _jpeg_luma(data: bytes) -> NDArray[np.uint8]:
-    """Return the first component as it is stored, orientation not applied."""
-    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-    if grey is None:
-        raise ItemError("it cannot be decoded")
-    return grey  # type: ignore[return-value]

@@ -44,9 +44,7 @@ class Worker:
                 result,
                 seen=replace(result.seen, source_size=seen.source_size, source_mtime_ns=seen.source_mtime_ns),
             )
-        except OutputError as error:
-            return Halt(error)
-        except ModelError as error:
+        except (OutputError, ModelError) as error:
             return Halt(error)
         except Exception as error:
             answer = failure(unit.key, error, seen)

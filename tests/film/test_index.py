@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.film.index import Geometry, Index, load, save, spans
 
 
@@ -47,7 +47,7 @@ def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for data in (b"", b"nonsense", whole[: len(whole) // 2]):
         path.write_bytes(data)
-        with pytest.raises(PhotoError, match="index cannot be read back"):
+        with pytest.raises(ItemError, match="index cannot be read back"):
             load(path)
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nowhere")

@@ -8,7 +8,7 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.errors import PhotoError  # noqa: E402
+from pipeline.errors import ItemError  # noqa: E402
 from pipeline.film.reading import frames_of  # noqa: E402
 from pipeline.film.scan import scan  # noqa: E402
 from tests.film.clips import luma, pictures, scenes, write_clip  # noqa: E402
@@ -42,7 +42,7 @@ def test_what_is_no_film_is_refused_with_a_reason(text: bytes, reason: str, tmp_
     write_clip(tmp_path / "other.mp4", scenes(3, 64, 48))
     path = tmp_path / "film.mp4"
     path.write_bytes(text)
-    with pytest.raises(PhotoError, match=reason) as caught:
+    with pytest.raises(ItemError, match=reason) as caught:
         scan(path)
     assert str(tmp_path) not in str(caught.value)
 
@@ -50,7 +50,7 @@ def test_what_is_no_film_is_refused_with_a_reason(text: bytes, reason: str, tmp_
 def test_a_film_without_table_of_contents_is_refused(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", scenes(20, 128, 96))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(PhotoError, match="moov"):
+    with pytest.raises(ItemError, match="moov"):
         scan(path)
 
 
@@ -62,7 +62,7 @@ def test_sound_alone_is_no_film(tmp_path: Path) -> None:
         frame.sample_rate = 48000
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    with pytest.raises(PhotoError, match="sound only"):
+    with pytest.raises(ItemError, match="sound only"):
         scan(path)
 
 
@@ -71,7 +71,7 @@ def test_a_picture_that_changes_its_size_is_refused(tmp_path: Path) -> None:
     other = write_clip(tmp_path / "other.ts", scenes(12, 96, 64))
     both = tmp_path / "both.ts"
     both.write_bytes(one.read_bytes() + other.read_bytes())
-    with pytest.raises(PhotoError, match=r"size changes from 128 x 96 to 96 x 64 at frame \d+"):
+    with pytest.raises(ItemError, match=r"size changes from 128 x 96 to 96 x 64 at frame \d+"):
         scan(both)
 
 

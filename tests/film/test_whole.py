@@ -10,14 +10,13 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.errors import PhotoError  # noqa: E402
+from pipeline.errors import ItemError  # noqa: E402
 from pipeline.film.containers import container_for  # noqa: E402
 from pipeline.film.encoders import available  # noqa: E402
 from pipeline.film.join import join  # noqa: E402
 from pipeline.film.options import FilmOptions  # noqa: E402
 from pipeline.film.scan import scan  # noqa: E402
 from pipeline.film.segment import piece  # noqa: E402
-from pipeline.film.whole import Colored, colorize_film  # noqa: E402
 from tests.film.clips import (  # noqa: E402
     FakeNet,
     luma,
@@ -28,6 +27,7 @@ from tests.film.clips import (  # noqa: E402
     times_of,
     write_clip,
 )
+from tests.film.whole import Colored, colorize_film  # noqa: E402
 
 QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
 ASS = """[Script Info]
@@ -292,7 +292,7 @@ def test_a_film_that_changed_since_its_scan_is_refused(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "a.mkv", scenes(10, 128, 96))
     index = scan(source)
     write_clip(source, scenes(10, 128, 96, seed=5))
-    with pytest.raises(PhotoError, match="changed since it was scanned"):
+    with pytest.raises(ItemError, match="changed since it was scanned"):
         piece(source, index, range(0, 10), FakeNet(), FilmOptions(), tmp_path / "part")
 
 
@@ -301,10 +301,10 @@ def test_missing_parts_are_noticed(tmp_path: Path) -> None:
     index = scan(source)
     part = tmp_path / "part"
     piece(source, index, range(0, 10), FakeNet(), FilmOptions(), part)
-    with pytest.raises(PhotoError, match="the parts hold 10 frames, and the film has 20"):
+    with pytest.raises(ItemError, match="the parts hold 10 frames, and the film has 20"):
         join(source, index, [part], tmp_path / "out", FilmOptions())
     part.write_bytes(part.read_bytes()[:200])
-    with pytest.raises(PhotoError, match="part of the film"):
+    with pytest.raises(ItemError, match="part of the film"):
         join(source, index, [part, part], tmp_path / "out", FilmOptions())
 
 

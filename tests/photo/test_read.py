@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.read import read
 
 ODD = Path(__file__).parents[1] / "fixtures" / "odd"
@@ -164,7 +164,7 @@ def test_truncated_files_fail(tmp_path, capfd, kind, share):
     options = {"progressive.jpg": {"progressive": True}, "lzw.tif": {"compression": "tiff_lzw"}}.get(kind, {})
     path = saved(tmp_path / f"a.{kind}", detailed(), **options)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    with pytest.raises(PhotoError, match=r"truncated|damaged"):
+    with pytest.raises(ItemError, match=r"truncated|damaged"):
         pixels_of(path)
     assert capfd.readouterr().err == ""
 
@@ -174,7 +174,7 @@ def test_jpeg_cut_and_closed_again_fails(tmp_path, capfd, progressive):
     path = saved(tmp_path / "a.jpg", detailed(), progressive=progressive)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2] + b"\xff\xd9")
-    with pytest.raises(PhotoError, match="truncated"):
+    with pytest.raises(ItemError, match="truncated"):
         pixels_of(path)
     assert capfd.readouterr().err == ""
 
@@ -191,9 +191,9 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     data = path.read_bytes()
     at = data.index(b"\xff\xc0") + 5
     path.write_bytes(data[:at] + b"\xff\xff\xff\xff" + data[at + 4 :])
-    with pytest.raises(PhotoError, match="too large: 65535 x 65535 is 4295 megapixels; raise max_megapixels"):
+    with pytest.raises(ItemError, match="too large: 65535 x 65535 is 4295 megapixels; raise max_megapixels"):
         read(path, max_megapixels=500)
-    with pytest.raises(PhotoError, match="too large"):
+    with pytest.raises(ItemError, match="too large"):
         read(saved(tmp_path / "b.png", detailed()), max_megapixels=0.1)
 
 
@@ -219,7 +219,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
 def test_reasons_are_in_words(tmp_path, content, reason):
     path = tmp_path / "a.jpg"
     path.write_bytes(content)
-    with pytest.raises(PhotoError, match=reason) as caught:
+    with pytest.raises(ItemError, match=reason) as caught:
         pixels_of(path)
     assert str(tmp_path) not in str(caught.value)
 
@@ -227,12 +227,12 @@ def test_reasons_are_in_words(tmp_path, content, reason):
 def test_gone_forbidden_and_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         pixels_of(tmp_path / "none.jpg")
-    with pytest.raises(PhotoError, match="folder"):
+    with pytest.raises(ItemError, match="folder"):
         pixels_of(tmp_path)
     if os.geteuid():
         path = saved(tmp_path / "a.jpg", corners())
         path.chmod(0)
-        with pytest.raises(PhotoError, match="permission denied"):
+        with pytest.raises(ItemError, match="permission denied"):
             pixels_of(path)
 
 
@@ -251,7 +251,7 @@ def test_random_damage_never_escapes(tmp_path, capfd):
         path.write_bytes(data)
         try:
             photo = read(path, max_megapixels=1)
-        except PhotoError:
+        except ItemError:
             continue
         assert photo.pixels.dtype == np.uint8
         assert photo.pixels.shape[:2] == (photo.height, photo.width)
@@ -298,5 +298,5 @@ def test_odd_files_that_other_programs_wrote(name, height, width, bits, mean):
     [("hevc.heic", "HEIC"), ("lossless.jpg", "lossless JPEG"), ("truncated.jpg", "truncated")],
 )
 def test_odd_files_that_nobody_here_reads_are_said(name, reason):
-    with pytest.raises(PhotoError, match=reason):
+    with pytest.raises(ItemError, match=reason):
         pixels_of(ODD / name)

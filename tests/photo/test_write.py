@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline import files
-from pipeline.errors import OutputError, PhotoError
+from pipeline.errors import ItemError, OutputError
 from pipeline.files import copy_bytes, publish
 from pipeline.photo.write import SUFFIXES, encode
 
@@ -65,7 +65,7 @@ def test_quality_makes_a_difference():
     ("format", "side", "advice"), [("jpg", 65501, "png or tif"), ("webp", 16384, "png or tif"), ("png", 1000001, "tif")]
 )
 def test_too_large_for_the_format(format, side, advice):
-    with pytest.raises(PhotoError, match=f"too large for {format}.*choose format {advice}"):
+    with pytest.raises(ItemError, match=f"too large for {format}.*choose format {advice}"):
         encode(np.zeros((1, side, 3), np.uint8), format)
     assert len(encode(np.zeros((1, side - 1, 3), np.uint8), format)) > 100
 
@@ -119,13 +119,13 @@ def test_a_run_whose_folder_is_gone_publishes_nothing(tmp_path):
 
 
 def test_one_file_that_cannot_be_placed_fails_alone(tmp_path, tmp_dir):
-    with pytest.raises(PhotoError, match="name too long"):
+    with pytest.raises(ItemError, match="name too long"):
         publish(b"x", tmp_path / ("n" * 300 + ".jpg"), tmp_dir)
     (tmp_path / "folder" / "inside").mkdir(parents=True)
-    with pytest.raises(PhotoError, match="in the way"):
+    with pytest.raises(ItemError, match="in the way"):
         publish(b"x", tmp_path / "folder", tmp_dir)
     (tmp_path / "file").write_bytes(b"mine")
-    with pytest.raises(PhotoError, match="in the way"):
+    with pytest.raises(ItemError, match="in the way"):
         publish(b"x", tmp_path / "file" / "a.jpg", tmp_dir)
     assert (tmp_path / "file").read_bytes() == b"mine"
     assert not list(tmp_dir.iterdir())
@@ -160,6 +160,6 @@ def test_copy_is_byte_for_byte_and_keeps_the_time(tmp_path, tmp_dir):
 def test_copy_of_what_is_gone(tmp_path, tmp_dir):
     with pytest.raises(FileNotFoundError):
         copy_bytes(tmp_path / "none", tmp_path / "out", tmp_dir)
-    with pytest.raises(PhotoError, match="directory"):
+    with pytest.raises(ItemError, match="directory"):
         copy_bytes(tmp_path, tmp_path / "out", tmp_dir)
     assert not Path(tmp_path / "out").exists()

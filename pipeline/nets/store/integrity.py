@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline import files
 from pipeline.errors import ModelError
 
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")
@@ -36,8 +36,7 @@ def sha256_of(path: Path) -> str:
 
 @lru_cache(maxsize=64)
 def _hash(path: Path, size: int, mtime_ns: int) -> str:  # size and time are part of the key: a changed file is new
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.sha256(path)
 
 
 def check(path: Path, *, sha256: str = "", size: int | None = None, remedy: str = "") -> str:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg.record import segment
 from pipeline.photo.jpeg.segments import DHT, DQT, SOS, Jpeg, Scan, body_of, parse
 
@@ -40,7 +40,7 @@ def chroma_scans(
         slot: of the quantization table, 0..3.
 
     Raises:
-        PhotoError: the encoder refuses the planes.
+        ItemError: the encoder refuses the planes.
     """
     tables: dict[int, bytes] = {}
     quantization, parts = b"", list[bytes]()
@@ -64,9 +64,9 @@ def _encoded(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes
     try:
         fine, encoded = cv2.imencode(".jpg", plane, wanted)
     except cv2.error as error:
-        raise PhotoError(f"its chroma cannot be encoded: {error.err}") from None
+        raise ItemError(f"its chroma cannot be encoded: {error.err}") from None
     if not fine:
-        raise PhotoError("its chroma cannot be encoded")
+        raise ItemError("its chroma cannot be encoded")
     return encoded.tobytes()
 
 

@@ -10,7 +10,7 @@ import importlib.util
 import tempfile
 from pathlib import Path
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 
 
 def available() -> bool:
@@ -25,12 +25,12 @@ def luma_coefficients(data: bytes) -> bytes:
         data: the whole file, baseline or progressive.
 
     Raises:
-        PhotoError: `jpeglib` isn't there, or can't read the file.
+        ItemError: `jpeglib` isn't there, or can't read the file.
     """
     try:
         import jpeglib
     except ImportError:
-        raise PhotoError("jpeglib is not installed") from None
+        raise ItemError("jpeglib is not installed") from None
     with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
         source, target = Path(folder) / "source.jpg", Path(folder) / "luma.jpg"
         source.write_bytes(data)
@@ -41,4 +41,4 @@ def luma_coefficients(data: bytes) -> bytes:
             made.write_dct(str(target))
             return target.read_bytes()
         except (OSError, ValueError, RuntimeError, IndexError, TypeError) as error:
-            raise PhotoError(f"damaged: {error}") from None
+            raise ItemError(f"damaged: {error}") from None

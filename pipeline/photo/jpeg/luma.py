@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.errors import PhotoError
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg import coefficients, turbo
 from pipeline.photo.jpeg.record import Edit, apply
 from pipeline.photo.jpeg.segments import APP0, SOF0, SOF2, Jpeg, incomplete, parse
@@ -49,19 +53,31 @@ def luma_of(data: bytes) -> bytes:
         Damage that no decoder notices may make coefficients that no file can hold: there the two differ.
 
     Raises:
-        PhotoError: damaged, or of a kind that this can't be done with.
+        ItemError: damaged, or of a kind that this can't be done with.
     """
     jpeg = parse(data)
     if reason := luma_refusal(data, jpeg):
-        raise PhotoError(f"its luma cannot be kept as it is: {reason}")
+        raise ItemError(f"its luma cannot be kept as it is: {reason}")
     grey = turbo.rewrite(data, grey=True) if turbo.available() else coefficients.luma_coefficients(data)
     made = parse(grey)
     if (made.frame.height, made.frame.width) != (jpeg.frame.height, jpeg.frame.width):
-        raise PhotoError("its luma cannot be kept as it is: its size is not what its header says")
+        raise ItemError("its luma cannot be kept as it is: its size is not what its header says")
     kept = b"".join(data[part.body - 4 : part.end] for part in jpeg.segments if _is_metadata(part.marker))
     # The encoder's own JFIF header, if any, gives way to the source's.
     own = [Edit(part.start, part.end, b"") for part in made.segments if _is_metadata(part.marker)]
     return apply(grey, [Edit(2, 2, kept), *own])
+
+
+def decoded(data: bytes) -> NDArray[np.uint8]:
+    """Return the first component of a JPEG as it is stored, uint8 (H, W); orientation is not applied.
+
+    Raises:
+        ItemError: it cannot be decoded.
+    """
+    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    if grey is None:
+        raise ItemError("its luma cannot be decoded by itself")
+    return grey  # type: ignore[return-value]
 
 
 def _is_metadata(marker: int) -> bool:

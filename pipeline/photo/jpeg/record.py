@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg.segments import Segment, body_of, parse
 
 # APP15: of the application segments the one that hardly anybody uses; the name tells ours from others'.
@@ -66,14 +66,14 @@ def record(source: bytes, edits: Sequence[Edit], digest: bytes | None = None) ->
         digest: its sha256, 32 bytes, where it is known already.
 
     Raises:
-        PhotoError: the edits drop more than 255 segments hold, 16 MB.
+        ItemError: the edits drop more than 255 segments hold, 16 MB.
     """
     back = inverse(source, edits)
     body = _HEAD.pack(digest or hashlib.sha256(source).digest(), len(source), len(back))
     body += b"".join(_EDIT.pack(edit.start, edit.end - edit.start, len(edit.new)) + edit.new for edit in back)
     pieces = [body[at : at + _MOST] for at in range(0, len(body), _MOST)]
     if len(pieces) > 255:
-        raise PhotoError("too much of it would have to be put aside")
+        raise ItemError("too much of it would have to be put aside")
     return b"".join(
         segment(_APP15, _NAME + bytes((number, len(pieces))) + piece) for number, piece in enumerate(pieces, 1)
     )
@@ -105,23 +105,23 @@ def original(coloured: bytes) -> bytes:
         The source, byte for byte; its sha256 was checked.
 
     Raises:
-        PhotoError: it holds no original, or the file was changed since.
+        ItemError: it holds no original, or the file was changed since.
     """
     parts = [part for part in parse(coloured).segments if is_record(coloured, part)]
     if not parts:
-        raise PhotoError("there is no original inside")
+        raise ItemError("there is no original inside")
     stripped = apply(coloured, [Edit(part.body - 4, part.end, b"") for part in parts])
     bodies = [body_of(coloured, part)[len(_NAME) :] for part in parts]
     numbers = [tuple(body[:2]) for body in bodies]
     if numbers != [(number, len(bodies)) for number in range(1, len(bodies) + 1)]:
-        raise PhotoError("the original inside is damaged: a part of its record is missing")
+        raise ItemError("the original inside is damaged: a part of its record is missing")
     digest, length, edits = _unpack(b"".join(body[2:] for body in bodies))
     try:
         source = apply(stripped, edits)
     except ValueError:
-        raise PhotoError("the original inside is damaged: its record does not fit the file") from None
+        raise ItemError("the original inside is damaged: its record does not fit the file") from None
     if len(source) != length or hashlib.sha256(source).digest() != digest:
-        raise PhotoError("the original inside does not match its sha256: the file was changed since it was made")
+        raise ItemError("the original inside does not match its sha256: the file was changed since it was made")
     return source
 
 
@@ -135,5 +135,5 @@ def _unpack(body: bytes) -> tuple[bytes, int, list[Edit]]:
             edits.append(Edit(start, start + taken, body[at : at + size]))
             at += size
     except struct.error:
-        raise PhotoError("the original inside is damaged: its record is cut short") from None
+        raise ItemError("the original inside is damaged: its record is cut short") from None
     return digest, length, edits

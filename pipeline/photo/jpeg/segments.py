@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2
@@ -140,11 +140,11 @@ def parse(data: bytes) -> Jpeg:
     """Take a JPEG file apart.
 
     Raises:
-        PhotoError: it is no JPEG, is truncated or damaged, or of a kind that no decoder at hand reads (arithmetic
+        ItemError: it is no JPEG, is truncated or damaged, or of a kind that no decoder at hand reads (arithmetic
             coding, lossless, hierarchical).
     """
     if data[:2] != b"\xff\xd8":
-        raise PhotoError("not a JPEG")
+        raise ItemError("not a JPEG")
     segments: list[Segment] = []
     scans: list[Scan] = []
     frame: Frame | None = None
@@ -154,19 +154,19 @@ def parse(data: bytes) -> Jpeg:
         at = segment.end
         if segment.marker in _FRAMES:
             if frame is not None:
-                raise PhotoError("damaged: a JPEG with two frame headers")
+                raise ItemError("damaged: a JPEG with two frame headers")
             frame = _frame(data, segment)
         elif segment.marker == DRI:
             restart = _restart(data, segment)
         elif segment.marker == SOS:
             if frame is None:
-                raise PhotoError("damaged: a JPEG whose scan comes before its frame header")
+                raise ItemError("damaged: a JPEG whose scan comes before its frame header")
             scans.append(_scan(data, segment, frame))
             at = scans[-1].end
         if len(segments) > _MOST_SEGMENTS or len(scans) > _MOST_SCANS:
-            raise PhotoError("damaged: a JPEG with too many segments or scans")
+            raise ItemError("damaged: a JPEG with too many segments or scans")
     if frame is None or not scans:
-        raise PhotoError("damaged: a JPEG without a picture")
+        raise ItemError("damaged: a JPEG without a picture")
     return Jpeg(tuple(segments), frame, tuple(scans), restart, segment.end, segment.start)
 
 
@@ -174,64 +174,64 @@ def _segment(data: bytes, at: int) -> Segment:
     """Return the segment that begins at or after `at`."""
     found = _MARKER.search(data, at)
     if found is None:
-        raise PhotoError(_CUT)
+        raise ItemError(_CUT)
     start, at, marker = at, found.end(), data[found.end() - 1]
     if marker == _EOI:
         return Segment(marker, start, at, at)
     if marker in _UNDECODED:
-        raise PhotoError(f"{_UNDECODED[marker]} is not supported; save it as TIFF")
+        raise ItemError(f"{_UNDECODED[marker]} is not supported; save it as TIFF")
     if marker not in _KNOWN:
-        raise PhotoError(f"damaged: a JPEG with the marker {marker:02X}, which has no meaning there")
+        raise ItemError(f"damaged: a JPEG with the marker {marker:02X}, which has no meaning there")
     end = at + int.from_bytes(data[at : at + 2], "big")
     if end > len(data) or at + 2 > len(data):
-        raise PhotoError(_CUT)
+        raise ItemError(_CUT)
     if end < at + 2:
-        raise PhotoError("damaged: a JPEG segment without a length")
+        raise ItemError("damaged: a JPEG segment without a length")
     return Segment(marker, start, at + 2, end)
 
 
 def _frame(data: bytes, segment: Segment) -> Frame:
     body = data[segment.body : segment.end]
     if len(body) < 9 or len(body) != 6 + 3 * body[5]:
-        raise PhotoError("damaged: a JPEG whose frame header has the wrong length")
+        raise ItemError("damaged: a JPEG whose frame header has the wrong length")
     bits, height, width = body[0], int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
     if height == 0:
-        raise PhotoError(f"{_UNDECODED[_DNL]} is not supported; save it as TIFF")
+        raise ItemError(f"{_UNDECODED[_DNL]} is not supported; save it as TIFF")
     if width == 0 or body[5] > 4:
-        raise PhotoError("damaged: a JPEG whose frame header makes no sense")
+        raise ItemError("damaged: a JPEG whose frame header makes no sense")
     components = tuple(
         Component(body[at], body[at + 1] >> 4, body[at + 1] & 15, body[at + 2]) for at in range(6, len(body), 3)
     )
     sound = all(1 <= part.across <= 4 and 1 <= part.down <= 4 and part.table <= 3 for part in components)
     if not sound or len({part.id for part in components}) < len(components):
-        raise PhotoError("damaged: a JPEG whose frame header makes no sense")
+        raise ItemError("damaged: a JPEG whose frame header makes no sense")
     return Frame(segment, bits, height, width, components)
 
 
 def _restart(data: bytes, segment: Segment) -> int:
     if segment.end - segment.body != 2:
-        raise PhotoError("damaged: a JPEG whose restart interval has the wrong length")
+        raise ItemError("damaged: a JPEG whose restart interval has the wrong length")
     return int.from_bytes(data[segment.body : segment.end], "big")
 
 
 def _scan(data: bytes, segment: Segment, frame: Frame) -> Scan:
     body = data[segment.body : segment.end]
     if len(body) < 6 or len(body) != 4 + 2 * body[0]:
-        raise PhotoError("damaged: a JPEG whose scan header has the wrong length")
+        raise ItemError("damaged: a JPEG whose scan header has the wrong length")
     components = tuple(body[1 : 1 + 2 * body[0] : 2])
     first, last, high, low = body[-3], body[-2], body[-1] >> 4, body[-1] & 15
     known = {part.id for part in frame.components}
     if not known.issuperset(components) or len(set(components)) < len(components):
-        raise PhotoError("damaged: a JPEG scan of a component that is not there")
+        raise ItemError("damaged: a JPEG scan of a component that is not there")
     if frame.progressive and not (first <= last <= 63 and low <= 13 and high in (0, low + 1)):
-        raise PhotoError("damaged: a JPEG scan of coefficients that are not there")
+        raise ItemError("damaged: a JPEG scan of coefficients that are not there")
     return Scan(segment, _data_end(data, segment.end), components, first, last, high, low)
 
 
 def _data_end(data: bytes, start: int) -> int:
     found = _MARKER.search(data, start)
     if found is None:
-        raise PhotoError(_CUT)
+        raise ItemError(_CUT)
     end = found.start()
     while end > start and data[end - 1] == 0xFF:
         end -= 1

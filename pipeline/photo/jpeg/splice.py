@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg.chroma_scans import chroma_scans
 from pipeline.photo.jpeg.record import Edit, apply, is_record, record, segment
 from pipeline.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, incomplete, parse
@@ -65,12 +65,12 @@ def splice(
         The colour JPEG; decoded to grey it is what `source` is, to the last bit.
 
     Raises:
-        PhotoError: damaged, or of a kind that this can't be done with.
+        ItemError: damaged, or of a kind that this can't be done with.
         ValueError: planes of the wrong shape, edits that overlap.
     """
     jpeg = parse(source)
     if reason := refusal(jpeg):
-        raise PhotoError(f"its luma cannot be kept as it is: {reason}")
+        raise ItemError(f"its luma cannot be kept as it is: {reason}")
     sampling = _sampling(jpeg, cb, cr)
     slot = _free_slot(source, jpeg)
     chroma = chroma_scans(cb, cr, quality=quality, progressive=jpeg.frame.progressive, slot=slot)
@@ -106,7 +106,7 @@ def _free_slot(source: bytes, jpeg: Jpeg) -> int:
             taken |= _slots(body_of(source, part))
     free = [slot for slot in (1, 2, 3, 0) if slot not in taken]
     if not free:
-        raise PhotoError("its luma cannot be kept as it is: all quantization tables are taken")
+        raise ItemError("its luma cannot be kept as it is: all quantization tables are taken")
     return free[0]
 
 

@@ -9,7 +9,7 @@ import ctypes
 import functools
 from typing import Any, Final
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 
 # By name only: `ctypes.util.find_library` starts programs to look for one.
 _NAMES: Final = (
@@ -57,11 +57,11 @@ def rewrite(data: bytes, *, grey: bool = False, progressive: bool = False) -> by
         progressive: as the result is to be.
 
     Raises:
-        PhotoError: the library isn't there, or stumbles over the file, be it only a warning.
+        ItemError: the library isn't there, or stumbles over the file, be it only a warning.
     """
     library = _library()
     if library is None:
-        raise PhotoError("libturbojpeg is not installed")
+        raise ItemError("libturbojpeg is not installed")
     options = (_GREY | _WITHOUT_MARKERS if grey else 0) | (_PROGRESSIVE if progressive else 0)
     made, size = ctypes.c_void_p(), ctypes.c_ulong()
     order = _Transform(options=options)
@@ -69,7 +69,7 @@ def rewrite(data: bytes, *, grey: bool = False, progressive: bool = False) -> by
     try:
         arguments = ctypes.byref(made), ctypes.byref(size), ctypes.byref(order), _STOP_ON_WARNING | _LIMIT_SCANS
         if library.tjTransform(handle, data, len(data), 1, *arguments) != 0:
-            raise PhotoError(f"damaged: {library.tjGetErrorStr2(handle).decode(errors='replace')}")
+            raise ItemError(f"damaged: {library.tjGetErrorStr2(handle).decode(errors='replace')}")
         return ctypes.string_at(made, size.value)
     finally:
         library.tjFree(made)

@@ -15,6 +15,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 
 from pipeline.errors import Cause, ColorizeError, ModelError
+from pipeline.files import words
 from pipeline.items import Answer, Halt, Result, Status, Unit
 from pipeline.media.medium import Job
 from pipeline.run.executors.executor import Take
@@ -157,8 +158,7 @@ def _no_workers(error: OSError) -> ColorizeError:
     if isinstance(error, BrokenPipeError):  # it died before it had read its first words
         return ColorizeError(NO_START)
     return ColorizeError(
-        f"Worker processes cannot be started: {(error.strerror or str(error)).lower()}. "
-        "Try fewer --jobs; --executor serial works without them."
+        f"Worker processes cannot be started: {words(error)}. Try fewer --jobs; --executor serial works without them."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg import coefficients, turbo
 from pipeline.photo.jpeg.luma import luma_of, luma_refusal
 from pipeline.photo.jpeg.record import segment
@@ -53,7 +53,7 @@ def test_damage_ends_in_a_phrase(way):
     scan = parse(source).scans[0]
     middle = (scan.segment.end + scan.end) // 2
     damaged = source[:middle] + b"\x12\x34\x56" * 9 + source[middle + 400 :]
-    with contextlib.suppress(PhotoError):
+    with contextlib.suppress(ItemError):
         luma_of(damaged)
 
 
@@ -80,7 +80,7 @@ def test_several_scans_can_be_made_one(kind, progressive):
 def test_without_a_library_it_says_so(monkeypatch):
     for way in (turbo, coefficients):
         monkeypatch.setattr(way, "available", lambda: False)
-    with pytest.raises(PhotoError, match="neither libturbojpeg nor jpeglib"):
+    with pytest.raises(ItemError, match="neither libturbojpeg nor jpeglib"):
         luma_of(toned(40, 50))
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg.segments import APP0, DHT, DQT, SOF0, SOF2, parse
 from tests.photo.jpeg.conftest import grey_jpeg, textured
 
@@ -63,13 +63,13 @@ def test_fill_bytes_and_rubbish_between_segments_are_passed_over():
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"GIF89a", b"\0" * 100, b"\xff\xd9"])
 def test_no_jpeg(data):
-    with pytest.raises(PhotoError, match="not a JPEG"):
+    with pytest.raises(ItemError, match="not a JPEG"):
         parse(data)
 
 
 def test_every_cut_is_truncated():
     for length in (*range(2, 700), len(PLAIN) - 1, len(PLAIN) - 2):
-        with pytest.raises(PhotoError, match="truncated"):
+        with pytest.raises(ItemError, match="truncated"):
             parse(PLAIN[:length])
 
 
@@ -79,7 +79,7 @@ def test_every_cut_is_truncated():
 )
 def test_kinds_that_nobody_reads(marker, words):
     at = frame_at(PLAIN) - 3
-    with pytest.raises(PhotoError, match=words):
+    with pytest.raises(ItemError, match=words):
         parse(PLAIN[:at] + bytes((marker,)) + PLAIN[at + 1 :])
 
 
@@ -98,24 +98,24 @@ def test_kinds_that_nobody_reads(marker, words):
 )
 def test_frame_headers_that_make_no_sense(offset, value, words):
     at = frame_at(PLAIN) + offset
-    with pytest.raises(PhotoError, match=words):
+    with pytest.raises(ItemError, match=words):
         parse(PLAIN[:at] + value + PLAIN[at + len(value) :])
 
 
 @pytest.mark.parametrize("marker", [0xD8, 0x02, 0xBF, 0xDE, 0xF0, 0xFD])
 def test_markers_without_meaning(marker):
-    with pytest.raises(PhotoError, match=f"marker {marker:02X}"):
+    with pytest.raises(ItemError, match=f"marker {marker:02X}"):
         parse(PLAIN[:2] + bytes((0xFF, marker, 0, 2)) + PLAIN[2:])
 
 
 def test_two_frames_no_frame_no_scan():
     frame = parse(PLAIN).frame.segment
     header, first = PLAIN[frame.start : frame.end], parse(PLAIN).scans[0].segment
-    with pytest.raises(PhotoError, match="two frame headers"):
+    with pytest.raises(ItemError, match="two frame headers"):
         parse(PLAIN[: frame.end] + header + PLAIN[frame.end :])
-    with pytest.raises(PhotoError, match="before its frame"):
+    with pytest.raises(ItemError, match="before its frame"):
         parse(PLAIN[: frame.start] + PLAIN[frame.end :])
-    with pytest.raises(PhotoError, match="without a picture"):
+    with pytest.raises(ItemError, match="without a picture"):
         parse(PLAIN[: first.start] + b"\xff\xd9")
 
 
@@ -123,7 +123,7 @@ def test_two_frames_no_frame_no_scan():
 def test_too_many_of_anything_is_refused_at_once(repeated):
     scan = parse(PLAIN).scans[0]
     piece = b"\xff\xfe\0\2" * 5000 if repeated == "segment" else PLAIN[scan.segment.start : scan.end] * 300
-    with pytest.raises(PhotoError, match="too many"):
+    with pytest.raises(ItemError, match="too many"):
         parse(PLAIN[: scan.segment.start] + piece + PLAIN[scan.segment.start :])
 
 

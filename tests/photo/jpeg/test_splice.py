@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.errors import PhotoError
+from pipeline.errors import ItemError
 from pipeline.photo.jpeg.record import Edit, apply, inverse, is_record, original, segment
 from pipeline.photo.jpeg.segments import DQT, SOS, body_of, parse
 from pipeline.photo.jpeg.splice import refusal, splice
@@ -134,7 +134,7 @@ def test_quantization_tables_do_not_collide(taken):
     for slot in taken - {0}:
         crowded = with_segment(crowded, DQT, bytes((slot,)) + body[1:], at)
     if len(taken | {0}) == 4:
-        with pytest.raises(PhotoError, match="tables are taken"):
+        with pytest.raises(ItemError, match="tables are taken"):
             coloured(crowded)
     else:
         hold(crowded, coloured(crowded))
@@ -185,7 +185,7 @@ def test_without_a_record_there_is_no_original(source):
     made = coloured(source, keep=False)
     np.testing.assert_array_equal(as_grey(made), as_grey(source))
     for data in (source, made):
-        with pytest.raises(PhotoError, match="no original inside"):
+        with pytest.raises(ItemError, match="no original inside"):
             original(data)
 
 
@@ -197,7 +197,7 @@ def test_a_changed_file_is_noticed(source):
         with_segment(made, 0xFE, b"a comment"),
         made + b"more",
     ):
-        with pytest.raises(PhotoError, match="original inside"):
+        with pytest.raises(ItemError, match="original inside"):
             original(changed)
 
 
@@ -210,7 +210,7 @@ def test_planes_of_another_size_are_refused(shape):
 def test_colour_is_refused():
     data = cv2.imencode(".jpg", np.zeros((20, 30, 3), np.uint8))[1].tobytes()
     assert refusal(parse(data)) == "stored with 3 components"
-    with pytest.raises(PhotoError, match="3 components"):
+    with pytest.raises(ItemError, match="3 components"):
         coloured(data)
 
 
@@ -257,7 +257,7 @@ def test_damaged_input_ends_in_a_phrase(kind, changes, head, cut):
         source[int(place * (reach - 1))] = value
     damaged = bytes(source[: int(cut * len(source))])
     made = None
-    with contextlib.suppress(PhotoError):
+    with contextlib.suppress(ItemError):
         frame = parse(damaged).frame
         if frame.height * frame.width < 1_000_000:
             made = splice(damaged, *planes(frame.height, frame.width))
@@ -274,7 +274,7 @@ def test_a_damaged_record_ends_in_a_phrase(changes, near):
     low, high = (part.body, part.end) if near else (0, len(made))
     for place, value in changes:
         made[low + int(place * (high - low - 1))] = value
-    with contextlib.suppress(PhotoError):
+    with contextlib.suppress(ItemError):
         assert original(bytes(made)) == source
 
 

@@ -57,7 +57,7 @@ def colorize_film(
         watch: called after each piece with the frames done and the frames in all.
 
     Raises:
-        PhotoError: the film cannot be coloured; the message says why.
+        ItemError: the film cannot be coloured; the message says why.
         OutputError: the output cannot be written.
     """
     options = options or FilmOptions()
