@@ -54,8 +54,18 @@ class Encoder:
 
 
 ENCODERS: Final[dict[str, Encoder]] = {
+    # Its macroblock tree reads memory that nobody has written (where depends on the width): the same film gave other
+    # bytes after other films.
     "h264": Encoder(
-        "libx264", 18, "crf", "veryfast", "preset", {}, ("mp4", "mov", "mkv"), even_only=True, interlaced=True
+        "libx264",
+        18,
+        "crf",
+        "veryfast",
+        "preset",
+        {"mbtree": "0"},
+        ("mp4", "mov", "mkv"),
+        even_only=True,
+        interlaced=True,
     ),
     "h265": Encoder(
         "libx265",
@@ -76,7 +86,7 @@ ENCODERS: Final[dict[str, Encoder]] = {
         "prores_ks", 3, "profile", "", "", {"vendor": "apl0"}, ("mov", "mkv"), "mov", interlaced=True, limited_only=True
     ),
     "ffv1": Encoder(
-        "ffv1", 0, "", "", "", {"level": "3", "coder": "1", "context": "1", "slicecrc": "1", "g": "1"}, ("mkv", "mov")
+        "ffv1", 0, "", "", "", {"level": "3", "coder": "1", "context": "1", "slicecrc": "1", "g": "1"}, ("mkv",)
     ),
 }
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ import pytest
 av = pytest.importorskip("av")
 
 from pipeline.errors import ItemError  # noqa: E402
-from pipeline.film.containers import container_for  # noqa: E402
-from pipeline.film.encoders import available  # noqa: E402
+from pipeline.film.containers import container_for, named  # noqa: E402
+from pipeline.film.encoders import ENCODERS, available  # noqa: E402
 from pipeline.film.join import join  # noqa: E402
 from pipeline.film.options import FilmOptions  # noqa: E402
 from pipeline.film.scan import scan  # noqa: E402
 from pipeline.film.segment import piece  # noqa: E402
+from tests.conftest import environment  # noqa: E402
 from tests.film.clips import (  # noqa: E402
     FakeNet,
     luma,
@@ -319,3 +322,47 @@ def test_a_film_can_be_scaled(pix_fmt: str, tmp_path: Path) -> None:
     wanted = cv2.resize(frames[0], (64, 48), interpolation=cv2.INTER_AREA)
     assert np.abs(first.to_ndarray(format="gray").astype(int) - wanted).mean() < 4
     assert is_colour(target)
+
+
+REPEATED = """
+import hashlib, sys
+from pathlib import Path
+from pipeline.film.options import FilmOptions
+from tests.film.clips import FakeNet
+from tests.film.whole import colorize_film
+source = Path(sys.argv[1])
+target = source.with_name(f"{sys.argv[2]}.mkv")
+colorize_film(source, target, FakeNet(), FilmOptions(encoder=sys.argv[3], container="mkv"))
+print(hashlib.sha256(target.read_bytes()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells glibc what unwritten memory holds")
+@pytest.mark.parametrize("encoder", [name for name, there in available().items() if there])
+def test_no_byte_depends_on_what_memory_held_before(tmp_path: Path, encoder: str) -> None:
+    source = write_clip(tmp_path / "reel.mkv", scenes(12, 208, 160), options={"preset": "ultrafast"})
+    made = set()
+    for fill in ("85", "170"):
+        call = [sys.executable, "-c", REPEATED, str(source), fill, encoder]
+        run = subprocess.run(call, env=environment(MALLOC_PERTURB_=fill), capture_output=True, text=True, check=True)
+        made.add(run.stdout)
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(("suffix", "encoder", "expected"), [(".mov", "ffv1", ".mkv"), (".mov", "prores", ".mov")])
+def test_a_container_that_cannot_hold_the_pictures_is_not_chosen(suffix: str, encoder: str, expected: str) -> None:
+    if not available()[encoder]:
+        pytest.skip(f"no {encoder} here")
+    assert named(suffix, encoder, "auto").suffix == expected
+
+
+def test_every_encoder_s_pictures_fit_into_each_of_its_containers(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "reel.mkv", scenes(3, 64, 48))
+    for encoder in (name for name, there in available().items() if there):
+        for container in ENCODERS[encoder].containers:
+            colorize_film(
+                source,
+                tmp_path / f"{encoder}.{container}",
+                FakeNet(),
+                FilmOptions(encoder=encoder, container=container),
+            )
