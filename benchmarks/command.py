@@ -12,7 +12,7 @@ from benchmarks.report import summary_lines
 from benchmarks.suite import QUICK_SIZES, SIZES, Wishes, run_suite
 from pipeline.cli.presentation import Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
-from pipeline.errors import SettingsError
+from pipeline.ground.errors import SettingsError
 from pipeline.run.progress import say
 
 EPILOG = """\b

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.errors import ColorizeError
-from pipeline.items import Answer, Halt, Kind, Status, Unit, Verb
+from pipeline.ground.errors import ColorizeError
+from pipeline.ground.items import Answer, Halt, Kind, Status, Unit, Verb
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
-from pipeline.settings import Settings
 
 # As the reference writes, but for its chroma at half size; pictures of 1000 megapixels may be asked for.
 # The tutorial's own arithmetic on both sides: like is compared with like.

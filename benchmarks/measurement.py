@@ -15,7 +15,7 @@ from benchmarks.pictures import sides, write_pictures
 from benchmarks.process import Process
 from benchmarks.results import Results, Times, median_ratio, row_of_turns
 from benchmarks.runners import NetRunner, PipelineRunner, ReferenceRunner, Runner
-from pipeline.errors import ColorizeError
+from pipeline.ground.errors import ColorizeError
 from pipeline.nets.spec import NetSpec
 from pipeline.run.executors.loky import ONE_THREAD
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.errors import ColorizeError
+from pipeline.ground.errors import ColorizeError
 
 # What a process does with each question; made in it, see `workloads`.
 Work = Callable[[Any], Any]

@@ -14,8 +14,8 @@ from typing import Protocol
 from benchmarks import reference, workloads
 from benchmarks.contender import Contender, check, cycle, emptied, units
 from benchmarks.process import Process
-from pipeline.errors import ColorizeError
-from pipeline.items import Unit
+from pipeline.ground.errors import ColorizeError
+from pipeline.ground.items import Unit
 from pipeline.nets.spec import NetSpec
 from pipeline.run.executors.loky import ONE_THREAD, Loky
 from pipeline.run.signals import Stop

@@ -20,8 +20,9 @@ from benchmarks.contender import Contender
 from benchmarks.measurement import LARGE, Say, measurement
 from benchmarks.report import markdown
 from benchmarks.results import Document, Results
-from pipeline.errors import OutputError
-from pipeline.files import words, write_whole
+from pipeline.ground.errors import OutputError
+from pipeline.ground.files import words, write_whole
+from pipeline.ground.settings import Settings
 from pipeline.measure.diagnosis import describe_machine
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS, installed, require
@@ -30,7 +31,6 @@ from pipeline.nets.spec import NetSpec
 from pipeline.nets.store.identify import resolve_file
 from pipeline.run.capacity import available_memory, wished_jobs
 from pipeline.run.engine import settle
-from pipeline.settings import Settings
 
 SIZES = (0.3, 2.0, 12.0, 24.0, 100.0)
 QUICK_SIZES = (0.3, 2.0)

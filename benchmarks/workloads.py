@@ -18,7 +18,7 @@ from benchmarks.memory import memory
 from benchmarks.process import Work
 from pipeline.colour.recipe import Look, colorize
 from pipeline.colour.reference import LIGHTNESS_CENTRE, colorize_reference
-from pipeline.items import Unit
+from pipeline.ground.items import Unit
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import REFERENCE
@@ -36,7 +36,7 @@ STAGES = {
     "net": ("pipeline.nets.net", "LoadedNet.predict"),
     "compose": ("pipeline.colour.recipe", "compose"),
     "encode": ("pipeline.media.develop", "encode"),
-    "write": ("pipeline.files", "publish"),
+    "write": ("pipeline.ground.files", "publish"),
 }
 
 

@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SettingsError
-from pipeline.items import Kind
-from pipeline.resources import configs_dir
-from pipeline.settings import FORMAT_VERSIONS, Settings, fingerprint, fingerprint_v1, from_file, gather, treated_as
+from pipeline.ground.errors import SettingsError
+from pipeline.ground.items import Kind
+from pipeline.ground.resources import configs_dir
+from pipeline.ground.settings import (
+    FORMAT_VERSIONS,
+    Settings,
+    fingerprint,
+    fingerprint_v1,
+    from_file,
+    gather,
+    treated_as,
+)
 
 
 def test_order_is_default_file_environment_assignment_flag(tmp_path: Path) -> None:

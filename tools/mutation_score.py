@@ -18,9 +18,9 @@ NAMES = (
     "pipeline.archive.*",
     "pipeline.colour.*",
     "pipeline.run.*",
-    "pipeline.settings.x_fingerprint*",
-    "pipeline.settings.x_treated_as*",
-    "pipeline.settings.x__hash*",
+    "pipeline.ground.settings.x_fingerprint*",
+    "pipeline.ground.settings.x_treated_as*",
+    "pipeline.ground.settings.x__hash*",
 )
 _LINE = re.compile(r"\s*(pipeline\.\S+)\.(x\S+): (\w[\w ]*)")
 _FOUND = {"killed", "timeout", "suspicious", "segfault"}

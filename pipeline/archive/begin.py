@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from pipeline.archive.journal import Journal
 from pipeline.archive.plan import Action, Decision
 from pipeline.archive.schema import Claim
-from pipeline.items import Kind, Result, Status
+from pipeline.ground.items import Kind, Result, Status
 
 
 def begin(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.items import Kind
+from pipeline.ground.items import Kind
 
 # Enough for three packets of an MPEG transport stream and the stream headers of Ogg and ASF.
 HEAD = 4096

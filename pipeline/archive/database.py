@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
-from pipeline.errors import OutputError
+from pipeline.ground.errors import OutputError
 
 FOLDER = ".colorize"
 _NAME = "journal.sqlite"

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
-from pipeline.files import words
-from pipeline.items import PICTURED, Kind
+from pipeline.ground.files import words
+from pipeline.ground.items import PICTURED, Kind
 from pipeline.photo.pages import TIFF_MARKS, has_several_pages
 
 # Left behind by operating systems and network drives; hidden names (.DS_Store, ._*) are passed over anyway.

@@ -16,7 +16,7 @@ from pipeline.archive.database import Database
 from pipeline.archive.row import COLUMNS, RECORD, SELECT, Row, row_of
 from pipeline.archive.schema import Claim, Run
 from pipeline.archive.spelling import escape, unescape
-from pipeline.items import MADE, Filed, Kind, Result
+from pipeline.ground.items import MADE, Filed, Kind, Result
 
 _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "

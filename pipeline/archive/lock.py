@@ -16,8 +16,8 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import now
-from pipeline.errors import LockedError, OutputError
-from pipeline.files import words
+from pipeline.ground.errors import LockedError, OutputError
+from pipeline.ground.files import words
 
 _NO_FLOCK = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _PATIENCE = 0.3  # seconds; `colorize status` tries the lock for an instant

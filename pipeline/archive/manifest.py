@@ -14,8 +14,8 @@ from typing import Final
 from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import HEADERS, cells
-from pipeline.errors import OutputError
-from pipeline.files import replacing, sync_folder, words
+from pipeline.ground.errors import OutputError
+from pipeline.ground.files import replacing, sync_folder, words
 
 NAME: Final = "manifest.csv"
 EVERY: Final = 60.0  # seconds

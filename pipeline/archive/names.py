@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.spelling import fold
-from pipeline.items import PICTURED, Kind
+from pipeline.ground.items import PICTURED, Kind
 
 _LONGEST = 255  # bytes of one name, on nearly every file system
 _RESERVED = ("manifest.csv", ".colorize")  # in the root of OUTPUT

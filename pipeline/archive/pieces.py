@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
 from pipeline.archive.spelling import escape, unescape
-from pipeline.errors import Cause
-from pipeline.items import MADE, Filed, Part, Result, Seen, Span, Status, Unit, part_of
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import MADE, Filed, Part, Result, Seen, Span, Status, Unit, part_of
 
 _SCAN = -1
 _RECORD = (

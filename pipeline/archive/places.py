@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.archive.spelling import fold
-from pipeline.errors import InputError, OutputError
+from pipeline.ground.errors import InputError, OutputError
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,15 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import files
 from pipeline.archive.discover import Folder, Found, examine
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
-from pipeline.errors import Cause, OutputError
-from pipeline.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
+from pipeline.ground import files
+from pipeline.ground.errors import Cause, OutputError
+from pipeline.ground.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
 
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pipeline.items import PICTURED, Kind, Result
+from pipeline.ground.items import PICTURED, Kind, Result
 
 
 def _column(header: str = "", decimals: int | None = None) -> Any:

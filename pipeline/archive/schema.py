@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.items import Kind
+from pipeline.ground.items import Kind
 
 APPLICATION_ID = 0x436F6C72  # "Colr": tells our file from any other SQLite database
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import click
 
 import pipeline
-from pipeline.errors import SettingsError
+from pipeline.ground.errors import SettingsError
 
 ELSEWHERE = (
     "The benchmark is not installed with the program: it lives in the source checkout. "
@@ -32,9 +33,8 @@ def _find() -> click.Command:
     # Only what lies beside this very package: `benchmarks` is a name that others have, too.
     if not (Path(pipeline.__file__).parents[1] / "benchmarks/command.py").is_file():
         return _elsewhere
-    from benchmarks.command import command
-
-    return command
+    found: click.Command = importlib.import_module("benchmarks.command").command
+    return found
 
 
 command = _find()

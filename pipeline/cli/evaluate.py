@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
-from pipeline.errors import ExitCode, OutputError, SettingsError
+from pipeline.ground.errors import ExitCode, OutputError, SettingsError
 
 EPILOG = """\b
 Exit: 0 all done, 3 some pictures could not be read, 4 model, 5 input.

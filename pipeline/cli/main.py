@@ -13,7 +13,7 @@ from click.shell_completion import shell_complete
 
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.streams import make_streams_last
-from pipeline.errors import ColorizeError, ExitCode
+from pipeline.ground.errors import ColorizeError, ExitCode
 
 # Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
 COMMANDS = {

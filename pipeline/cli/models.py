@@ -12,7 +12,7 @@ import click
 
 from pipeline.cli.presentation import Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
-from pipeline.errors import ExitCode, OutputError, SettingsError
+from pipeline.ground.errors import ExitCode, OutputError, SettingsError
 
 if TYPE_CHECKING:
     from pipeline.nets.store.fetch import Progress

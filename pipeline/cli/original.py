@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from pipeline import files
 from pipeline.cli.presentation import Place, Presentation, presentation_options
-from pipeline.errors import InputError, ItemError, OutputError
+from pipeline.ground import files
+from pipeline.ground.errors import InputError, ItemError, OutputError
 
 EPILOG = """\b
 Exit: 0 the original was written, byte for byte; 5 there is none inside, the

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.settings import Settings, gather, parse_value
+from pipeline.ground.settings import Settings, gather, parse_value
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

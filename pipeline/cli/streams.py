@@ -9,8 +9,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from pipeline.errors import OutputError
-from pipeline.files import words
+from pipeline.ground.errors import OutputError
+from pipeline.ground.files import words
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
-from pipeline.errors import ExitCode
+from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
 Exit: 0 all is well, 3 something is wrong with an output, 5 OUTPUT holds no

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import ItemError
 from pipeline.film.index import Index
 from pipeline.film.scan import stamp
 from pipeline.film.source import Faults, decoded, moving_picture, open_film
+from pipeline.ground.errors import ItemError
 
 
 def check(output: Path, index: Index, shift: int) -> None:

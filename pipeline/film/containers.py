@@ -9,10 +9,10 @@ from typing import Final
 
 import av
 
-from pipeline.errors import SettingsError
 from pipeline.film.encoders import Encoder, settle_encoder
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
+from pipeline.ground.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from av.codec.context import Flags
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from pipeline.errors import ItemError, SettingsError
 from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.planes import LIMITED, layout_of, written_format
+from pipeline.ground.errors import ItemError, SettingsError
 
 
 @dataclass(frozen=True, slots=True)

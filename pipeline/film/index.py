@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 
 FORMAT: Final = 1
 KINDS: Final = ("neutral", "toned", "color")

@@ -16,7 +16,6 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
-from pipeline.errors import ItemError, OutputError
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
 from pipeline.film.encoders import Encoder, fed_format, fed_range, settle_encoder
@@ -26,6 +25,7 @@ from pipeline.film.packets import Peekable, look_through, picture_packets
 from pipeline.film.planes import layout_of
 from pipeline.film.scan import FASTEST
 from pipeline.film.source import BITEXACT, is_cover, moving_picture, open_film
+from pipeline.ground.errors import ItemError, OutputError
 
 _STALE: Final = ("encoder", "major_brand", "minor_version", "compatible_brands", "_statistics", "bps", "duration")
 _STALE_COUNTS: Final = ("number_of_frames", "number_of_bytes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.errors import SettingsError
+from pipeline.ground.errors import SettingsError
 
 STEADINESS: Final = ("off", "normal", "strong")
 CONTAINERS: Final = ("auto", "mp4", "mov", "mkv", "webm")

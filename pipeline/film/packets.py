@@ -12,8 +12,8 @@ from av.error import FFmpegError
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from pipeline.errors import ItemError
 from pipeline.film.index import Index
+from pipeline.ground.errors import ItemError
 
 
 class DamagedPart(ItemError):

@@ -11,8 +11,8 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pipeline.errors import ItemError
 from pipeline.film.chroma import Matrix, Signal
+from pipeline.ground.errors import ItemError
 
 Luma = NDArray[np.uint8] | NDArray[np.uint16]
 

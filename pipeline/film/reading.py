@@ -11,11 +11,11 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.errors import ItemError
 from pipeline.film.index import Index
 from pipeline.film.planes import layout_of, luma_of
 from pipeline.film.scan import checksum, stamp
 from pipeline.film.source import decoded, moving_picture, open_film
+from pipeline.ground.errors import ItemError
 
 # Seconds before the first frame that a seek aims at; None: no seek, from the film's beginning. Containers lie about
 # where a seek ends, and some decoders need a run-up.

@@ -18,11 +18,11 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.colour.verdict import judge
-from pipeline.errors import ItemError
 from pipeline.film.index import KINDS, Geometry, Index
 from pipeline.film.planes import Layout, layout_of, luma_of, plane, settled_matrix, settled_range
 from pipeline.film.shots import CutScores, cuts
 from pipeline.film.source import Faults, decoded, moving_picture, open_film
+from pipeline.ground.errors import ItemError
 
 _JUDGED_EVERY: Final = 12
 _JUDGED_SIDE: Final = 192

@@ -12,7 +12,6 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
-from pipeline.errors import ItemError, OutputError
 from pipeline.film.encoders import add_picture, fed_format, fed_range, settle_encoder
 from pipeline.film.index import Index, scaled
 from pipeline.film.options import FilmOptions
@@ -21,6 +20,7 @@ from pipeline.film.planes import luma_of, sized
 from pipeline.film.reading import frames_of
 from pipeline.film.source import BITEXACT
 from pipeline.film.steady import Plan, Seen, plan, small_luma, steadied
+from pipeline.ground.errors import ItemError, OutputError
 from pipeline.nets.net import Net
 
 

@@ -14,7 +14,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 
 # Formats that hold their own pictures. Playlists, SDP, concat scripts and the like open other files and addresses.
 _FORMATS: Final = (

@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.errors import ColorizeError, ExitCode
+from pipeline.ground.errors import ColorizeError, ExitCode
+from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import PACKAGES
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import automatic_jobs, available_memory
-from pipeline.settings import Settings
 
 # Modules of the core dependencies and what people call them.
 _CORE = {

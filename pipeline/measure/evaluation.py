@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import resources
 from pipeline.colour.reference import lab_of
-from pipeline.errors import OutputError
-from pipeline.files import words, write_whole
+from pipeline.ground import resources
+from pipeline.ground.errors import OutputError
+from pipeline.ground.files import words, write_whole
 from pipeline.measure import figures
 from pipeline.measure.estimate import Estimate, mean, ratio
 from pipeline.measure.figures import Floats, Pixels

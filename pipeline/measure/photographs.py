@@ -12,9 +12,9 @@ import numpy as np
 
 from pipeline.archive import discover
 from pipeline.archive.places import check_places
-from pipeline.errors import InputError, ItemError
-from pipeline.files import words
-from pipeline.items import Kind
+from pipeline.ground.errors import InputError, ItemError
+from pipeline.ground.files import words
+from pipeline.ground.items import Kind
 from pipeline.measure.evaluation import Measured, measure_picture, points_table
 from pipeline.measure.figures import Pixels
 from pipeline.nets.net import Net

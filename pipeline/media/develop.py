@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from pipeline.colour.lightness import eight_bits
 from pipeline.colour.recipe import colorize, grey_of, planes, predict
-from pipeline.errors import ItemError
-from pipeline.files import Bytes
-from pipeline.items import Picture
+from pipeline.ground.errors import ItemError
+from pipeline.ground.files import Bytes
+from pipeline.ground.items import Picture
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.nets.net import Net
 from pipeline.photo import embed
@@ -27,7 +28,6 @@ from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
 from pipeline.photo.write import check_size, encode
 from pipeline.photo.xmp import Provenance, with_provenance
-from pipeline.settings import Settings
 
 # Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
 NO_LUMA = "the luma was coded anew"

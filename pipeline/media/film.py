@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipeline import files
-from pipeline.errors import Cause, ItemError
-from pipeline.items import Result, Seen, Span, Status, Unit
+from pipeline.ground import files
+from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.items import Result, Seen, Span, Status, Unit
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools, lost_part
 from pipeline.photo.read import guard
-from pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.film.index import Index

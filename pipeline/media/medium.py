@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pipeline import files
 from pipeline.colour.recipe import Look
-from pipeline.errors import Cause, ItemError
-from pipeline.items import Filed, Result, Seen, Status, Unit
+from pipeline.ground import files
+from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.items import Filed, Result, Seen, Status, Unit
+from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
-from pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pipeline import files
 from pipeline.colour.recipe import colorize
 from pipeline.colour.verdict import judge
-from pipeline.errors import ItemError
-from pipeline.items import Part, Result, Seen, Span, Status, Unit
+from pipeline.ground import files
+from pipeline.ground.errors import ItemError
+from pipeline.ground.items import Part, Result, Seen, Span, Status, Unit
 from pipeline.media.medium import Tools
 from pipeline.media.stills import seen_of
 from pipeline.photo.pages import join_pages, pages

@@ -7,9 +7,9 @@ from pathlib import PurePath
 
 import numpy as np
 
-from pipeline import files
 from pipeline.colour.verdict import Verdict, judge
-from pipeline.items import Picture, Result, Seen, Unit
+from pipeline.ground import files
+from pipeline.ground.items import Picture, Result, Seen, Unit
 from pipeline.media.develop import Task, develop
 from pipeline.media.medium import Tools
 from pipeline.photo.read import read

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import EngineError, ModelError
+from pipeline.ground.errors import EngineError, ModelError
 from pipeline.nets.engine import Engine
 from pipeline.nets.prediction import decode, encode
 from pipeline.nets.spec import NetSpec

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 
 
 def read_points(path: Path) -> NDArray[np.float32]:

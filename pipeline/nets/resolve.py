@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import ModelError, SettingsError
+from pipeline.ground.errors import ModelError, SettingsError
+from pipeline.ground.settings import Settings
 from pipeline.nets.convert.conversion import resolve_caffe, spec_from_sources
 from pipeline.nets.spec import NetSpec
 from pipeline.nets.store.identify import FOREIGN, carried_spec, converted_spec, resolve_file
 from pipeline.nets.store.registry import ModelEntry, default_models_dir, load_registry
-from pipeline.settings import Settings
 
 
 def find_net(settings: Settings) -> NetSpec:

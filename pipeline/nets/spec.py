@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

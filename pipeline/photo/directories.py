@@ -10,7 +10,7 @@ from typing import Final
 
 from PIL import TiffImagePlugin
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 
 # What Pillow's parsers raise on damaged files, as found by damaging some.
 DAMAGE: Final = (

@@ -12,7 +12,7 @@ from typing import Final
 
 from PIL import TiffImagePlugin
 
-from pipeline.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError
 from pipeline.photo.directories import directories
 
 _NEW_SUBFILE_TYPE: Final = 254

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pipeline.errors import Cause, ItemError
-from pipeline.files import unreadable
-from pipeline.items import Picture
+from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.files import unreadable
+from pipeline.ground.items import Picture
 from pipeline.photo.directories import DAMAGE, directories
 from pipeline.photo.refusal import refusal
 from pipeline.photo.stderr import captured_stderr

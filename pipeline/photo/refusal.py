@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 _RAW = "camera raw is not supported; develop it to TIFF or JPEG first"

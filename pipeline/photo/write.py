@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.colour.lightness import eight_bits
-from pipeline.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pipeline.items import Part, Result, Span, Unit, Verb
+from pipeline.ground.items import Part, Result, Span, Unit, Verb
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.ground.settings import Settings
 from pipeline.nets.spec import NetSpec
-from pipeline.settings import Settings
 
 # A worker's interpreter, OpenCV and one picture of some twenty megapixels on its way from file to file.
 WORKER_BYTES = 500 * 2**20

@@ -12,8 +12,8 @@ from pipeline.archive.pieces import Begun, Pieces, parts_place
 from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
-from pipeline.errors import Cause, ColorizeError, InputError
-from pipeline.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.ground.errors import Cause, ColorizeError, InputError
+from pipeline.ground.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
 from pipeline.media.table import IN_PIECES, first_verb
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context

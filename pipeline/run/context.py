@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.archive.places import Root
-from pipeline.items import PICTURED, Kind
+from pipeline.ground.items import PICTURED, Kind
+from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
-from pipeline.settings import Settings, fingerprint, fingerprint_v1, treated_as
 
 
 @dataclass(frozen=True)

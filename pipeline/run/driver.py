@@ -21,8 +21,9 @@ from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Decision, Plan, Wishes
-from pipeline.errors import ColorizeError, OutputError
-from pipeline.items import Kind
+from pipeline.ground.errors import ColorizeError, OutputError
+from pipeline.ground.items import Kind
+from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
 from pipeline.run.capacity import wished_jobs
@@ -35,7 +36,6 @@ from pipeline.run.executors.serial import Serial
 from pipeline.run.progress import Progress, problem_line, say, show_progress
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
-from pipeline.settings import Settings, treated_as
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:

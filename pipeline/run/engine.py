@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pipeline.archive.journal import Journal
+from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import Choice, choose_engine
 from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
-from pipeline.settings import Settings
 
 
 def settle(settings: Settings) -> tuple[NetSpec, Choice]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from pipeline.items import Result
+from pipeline.ground.items import Result
 
 LINE_EVERY = 60.0  # seconds
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from pipeline.archive.plan import Action, Decision
 from pipeline.archive.spelling import escape
-from pipeline.items import PROBLEMS, Status
+from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.progress import duration, printable
 from pipeline.run.summary import Summary
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from pipeline.items import Unit, Verb
+from pipeline.ground.items import Unit, Verb
 
 # Items in pieces that are worked on at the same time; each holds part files on the disk.
 OPEN_AT_ONCE = 2

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
-from pipeline.errors import ExitCode
+from pipeline.ground.errors import ExitCode
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.archive.discover import Found, examine
-from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
-from pipeline.items import MADE, Answer, Halt, Kind, Result, Status, Unit, Verb, part_of
+from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
+from pipeline.ground.items import MADE, Answer, Halt, Kind, Result, Status, Unit, Verb, part_of
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.media.table import WORKABLE, first_verb
 from pipeline.photo.write import FORMATS
@@ -23,7 +24,6 @@ from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.signals import Stop, stop_on_signals
-from pipeline.settings import Settings
 
 FILM_SUFFIXES: Final = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm"}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ExitCode
-from pipeline.items import PROBLEMS
+from pipeline.ground.errors import ExitCode
+from pipeline.ground.items import PROBLEMS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import files
 from pipeline.archive.journal import Journal
 from pipeline.archive.places import Root, check_places, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.colour.recipe import grey_of
-from pipeline.errors import ColorizeError, ItemError
-from pipeline.items import MADE, Kind, Status
+from pipeline.ground import files
+from pipeline.ground.errors import ColorizeError, ItemError
+from pipeline.ground.items import MADE, Kind, Status
 from pipeline.media.develop import NO_LUMA
 from pipeline.photo.jpeg.luma import decoded
 from pipeline.photo.jpeg.record import is_record, original

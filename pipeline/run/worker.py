@@ -6,8 +6,8 @@ import stat
 import time
 from dataclasses import replace
 
-from pipeline.errors import Cause, ColorizeError, EngineError, ItemError, ModelError, OutputError
-from pipeline.items import Answer, Halt, Result, Seen, Status, Unit, Verb
+from pipeline.ground.errors import Cause, ColorizeError, EngineError, ItemError, ModelError, OutputError
+from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
 from pipeline.nets.engines.open import open_net

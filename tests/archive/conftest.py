@@ -18,8 +18,8 @@ from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Decision, Plan, Wishes
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
-from pipeline.errors import Cause
-from pipeline.items import PICTURED, Filed, Kind, Result, Seen, Status
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import PICTURED, Filed, Kind, Result, Seen, Status
 
 JPEG = b"\xff\xd8\xff\xe0"
 CRASHED = "its worker died twice"

@@ -13,8 +13,8 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.names import Names
 from pipeline.archive.plan import Action, Decision
 from pipeline.archive.schema import Claim
-from pipeline.errors import Cause
-from pipeline.items import Kind, Result, Status
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import Kind, Result, Status
 
 NAMES = Names("made.jpg", "copied.png")
 

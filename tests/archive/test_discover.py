@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.archive.discover import Found, discover, examine
 from pipeline.archive.places import check_places
-from pipeline.errors import InputError, OutputError
-from pipeline.items import Kind
+from pipeline.ground.errors import InputError, OutputError
+from pipeline.ground.items import Kind
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(20)
 

@@ -12,8 +12,8 @@ import pytest
 from pipeline.archive import manifest
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import ManifestDrawer, write_manifest
-from pipeline.errors import OutputError
-from pipeline.items import Kind, Result, Status
+from pipeline.ground.errors import OutputError
+from pipeline.ground.items import Kind, Result, Status
 
 
 def record(journal: Journal, *keys: str) -> None:

@@ -10,8 +10,8 @@ import pytest
 from pipeline.archive import database
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
-from pipeline.errors import Cause, OutputError
-from pipeline.items import Filed, Kind, Result, Seen, Status
+from pipeline.ground.errors import Cause, OutputError
+from pipeline.ground.items import Filed, Kind, Result, Seen, Status
 
 
 def record(journal: Journal, key: str, status: Status = Status.DONE, **rest: object) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.archive import lock as lock_module
 from pipeline.archive.lock import Owner, hold, is_held, read_owner
-from pipeline.errors import LockedError, OutputError
+from pipeline.ground.errors import LockedError, OutputError
 
 HOLDER = """
 import sys, time

@@ -11,8 +11,8 @@ import pytest
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.row import HEADERS
-from pipeline.errors import OutputError
-from pipeline.items import Kind, Result, Status
+from pipeline.ground.errors import OutputError
+from pipeline.ground.items import Kind, Result, Status
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive

@@ -14,10 +14,10 @@ from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.plan import Action
 from pipeline.archive.status import read_status
-from pipeline.items import Kind
+from pipeline.ground.items import Kind
+from pipeline.ground.settings import Settings, fingerprint_v1
 from pipeline.nets.resolve import resolve
 from pipeline.run import driver
-from pipeline.settings import Settings, fingerprint_v1
 from tests.conftest import in_colour, landscape, pages_of, write_tiff
 
 # As colorize 0.1 made it, to the letter.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.spelling import escape
-from pipeline.items import Kind
+from pipeline.ground.items import Kind
 
 
 def name(*places: str, suffix: str = ".jpg") -> dict[str, str]:

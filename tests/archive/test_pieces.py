@@ -11,7 +11,7 @@ import pytest
 from pipeline.archive.journal import Journal
 from pipeline.archive.pieces import Begun, Pieces, parts_place
 from pipeline.archive.schema import Claim
-from pipeline.items import Filed, Kind, Part, Result, Seen, Span, Status, Unit, Verb
+from pipeline.ground.items import Filed, Kind, Part, Result, Seen, Span, Status, Unit, Verb
 
 SPANS = tuple(Span(number, 2 * number, 2 * number + 1) for number in range(3))
 

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.archive import discover
 from pipeline.archive.journal import Journal
-from pipeline.errors import Cause, OutputError
-from pipeline.items import Kind
+from pipeline.ground.errors import Cause, OutputError
+from pipeline.ground.items import Kind
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -126,7 +126,7 @@ def test_a_source_that_cannot_be_verified_has_changed(archive: Archive, monkeypa
     def refuse(_: Path) -> str:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("pipeline.files.sha256", refuse)
+    monkeypatch.setattr("pipeline.ground.files.sha256", refuse)
     assert archive.why(verify=True) == {"1.jpg": ("todo", "source changed")}
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.archive.plan import REMEDIES
-from pipeline.errors import Cause
-from pipeline.items import Kind
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import Kind
 from tests.archive.conftest import SETTINGS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.archive.lock import hold
 from pipeline.archive.status import read_status, status_json, status_lines
-from pipeline.errors import OutputError
+from pipeline.ground.errors import OutputError
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -57,7 +57,7 @@ def test_no_run_yet(tmp_path: Path) -> None:
 
 def test_the_status_needs_nothing_heavy() -> None:
     code = (
-        "import sys, pipeline.archive.status, pipeline.archive.manifest, pipeline.settings\n"
+        "import sys, pipeline.archive.status, pipeline.archive.manifest, pipeline.ground.settings\n"
         "print([name for name in ('numpy', 'cv2', 'PIL', 'joblib', 'tqdm') if name in sys.modules])"
     )
     result = subprocess.run(

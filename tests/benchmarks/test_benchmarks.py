@@ -15,8 +15,8 @@ from benchmarks.process import Process
 from benchmarks.report import markdown, summary_lines
 from benchmarks.results import Results
 from benchmarks.runners import NetRunner, PipelineRunner
-from pipeline.errors import ColorizeError, EngineError, OutputError
-from pipeline.items import Halt, Result, Status
+from pipeline.ground.errors import ColorizeError, EngineError, OutputError
+from pipeline.ground.items import Halt, Result, Status
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run.executors import loky

@@ -16,8 +16,8 @@ import click
 import pytest
 
 from pipeline.cli.main import COMMANDS, commands
-from pipeline.resources import configs_dir
-from pipeline.settings import Settings, from_file
+from pipeline.ground.resources import configs_dir
+from pipeline.ground.settings import Settings, from_file
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WRITTEN = [*sorted((CHECKOUT / "docs").glob("*.md")), CHECKOUT / "README.md"]

@@ -24,9 +24,9 @@ from pipeline.archive.row import HEADERS
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.run import command
-from pipeline.errors import ColorizeError, EngineError, SettingsError
+from pipeline.ground.errors import ColorizeError, EngineError, SettingsError
+from pipeline.ground.settings import Settings
 from pipeline.nets.engines import catalogue
-from pipeline.settings import Settings
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
 from tests.film import effects
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.colour.compose import compose
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.recipe import Look, colorize
-from pipeline.errors import EngineError
+from pipeline.ground.errors import EngineError
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import Answer, Feed, NetSpec
 

@@ -12,13 +12,13 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.errors import ItemError  # noqa: E402
 from pipeline.film.containers import container_for, named  # noqa: E402
 from pipeline.film.encoders import ENCODERS, available  # noqa: E402
 from pipeline.film.join import join  # noqa: E402
 from pipeline.film.options import FilmOptions  # noqa: E402
 from pipeline.film.scan import scan  # noqa: E402
 from pipeline.film.segment import piece  # noqa: E402
+from pipeline.ground.errors import ItemError  # noqa: E402
 from tests.conftest import environment  # noqa: E402
 from tests.film.clips import (  # noqa: E402
     FakeNet,

@@ -2,15 +2,15 @@ import importlib
 
 import pytest
 
-from pipeline import resources
-from pipeline.errors import ExitCode
+from pipeline.ground import resources
+from pipeline.ground.errors import ExitCode
+from pipeline.ground.settings import Settings
 from pipeline.measure import diagnosis
 from pipeline.measure.diagnosis import diagnose
 from pipeline.measure.diagnosis_text import diagnosis_lines
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import choice
 from pipeline.nets.engines.choice import Trial
-from pipeline.settings import Settings
 
 TRIALS = (
     Trial(Engine("opencv", "float32"), True, "the reference", 26.0, 0.0, 0.0, 0.0),

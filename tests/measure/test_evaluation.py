@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.colour.reference import lab_of
-from pipeline.errors import InputError, OutputError
+from pipeline.ground.errors import InputError, OutputError
 from pipeline.measure.card import card_json, card_lines
 from pipeline.measure.evaluation import csv_text, difference, measure_picture, points_table, summarise, write_csv
 from pipeline.measure.photographs import evaluate_photographs, photographs

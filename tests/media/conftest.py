@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from pipeline.items import Kind, Result, Unit, Verb
+from pipeline.ground.items import Kind, Result, Unit, Verb
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
@@ -22,7 +23,6 @@ from pipeline.photo.jpeg.marks import photoshop
 from pipeline.photo.jpeg.record import segment
 from pipeline.photo.metadata import Metadata
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.conftest import landscape
 from tests.photo.test_profile import gamma, grey_profile
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from pipeline.colour.verdict import judge
-from pipeline.errors import Cause, EngineError, ModelError, OutputError
-from pipeline.items import Answer, Halt, Kind, Part, Result, Seen, Status, Unit, Verb
+from pipeline.ground.errors import Cause, EngineError, ModelError, OutputError
+from pipeline.ground.items import Answer, Halt, Kind, Part, Result, Seen, Status, Unit, Verb
+from pipeline.ground.settings import Settings
 from pipeline.media.table import IN_PIECES, WHOLE, WORKABLE, first_verb, suffix
 from pipeline.run.assembly import Assembly
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.media.specimens import SPECIMENS, Painted, first_unit, job, shown
 
 SETTINGS = Settings(format="png", encoder="ffv1")  # nothing is lost after the colour was made

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.items import Kind, Result, Seen
+from pipeline.ground.items import Kind, Result, Seen
+from pipeline.ground.settings import Settings
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.conftest import landscape, pages_of, write_tiff
 from tests.media.specimens import Painted, first_unit, job
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from pipeline.colour.recipe import Look, colorize
-from pipeline.items import Kind
+from pipeline.ground.items import Kind
+from pipeline.ground.settings import Settings
 from pipeline.media.table import suffix
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.resolve import resolve
 from pipeline.photo.write import encode
-from pipeline.settings import Settings
 from tests.conftest import landscape
 
 

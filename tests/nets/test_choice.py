@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.errors import EngineError
+from pipeline.ground.errors import EngineError
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import catalogue as known
 from pipeline.nets.engines import choice, trial

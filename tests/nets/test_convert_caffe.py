@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import EngineError, ModelError, OutputError
+from pipeline.ground.errors import EngineError, ModelError, OutputError
 from pipeline.nets.convert import conversion
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST

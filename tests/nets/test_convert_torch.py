@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.convert import conversion
 from pipeline.nets.convert.torch_reader import read_torch
 from pipeline.nets.engine import Engine

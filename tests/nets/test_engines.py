@@ -3,7 +3,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from pipeline.errors import EngineError
+from pipeline.ground.errors import EngineError
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import catalogue, choice
 from pipeline.nets.engines.open import open_net

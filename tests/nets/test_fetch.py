@@ -7,7 +7,7 @@ import time
 import pytest
 from filelock import FileLock
 
-from pipeline.errors import LockedError, ModelError, OutputError
+from pipeline.ground.errors import LockedError, ModelError, OutputError
 from pipeline.nets.store import fetch as room
 from pipeline.nets.store.fetch import fetch, verify
 from pipeline.nets.store.registry import load_registry

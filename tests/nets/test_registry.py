@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets import resolve as resolution
 from pipeline.nets.resolve import resolve
 from pipeline.nets.spec import Answer, Feed

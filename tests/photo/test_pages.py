@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from pipeline.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError
 from pipeline.photo import pages as pages_module
 from pipeline.photo.pages import has_several_pages, join_pages, pages
 from pipeline.photo.read import read

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.read import read
 
 ODD = Path(__file__).parents[1] / "fixtures" / "odd"

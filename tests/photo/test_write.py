@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import files
-from pipeline.errors import ItemError, OutputError
-from pipeline.files import copy_bytes, publish
+from pipeline.ground import files
+from pipeline.ground.errors import ItemError, OutputError
+from pipeline.ground.files import copy_bytes, publish
 from pipeline.photo.write import SUFFIXES, encode
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.items import Filed, Kind, Part, Result, Seen, Span, Status, Unit, Verb
+from pipeline.ground.items import Filed, Kind, Part, Result, Seen, Span, Status, Unit, Verb
 from pipeline.run.assembly import Assembly
 
 SCAN = Unit(Verb.SCAN, "a.tif", Kind.PAGES, Path("/in/a.tif"), "a.tif", "a.tiff", 5, 7, ".colorize/parts/x")

@@ -16,13 +16,13 @@ import pytest
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import ManifestDrawer
 from pipeline.archive.plan import Decision
-from pipeline.errors import ColorizeError, ExitCode, InputError, OutputError
-from pipeline.items import Answer, Halt, Kind, Result, Status, Unit
+from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError
+from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit
+from pipeline.ground.settings import Settings
 from pipeline.run import collect, driver
 from pipeline.run.executors import loky
 from pipeline.run.progress import Progress
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.conftest import write_archive
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.journal import Journal
-from pipeline.errors import ModelError, SettingsError
+from pipeline.ground.errors import ModelError, SettingsError
+from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import Choice, Trial
 from pipeline.nets.resolve import find_net
 from pipeline.run import engine
-from pipeline.settings import Settings
 from tests.conftest import write_archive
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]

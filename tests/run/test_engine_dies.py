@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ExitCode, ModelError
-from pipeline.items import Answer, Halt, Kind, Result, Unit, Verb
+from pipeline.ground.errors import ExitCode, ModelError
+from pipeline.ground.items import Answer, Halt, Kind, Result, Unit, Verb
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
@@ -19,7 +20,6 @@ from pipeline.nets.resolve import resolve
 from pipeline.run import driver
 from pipeline.run.executors import loky
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.conftest import landscape, write_archive, write_tiff
 
 OPENCV = Engine("opencv", "float32")

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Cause, ColorizeError, ExitCode, ModelError
-from pipeline.items import Answer, Halt, Kind, Result, Status, Unit, Verb
+from pipeline.ground.errors import Cause, ColorizeError, ExitCode, ModelError
+from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit, Verb
+from pipeline.ground.settings import Settings, field_of
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run import driver
@@ -25,7 +26,6 @@ from pipeline.run.executors import loky
 from pipeline.run.executors.executor import Executor
 from pipeline.run.progress import Progress
 from pipeline.run.signals import Stop, stop_on_signals
-from pipeline.settings import Settings, field_of
 from tests.conftest import write_archive
 
 EXECUTORS = field_of("executor").metadata["choices"]

@@ -20,8 +20,9 @@ from PIL import Image
 from pipeline.archive.journal import Journal
 from pipeline.archive.pieces import Pieces, parts_place
 from pipeline.archive.row import Row
-from pipeline.errors import ExitCode, ItemError
-from pipeline.items import Answer, Unit
+from pipeline.ground.errors import ExitCode, ItemError
+from pipeline.ground.items import Answer, Unit
+from pipeline.ground.settings import Settings
 from pipeline.media import pages
 from pipeline.media.medium import Job
 from pipeline.run import driver
@@ -29,7 +30,6 @@ from pipeline.run.progress import Progress
 from pipeline.run.signals import Stop
 from pipeline.run.summary import Summary
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_archive, write_tiff
 
 RGB = in_colour()[:, :, ::-1]
@@ -400,7 +400,7 @@ MEASURED = """
 import sys
 from pathlib import Path
 from pipeline.run.driver import run_archive
-from pipeline.settings import Settings
+from pipeline.ground.settings import Settings
 settings = Settings(model=sys.argv[3], engine="opencv", precision="float32", executor="serial")
 summary = run_archive([Path(sys.argv[1])], Path(sys.argv[2]), settings, quiet=True)
 assert summary.counts == {"done": 1}, summary

@@ -12,9 +12,9 @@ import pytest
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import Row
+from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
-from pipeline.settings import Settings
 from tests.conftest import landscape
 
 

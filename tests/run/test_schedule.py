@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.items import Kind, Span, Unit, Verb
+from pipeline.ground.items import Kind, Span, Unit, Verb
 from pipeline.run import schedule as module
 from pipeline.run.schedule import OPEN_AT_ONCE, Schedule
 

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from pipeline.errors import ExitCode
+from pipeline.ground.errors import ExitCode
 from pipeline.run.signals import stop_on_signals
 
 

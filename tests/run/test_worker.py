@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from pipeline.colour.reference import colorize_reference
-from pipeline.errors import ModelError, OutputError
-from pipeline.items import Answer, Halt, Kind, Result, Status, Unit, Verb
+from pipeline.ground.errors import ModelError, OutputError
+from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit, Verb
+from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.resolve import resolve
 from pipeline.run.worker import Worker
-from pipeline.settings import Settings
 from tests.conftest import landscape
 
 OPENCV = Engine("opencv", "float32")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.ground.resources import models_dir
 from pipeline.nets.convert import conversion
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import FLOAT32_MEAN, FLOAT32_MOST, examine
@@ -13,7 +14,6 @@ from pipeline.nets.engines.open import open_net
 from pipeline.nets.engines.opencv import reads_caffe
 from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.resolve import resolve
-from pipeline.resources import models_dir
 
 pytest.importorskip("onnx", reason="the extra import is not installed")
 from pipeline.nets.convert import release_topology

@@ -22,7 +22,7 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 from pipeline.run.driver import run_archive
-from pipeline.settings import Settings
+from pipeline.ground.settings import Settings
 settings = Settings(model=sys.argv[3], engine="opencv", precision="float32", jobs=2, format="png")
 summary = run_archive([Path(sys.argv[1])], Path(sys.argv[2]), settings)
 lines = Path("/proc/self/status").read_text().splitlines()

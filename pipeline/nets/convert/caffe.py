@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.convert.caffe_reader import Blobs, Layer, Topology, read_caffemodel, read_prototxt
 from pipeline.nets.convert.onnx_writer import GraphWriter
 from pipeline.nets.points import read_points

@@ -11,7 +11,7 @@ from google.protobuf import text_format  # type: ignore[import-untyped]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.convert.caffe_schema import net_class
 from pipeline.nets.store.integrity import impostor
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.errors import ModelError, OutputError
+from pipeline.ground.errors import ModelError, OutputError
 from pipeline.nets.spec import Answer, Feed, NetSpec, Port
 from pipeline.nets.store import integrity
 from pipeline.nets.store.identify import converted_spec, resolve_file

@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from pipeline.files import write_whole
+from pipeline.ground.files import write_whole
 from pipeline.nets.spec import METADATA_KEY
 
 # Old enough for OpenCV 4.10, new enough for a Softmax over one axis.

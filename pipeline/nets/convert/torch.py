@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.convert.onnx_writer import GraphWriter
 from pipeline.nets.convert.torch_reader import read_torch
 from pipeline.nets.spec import Answer, Feed, contract_json

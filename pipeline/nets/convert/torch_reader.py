@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.store.integrity import impostor
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001

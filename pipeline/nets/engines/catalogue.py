@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 
-from pipeline.errors import EngineError
+from pipeline.ground.errors import EngineError
 
 # The engine that is always there comes first; so does the precision that all others are held to. What runs on a GPU is
 # an engine of its own: it answers a little differently, and the manifest is to say so.

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import EngineError
-from pipeline.files import write_whole
+from pipeline.ground.errors import EngineError
+from pipeline.ground.files import write_whole
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import catalogue
 from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS

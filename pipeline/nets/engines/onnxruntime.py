@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from pipeline.errors import EngineError
+from pipeline.ground.errors import EngineError
 from pipeline.nets.net import Run
 from pipeline.nets.spec import NetSpec
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import EngineError, ModelError
+from pipeline.ground.errors import EngineError, ModelError
 from pipeline.nets.net import Run
 from pipeline.nets.points import read_points
 from pipeline.nets.spec import NetSpec

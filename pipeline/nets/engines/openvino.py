@@ -13,7 +13,7 @@ import openvino
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from pipeline.errors import EngineError
+from pipeline.ground.errors import EngineError
 from pipeline.nets.net import Run
 from pipeline.nets.prediction import input_shape
 from pipeline.nets.spec import NetSpec

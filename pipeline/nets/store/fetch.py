@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import LockedError, ModelError, OutputError
+from pipeline.ground.errors import LockedError, ModelError, OutputError
 from pipeline.nets.store import integrity
 from pipeline.nets.store.registry import ModelEntry, ModelFile, Registry, default_models_dir, load_registry
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.spec import METADATA_KEY, Answer, Contract, Feed, NetSpec, Port, contract_from_json
 from pipeline.nets.store import integrity
 from pipeline.nets.store.onnx_header import OnnxHeader, read_header

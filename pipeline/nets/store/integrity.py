@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from pipeline import files
-from pipeline.errors import ModelError
+from pipeline.ground import files
+from pipeline.ground.errors import ModelError
 
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import ModelError
+from pipeline.ground.errors import ModelError
 from pipeline.nets.spec import Port
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5

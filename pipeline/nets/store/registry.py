@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline import resources
-from pipeline.errors import ModelError
+from pipeline.ground import resources
+from pipeline.ground.errors import ModelError
 from pipeline.nets.spec import Contract, answer_from, feed_from
 
 CONVERSIONS = ("", "caffe", "eccv16", "siggraph17", "export")

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.record import segment
 from pipeline.photo.jpeg.segments import DHT, DQT, SOS, Jpeg, Scan, body_of, parse
 

@@ -10,7 +10,7 @@ import importlib.util
 import tempfile
 from pathlib import Path
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 
 
 def available() -> bool:

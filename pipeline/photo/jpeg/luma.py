@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg import coefficients, turbo
 from pipeline.photo.jpeg.record import Edit, apply
 from pipeline.photo.jpeg.segments import APP0, SOF0, SOF2, Jpeg, incomplete, parse

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.segments import Segment, body_of, parse
 
 # APP15: of the application segments the one that hardly anybody uses; the name tells ours from others'.

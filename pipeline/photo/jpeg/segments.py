@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2

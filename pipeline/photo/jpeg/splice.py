@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.chroma_scans import chroma_scans
 from pipeline.photo.jpeg.record import Edit, apply, is_record, record, segment
 from pipeline.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, incomplete, parse

@@ -9,7 +9,7 @@ import ctypes
 import functools
 from typing import Any, Final
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 
 # By name only: `ctypes.util.find_library` starts programs to look for one.
 _NAMES: Final = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Protocol
 
-from pipeline.items import Answer, Unit
+from pipeline.ground.items import Answer, Unit
 from pipeline.run.signals import Stop
 
 Take = Callable[[], Unit | None]

@@ -14,9 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 
-from pipeline.errors import Cause, ColorizeError, ModelError
-from pipeline.files import words
-from pipeline.items import Answer, Halt, Result, Status, Unit
+from pipeline.ground.errors import Cause, ColorizeError, ModelError
+from pipeline.ground.files import words
+from pipeline.ground.items import Answer, Halt, Result, Status, Unit
 from pipeline.media.medium import Job
 from pipeline.run.executors.executor import Take
 from pipeline.run.signals import Stop

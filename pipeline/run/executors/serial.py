@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from pipeline.items import Answer, Unit
+from pipeline.ground.items import Answer, Unit
 from pipeline.media.medium import Job
 from pipeline.run.executors.executor import Take
 from pipeline.run.signals import Stop

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg import coefficients, turbo
 from pipeline.photo.jpeg.luma import luma_of, luma_refusal
 from pipeline.photo.jpeg.record import segment

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.segments import APP0, DHT, DQT, SOF0, SOF2, parse
 from tests.photo.jpeg.conftest import grey_jpeg, textured
 

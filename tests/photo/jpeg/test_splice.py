@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.errors import ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.record import Edit, apply, inverse, is_record, original, segment
 from pipeline.photo.jpeg.segments import DQT, SOS, body_of, parse
 from pipeline.photo.jpeg.splice import refusal, splice

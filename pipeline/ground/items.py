@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pipeline.errors import Cause, ColorizeError
+from pipeline.ground.errors import Cause, ColorizeError
 
 if TYPE_CHECKING:  # `colorize status` and every --help come by here, and need no arrays
     import numpy as np

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pipeline.errors import Cause, ItemError, OutputError
+from pipeline.ground.errors import Cause, ItemError, OutputError
 
 Bytes = bytes | bytearray | memoryview
 

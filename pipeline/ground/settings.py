@@ -15,9 +15,9 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pipeline.errors import SettingsError
-from pipeline.items import Kind
-from pipeline.resources import configs_dir
+from pipeline.ground.errors import SettingsError
+from pipeline.ground.items import Kind
+from pipeline.ground.resources import configs_dir
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
 # Photographs, 2: metadata and profiles are carried over.
