@@ -16,7 +16,8 @@ from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
 from pipeline.ground.files import words
 from pipeline.ground.items import PICTURED, Kind
-from pipeline.photo.pages import TIFF_MARKS, has_several_pages
+from pipeline.photo.directories import TIFF_MARKS
+from pipeline.photo.pages import has_several_pages
 
 # Left behind by operating systems and network drives; hidden names (.DS_Store, ._*) are passed over anyway.
 _JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "icon\r"})

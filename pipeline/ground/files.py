@@ -73,7 +73,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def publish(data: Bytes | Path, destination: Path, tmp_dir: Path) -> tuple[int, str]:
+def publish(
+    data: Bytes | Path, destination: Path, tmp_dir: Path, times: os.stat_result | None = None
+) -> tuple[int, str]:
     """Write a file so that it appears whole or not at all: its bytes are on the disk before it has its name.
 
     Args:
@@ -81,6 +83,7 @@ def publish(data: Bytes | Path, destination: Path, tmp_dir: Path) -> tuple[int, 
         destination: where it goes; missing folders are made, an older file is replaced.
         tmp_dir: an existing folder on the same file system; it is never made here, so that a worker whose run is
             over cannot publish any more.
+        times: of a file whose access and modification time it is given.
 
     Returns:
         Size in bytes, sha256 in hexadecimal.
@@ -93,6 +96,7 @@ def publish(data: Bytes | Path, destination: Path, tmp_dir: Path) -> tuple[int, 
         try:
             with data.open("r+b") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
+                _date(data, times)
                 os.fsync(file.fileno())
             size = data.stat().st_size
         except OSError as error:
@@ -100,7 +104,7 @@ def publish(data: Bytes | Path, destination: Path, tmp_dir: Path) -> tuple[int, 
         _move(data, destination, tmp_dir)
         return size, digest
     view = memoryview(data).cast("B")
-    return _place((view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK)), destination, tmp_dir, None)
+    return _place((view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK)), destination, tmp_dir, times)
 
 
 def copy_bytes(source: Path, destination: Path, tmp_dir: Path) -> tuple[int, str]:
@@ -154,8 +158,7 @@ def _place(chunks: Iterable[Bytes], destination: Path, tmp_dir: Path, times: os.
                     size += len(rest)
                     while rest:  # an unbuffered write may take less than it was given
                         rest = rest[file.write(rest) or 0 :]
-                if times is not None:
-                    os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
+                _date(temporary, times)
                 os.fsync(file.fileno())
         except OSError as error:
             raise unwritable(error, tmp_dir) from None
@@ -163,6 +166,11 @@ def _place(chunks: Iterable[Bytes], destination: Path, tmp_dir: Path, times: os.
     finally:
         temporary.unlink(missing_ok=True)
     return size, digest.hexdigest()
+
+
+def _date(path: Path, times: os.stat_result | None) -> None:
+    if times is not None:
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _move(temporary: Path, destination: Path, tmp_dir: Path) -> None:

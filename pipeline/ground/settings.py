@@ -20,8 +20,8 @@ from pipeline.ground.items import Kind
 from pipeline.ground.resources import configs_dir
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
-# Photographs, 2: metadata and profiles are carried over.
-FORMAT_VERSIONS = {Kind.PHOTO: 2, Kind.PAGES: 1, Kind.FILM: 1}
+# 2, photographs and pages: metadata and profiles are carried over.
+FORMAT_VERSIONS = {Kind.PHOTO: 2, Kind.PAGES: 2, Kind.FILM: 1}
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 
@@ -109,10 +109,16 @@ class Settings:
         choices=("420", "444"),
         changes=(Kind.PHOTO,),
     )
+    jpeg_scans: str = _setting(
+        "separate",
+        "Scans of JPEG outputs: separate ones keep the original inside; interleaved, for readers that know no others.",
+        choices=("separate", "interleaved"),
+        changes=(Kind.PHOTO,),
+    )
     provenance: bool = _setting(
         True,
         "Write into each output that its colour was made by a net, by which, and of what.",
-        changes=(Kind.PHOTO,),
+        changes=_STILLS,
         neutral=False,
     )
     quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, changes=(Kind.PHOTO,))
@@ -167,6 +173,7 @@ class Settings:
     max_megapixels: float = _setting(
         500.0, "Pictures larger than this fail instead of filling the memory.", low=0.001, high=100000.0
     )
+    keep_times: bool = _setting(False, "Give outputs the modification time of their sources.")
     verify: bool = _setting(False, "Compare sources by sha256, not only size and time.")
     retry_failed: bool = _setting(False, "Try again what failed or crashed before.")
 

@@ -20,13 +20,14 @@ from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.nets.net import Net
 from pipeline.photo import embed
-from pipeline.photo.jpeg import luma, marks
+from pipeline.photo.directories import compression
+from pipeline.photo.jpeg import luma, marks, turbo
 from pipeline.photo.jpeg.segments import Jpeg, parse
 from pipeline.photo.jpeg.splice import refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
-from pipeline.photo.write import check_size, encode
+from pipeline.photo.write import LZW, check_size, encode
 from pipeline.photo.xmp import Provenance, with_provenance
 
 # Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
@@ -43,6 +44,7 @@ class Task:
         picture: it, decoded and upright.
         format: "jpg", "png", "tif" or "webp".
         tools: the worker's.
+        page: the picture's number in a file of several, from 0.
     """
 
     source: Path
@@ -50,6 +52,7 @@ class Task:
     picture: Picture[np.uint8]
     format: str
     tools: Tools
+    page: int = 0
 
     @property
     def net(self) -> Net:
@@ -60,6 +63,11 @@ class Task:
     def settings(self) -> Settings:
         """The run's."""
         return self.tools.settings
+
+    @property
+    def interleaved(self) -> bool:
+        """JPEG's components are to share their scans; the original inside, made of separate ones, is not kept then."""
+        return self.settings.jpeg_scans == "interleaved"
 
     @property
     def half(self) -> bool:
@@ -89,7 +97,17 @@ def _developed(task: Task) -> tuple[Bytes, tuple[str, ...]]:
         return _encoded(task)
     with task.source.open("rb") as file:
         data = file.read() if file.peek(3)[:3] == b"\xff\xd8\xff" else b""
-    return _kept(task, data) if data else _made(task, NO_LUMA)
+    made, lost = _kept(task, data) if data else _made(task, NO_LUMA)
+    return _interleaved(made, lost) if task.interleaved else (made, lost)
+
+
+def _interleaved(data: Bytes, lost: tuple[str, ...]) -> tuple[Bytes, tuple[str, ...]]:
+    """Code a JPEG's scans as one, coefficients untouched, for readers that know no separate ones."""
+    try:
+        jpeg = parse(bytes(data))
+        return turbo.rewrite(bytes(data), progressive=jpeg.frame.progressive), lost
+    except ItemError as error:
+        return data, (*lost, f"scans: left separate, {error}")
 
 
 def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
@@ -120,7 +138,7 @@ def _spliced(
     ab = as_stored(predict(task.picture.pixels, task.net), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half)
     edits, lost = _edits(task, grey_jpeg, jpeg)
-    own = upright is not None
+    own = upright is not None and not task.interleaved
     digest = bytes.fromhex(task.sha256) if own else None
     return splice(grey_jpeg, cb, cr, edits=edits, digest=digest, keep=own), lost
 
@@ -148,20 +166,22 @@ def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
 
 
 def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
-    settings, picture = task.settings, task.picture
-    pixels = colorize(picture.pixels, task.net, task.tools.look)
-    alpha = picture.alpha if picture.alpha is None or picture.alpha.dtype == pixels.dtype else eight_bits(picture.alpha)
-    metadata = _carried(task)
+    pixels = colorize(task.picture.pixels, task.net, task.tools.look)
+    return _written(task, pixels, _carried(task))
+
+
+def uncoloured(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+    """Write a picture down as it is, with what its source says of itself; as `develop` otherwise."""
+    return _written(task, task.picture.pixels, made_upright(gather(task.source, task.page)))
+
+
+def _written(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Bytes, tuple[str, ...]]:
+    lost = list[str]()
     if task.format == "webp":
-        lossless = settings.lightness == "luma" and not _is_lossy_webp(task.source)
-        extra = {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": metadata.profile}
-        lost = ["IPTC: WebP holds none"] * bool(metadata.iptc) + ["resolution: WebP holds none"] * any(metadata.density)
-        if settings.lightness == "luma" and not lossless:
-            lost.append(NO_LUMA)
-        made = encode(pixels, "webp", settings.quality, alpha, lossless=lossless, extra=extra)
-        return made, (*metadata.lost, *lost)
-    data = bytes(encode(pixels, task.format, settings.quality, alpha))
-    lost = []
+        return _webp(task, pixels, metadata)
+    kind = (compression(task.source, task.page) if task.format == "tif" else 0) or LZW
+    alpha = _alpha(task.picture, pixels)
+    data = bytes(encode(pixels, task.format, task.settings.quality, alpha, compression=kind))
     if task.format == "png":
         data = embed.into_png(data, metadata)
     elif task.format == "tif":
@@ -169,6 +189,21 @@ def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     else:
         data, lost = marks.written(data, metadata)
     return data, (*metadata.lost, *lost)
+
+
+def _webp(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Bytes, tuple[str, ...]]:
+    exact = task.settings.lightness == "luma"
+    lossless = exact and not _is_lossy_webp(task.source)
+    extra = {"exif": metadata.exif, "xmp": metadata.xmp, "icc_profile": metadata.profile}
+    lost = ["IPTC: WebP holds none"] * bool(metadata.iptc) + ["resolution: WebP holds none"] * any(metadata.density)
+    lost += [NO_LUMA] * (exact and not lossless)
+    alpha = _alpha(task.picture, pixels)
+    return encode(pixels, "webp", task.settings.quality, alpha, lossless=lossless, extra=extra), (*metadata.lost, *lost)
+
+
+def _alpha(picture: Picture[np.uint8], pixels: NDArray[Any]) -> NDArray[Any] | None:
+    alpha: Any = picture.alpha
+    return alpha if alpha is None or alpha.dtype == pixels.dtype else eight_bits(alpha)
 
 
 def _is_lossy_webp(source: Path) -> bool:
@@ -180,7 +215,7 @@ def _is_lossy_webp(source: Path) -> bool:
 
 def _carried(task: Task) -> Metadata:
     """Return the source's metadata for a picture whose pixels are written anew, upright and in colour."""
-    metadata = made_upright(gather(task.source))
+    metadata = made_upright(gather(task.source, task.page))
     profile = coloured(metadata.profile)
     metadata = metadata.without(_profile_lost(metadata.profile, profile))
     if task.format == "jpg" and task.picture.alpha is not None:

@@ -77,7 +77,7 @@ class Films:
             joined = join(unit.source, index, tools.parts(unit), whole, options)
         except DamagedPart as damaged:
             raise lost_part(damaged.part) from None
-        filed = tools.publish(whole, unit.output)
+        filed = tools.deliver(whole, unit)
         result = tools.done(unit, filed, _with_hash(_seen(index), unit.source), _notes(index))
         return replace(result, metadata="; ".join(joined.lost))
 

@@ -57,6 +57,11 @@ class Tools:
         """Write a file of OUTPUT whole; see `files.publish`."""
         return Filed(place, *files.publish(data, self.job.output / place, self.job.tmp_dir))
 
+    def deliver(self, data: files.Bytes | Path, unit: Unit) -> Filed:
+        """Publish an item's output, with its source's times where they are to be kept."""
+        times = unit.source.stat() if self.settings.keep_times else None
+        return Filed(unit.output, *files.publish(data, self.job.output / unit.output, self.job.tmp_dir, times))
+
     def scratch(self, suffix: str) -> Path:
         """Return the path of an unfinished file that nobody else has."""
         return self.job.tmp_dir / f"{uuid.uuid4().hex}{suffix}"

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
-from pipeline.colour.recipe import colorize
 from pipeline.colour.verdict import judge
 from pipeline.ground import files
 from pipeline.ground.errors import ItemError
 from pipeline.ground.items import Part, Result, Seen, Span, Status, Unit
+from pipeline.media.develop import Task, develop, uncoloured
 from pipeline.media.medium import Tools
 from pipeline.media.stills import seen_of
+from pipeline.photo.metadata import gather
 from pipeline.photo.pages import join_pages, pages
 from pipeline.photo.read import read
-from pipeline.photo.write import encode
 
 
 class Pages:
@@ -41,14 +43,15 @@ class Pages:
         picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start)
         verdict = judge(picture.pixels)
         kept = verdict.kind == "color" and settings.on_color != "recolor"
-        pixels = picture.pixels if kept else colorize(picture.pixels, tools.net, tools.look)
-        filed = tools.publish(encode(pixels, "tif", alpha=picture.alpha), f"{unit.parts_place}/{span.number:06d}.tif")
+        task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)
+        data, _ = uncoloured(task) if kept else develop(task)  # what is lost, the join sees
+        filed = tools.publish(data, f"{unit.parts_place}/{span.number:06d}.tif")
         result = tools.done(unit, filed, seen_of(picture, verdict))
         return replace(result, status=Status.COPIED) if kept else result
 
     def join(self, unit: Unit, tools: Tools) -> Result:
         """See `InPieces.join`."""
-        seen = _seen_of_all(unit.parts, sha256=files.sha256(unit.source))
+        seen = _seen_of_all(unit.parts, sha256=_sha256(unit.source, unit.size, unit.mtime_ns))
         kept = sum(part.status is Status.COPIED for part in unit.parts)
         if kept == len(unit.parts):
             return tools.keep_colour(unit, seen)
@@ -59,8 +62,27 @@ class Pages:
         except OSError as error:
             raise files.unwritable(error, tools.job.tmp_dir) from None
         reason = f"{kept} of {len(paths)} pages were in colour and kept theirs" if kept else ""
-        result = tools.done(unit, tools.publish(whole, unit.output), seen, reason)
-        return replace(result, metadata="metadata and profiles of pages are not carried over yet")
+        lost = _lost(unit.source, unit.parts, paths)
+        return replace(tools.done(unit, tools.deliver(whole, unit), seen, reason), metadata=lost)
+
+
+@lru_cache(maxsize=4)
+def _sha256(source: Path, size: int, mtime_ns: int) -> str:
+    """Hash a file once for all of its pages that a worker has before it."""
+    return files.sha256(source)
+
+
+def _lost(source: Path, parts: Sequence[Part], paths: Sequence[Path]) -> str:
+    """Return what pages say of themselves that their copies don't, as phrases with the pages' numbers."""
+    pages_of = dict[str, list[int]]()
+    for part, path in zip(parts, paths, strict=True):
+        for name in gather(source, part.span.start).missing(gather(path)):
+            pages_of.setdefault(name, []).append(part.span.number + 1)
+    return "; ".join(f"{name} of {_listed(numbers)}" for name, numbers in pages_of.items())
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return f"page {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} pages, the first is {numbers[0]}"
 
 
 def _seen_of_all(parts: Sequence[Part], sha256: str) -> Seen:

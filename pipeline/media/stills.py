@@ -29,7 +29,7 @@ class Stills:
             return tools.keep_colour(unit, seen)
         format = FORMATS[PurePath(unit.output).suffix.lower()]
         data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools))
-        result = tools.done(unit, tools.publish(data, unit.output), seen, picture.note)
+        result = tools.done(unit, tools.deliver(data, unit), seen, picture.note)
         return replace(result, metadata="; ".join(lost))
 
 

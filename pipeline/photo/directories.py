@@ -6,6 +6,8 @@ import io
 import struct
 import warnings
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from PIL import TiffImagePlugin
@@ -24,6 +26,8 @@ DAMAGE: Final = (
     ArithmeticError,
     struct.error,
 )
+TIFF_MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_COMPRESSION: Final = 259
 _MOST_DIRECTORIES: Final = 65_535
 
 
@@ -47,6 +51,21 @@ def directories(file: io.BufferedReader) -> Iterator[TiffImagePlugin.ImageFileDi
             yield directory
     except DAMAGE as error:
         raise ItemError(f"damaged: {error or type(error).__name__}") from None
+
+
+def compression(path: Path, page: int = 0) -> int:
+    """Return the number of a TIFF directory's compression; 0 where the file is no TIFF, or damaged.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        if file.peek(4)[:4] not in TIFF_MARKS:
+            return 0
+        try:
+            return int(next(islice(directories(file), page, None)).get(_COMPRESSION, 1))
+        except (ItemError, StopIteration, *DAMAGE):
+            return 0
 
 
 def _load(directory: TiffImagePlugin.ImageFileDirectory_v2, file: io.BufferedReader) -> None:

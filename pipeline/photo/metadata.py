@@ -48,18 +48,26 @@ class Metadata:
         """Return it with further phrases of what is lost."""
         return replace(self, lost=(*self.lost, *(each for each in phrases if each)))
 
+    def missing(self, other: Metadata) -> list[str]:
+        """Return the names of what is here and not in `other`."""
+        names = ("exif", "xmp", "iptc", "profile", "comment")
+        return [name for name in names if getattr(self, name) and not getattr(other, name)]
 
-def gather(source: Path | bytes) -> Metadata:
+
+def gather(source: Path | bytes, page: int = 0) -> Metadata:
     """Return a picture's metadata; whatever is wrong with them is said in `lost`, never raised.
 
     Args:
         source: the file, or its bytes.
+        page: its number in a file of several, from 0.
 
     Raises:
         OSError: the file cannot be opened.
     """
     try:
         with warnings.catch_warnings(action="ignore"), _opened(source) as file, Image.open(file) as image:
+            if page:
+                image.seek(page)
             return _of(image)
     except FileNotFoundError:
         raise

@@ -13,13 +13,12 @@ from typing import Final
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo.directories import directories
+from pipeline.photo.directories import TIFF_MARKS, directories
 
 _NEW_SUBFILE_TYPE: Final = 254
 _SUBFILE_TYPE: Final = 255
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType (TIFF 6.0, page 36)
 _OLD_REDUCED: Final = 2
-TIFF_MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _LARGEST: Final = 2**32 - 1  # offsets of a TIFF that is no BigTIFF have 32 bits
 
 

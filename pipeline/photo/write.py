@@ -24,6 +24,10 @@ FORMATS: Final = {
     **dict.fromkeys((".tif", ".tiff"), "tif"),
     ".webp": "webp",
 }
+# How a TIFF's samples are compressed (TIFF 6.0, page 30): 8 is Adobe's Deflate, 32946 the older number of the same.
+LZW: Final = 5
+_COMPRESSIONS: Final = {1: 1, LZW: LZW, 8: 8, 32946: 8, 32773: 32773}
+_PREDICTED: Final = (LZW, 8)
 # Longest side: JPEG_MAX_DIMENSION of libjpeg, WEBP_MAX_DIMENSION of libwebp, PNG_USER_WIDTH_MAX of libpng.
 _LONGEST: Final = {"jpg": 65500, "webp": 16383, "png": 1_000_000}
 
@@ -34,19 +38,21 @@ def encode(
     quality: int = 95,
     alpha: NDArray[Sample] | None = None,
     *,
+    compression: int = LZW,
     lossless: bool = False,
     extra: Mapping[str, bytes] | None = None,
 ) -> memoryview:
     """Encode a picture.
 
-    JPEG: baseline, chroma at full size (4:4:4), since chroma is what we made. PNG: zlib level 1. TIFF: LZW with
-    horizontal differencing. WebP: method 2, half the time of the default at the same size.
+    JPEG: baseline, chroma at full size (4:4:4), since chroma is what we made. PNG: zlib level 1. TIFF: LZW and
+    Deflate with horizontal differencing. WebP: method 2, half the time of the default at the same size.
 
     Args:
         pixels: uint8 BGR (H, W, 3) or grey (H, W); uint16 in PNG and TIFF, and 8 bits of it in JPEG and WebP.
         format: "jpg", "png", "tif" or "webp".
         quality: 1 to 100, of JPEG and WebP.
         alpha: of the same dtype, (H, W), its maximum is opaque; dropped by JPEG, which has none.
+        compression: of TIFF, the number in its tag: none, LZW, Deflate or PackBits; all others become LZW.
         lossless, extra: of WebP: every pixel kept; `exif`, `xmp` and `icc_profile`, empty for none.
 
     Returns:
@@ -63,7 +69,7 @@ def encode(
         return _webp(eight_bits(pixels), quality, None if alpha is None else eight_bits(alpha), lossless, extra or {})
     if format == "jpg":
         return _encoded(eight_bits(pixels), format, quality)
-    return _encoded(pixels if alpha is None else _with_alpha(pixels, alpha), format, quality)
+    return _encoded(pixels if alpha is None else _with_alpha(pixels, alpha), format, quality, compression)
 
 
 def check_size(width: int, height: int, format: str) -> None:
@@ -76,7 +82,8 @@ def check_size(width: int, height: int, format: str) -> None:
         )
 
 
-def _encoded(pixels: NDArray[Sample], format: str, quality: int) -> memoryview:
+def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: int = LZW) -> memoryview:
+    kind = _COMPRESSIONS.get(compression, LZW)
     parameters = {
         "jpg": [
             cv2.IMWRITE_JPEG_QUALITY,
@@ -85,7 +92,7 @@ def _encoded(pixels: NDArray[Sample], format: str, quality: int) -> memoryview:
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
         ],
         "png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
-        "tif": [cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 2],
+        "tif": [cv2.IMWRITE_TIFF_COMPRESSION, kind, cv2.IMWRITE_TIFF_PREDICTOR, 2 if kind in _PREDICTED else 1],
     }[format]
     try:
         fine, encoded = cv2.imencode(SUFFIXES[format], pixels, parameters)

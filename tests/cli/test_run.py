@@ -27,6 +27,8 @@ from pipeline.cli.run import command
 from pipeline.ground.errors import ColorizeError, EngineError, SettingsError
 from pipeline.ground.settings import Settings
 from pipeline.nets.engines import catalogue
+from pipeline.photo.jpeg import turbo
+from pipeline.photo.jpeg.segments import parse
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
 from tests.film import effects
 
@@ -133,7 +135,7 @@ def test_every_field_of_the_manifest(bench: Bench) -> None:
         | ran
         | neutral
         | {"output": "letter.tif", "kind": "pages", "width": "50", "height": "40", "frames": "3"}
-        | {"metadata": "metadata and profiles of pages are not carried over yet"},
+        | {"metadata": ""},
         "notes.txt": nothing | {"status": "unsupported", "reason": "not a picture or film"},
         "private/1.png": nothing | {"status": "skipped", "reason": "excluded by --exclude"},
         "torn.png": nothing
@@ -344,6 +346,27 @@ def chroma_sampling(bench: Bench) -> None:
             assert image.layer[0][1:3] == sampling
 
 
+def jpeg_scans(bench: Bench) -> None:
+    source = bench.photograph("1.jpg", pixels=landscape(1, 200, 300))
+    grey = cv2.imread(str(source), cv2.IMREAD_GRAYSCALE)
+    for value, scans in (("separate", 3), ("interleaved", 1)):
+        if value == "interleaved" and not turbo.available():
+            pytest.skip("libturbojpeg is not installed")
+        bench.run("--format", "jpg", "--jpeg-scans", value)
+        data = (bench.colour / "1.jpg").read_bytes()
+        assert len(parse(data).scans) == scans
+        np.testing.assert_array_equal(cv2.imread(str(bench.colour / "1.jpg"), cv2.IMREAD_GRAYSCALE), grey)
+
+
+def keep_times(bench: Bench) -> None:
+    source = bench.photograph("1.png")
+    os.utime(source, (1_000_000_000, 1_000_000_000))
+    for flag, kept in ((), False), (("--keep-times",), True):
+        bench.run(*flag)
+        assert ((bench.colour / "1.png").stat().st_mtime == 1_000_000_000) == kept
+        (bench.colour / "1.png").unlink()
+
+
 def provenance(bench: Bench) -> None:
     bench.photograph()
     mark = b"compositeWithTrainedAlgorithmicMedia"
@@ -439,7 +462,7 @@ EFFECTS = {
     each.__name__: each
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
-        models_dir, engine, precision, format, quality, lightness, chroma_sampling, provenance,
+        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, provenance, keep_times,
         pages, saturation, on_color, jobs, executor, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
         effects.container, effects.width, effects.steady, effects.keyframes,

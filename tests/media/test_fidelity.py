@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pipeline.photo.jpeg.record import original
+from pipeline.photo.jpeg import turbo
+from pipeline.photo.jpeg.record import is_record, original
+from pipeline.photo.jpeg.segments import parse
 from pipeline.photo.metadata import orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.read import _upright
@@ -145,3 +147,39 @@ def test_djpeg_sees_the_same_grey(make: Make) -> None:
         for path in (output, output.parent.parent / "scan.jpg")
     ]
     assert greys[0] == greys[1]
+
+
+@pytest.mark.skipif(not turbo.available(), reason="libturbojpeg is not installed")
+@pytest.mark.parametrize("progressive", [False, True])
+def test_interleaved_scans_keep_luma_and_markers(make: Make, progressive: bool) -> None:
+    data = grey_source("jpg", 6)
+    if progressive:
+        data = turbo.rewrite(data, progressive=True)
+    result, output = make(data, "scan.jpg", jpeg_scans="interleaved")
+    source = output.parent.parent / "scan.jpg"
+    np.testing.assert_array_equal(luma_of(output), luma_of(source))
+    assert orientation_of(output.read_bytes()) == 6
+    assert parse(output.read_bytes()).frame.progressive == progressive
+    assert not any(is_record(output.read_bytes(), part) for part in parse(output.read_bytes()).segments)
+    assert b"compositeWithTrainedAlgorithmicMedia" in output.read_bytes()
+    assert result.metadata == ""
+
+
+def test_scans_that_cannot_be_interleaved_are_said(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turbo, "_library", lambda: None)
+    result, output = make(grey_source("jpg"), "scan.jpg", jpeg_scans="interleaved")
+    assert result.metadata == "scans: left separate, libturbojpeg is not installed"
+    assert len(parse(output.read_bytes()).scans) == 3
+
+
+@pytest.mark.parametrize(
+    ("stored", "kept"),
+    [("raw", 1), ("tiff_lzw", 5), ("tiff_adobe_deflate", 8), ("tiff_deflate", 8), ("packbits", 32773), ("jpeg", 5)],
+)
+def test_a_tiff_keeps_its_compression(make: Make, stored: str, kept: int) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(landscape(3, 61, 83)).save(buffer, "TIFF", compression=stored)
+    _, output = make(buffer.getvalue(), "scan.tif")
+    with Image.open(output) as image:
+        assert image.tag_v2[259] == kept
+    np.testing.assert_array_equal(luma_of(output), luma_of(output.parent.parent / "scan.tif"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.pieces import Pieces, parts_place
@@ -60,6 +60,28 @@ def row(output: Path, key: str) -> Row:
 def parts(output: Path) -> list[Path]:
     folder = output / ".colorize" / "parts"
     return sorted(folder.rglob("*.tif")) if folder.exists() else []
+
+
+def test_pages_keep_what_they_say_of_themselves(tmp_path: Path, run: Callable[..., Summary]) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    with TiffImagePlugin.AppendingTiffWriter(scans / "album.tif", new=True) as file:
+        for number in range(3):
+            tags = TiffImagePlugin.ImageFileDirectory_v2()
+            tags[270], tags[315] = f"page {number}", "somebody"
+            pixels = RGB if number == 1 else landscape(number)
+            compression = "tiff_adobe_deflate" if number else "raw"
+            Image.fromarray(pixels).save(file, "TIFF", tiffinfo=tags, dpi=(300 + number, 300), compression=compression)
+            file.newFrame()
+    assert run().counts == {"done": 1}
+    with Image.open(tmp_path / "colour" / "album.tif") as image:
+        for number in range(3):
+            image.seek(number)
+            assert (image.tag_v2[270], image.tag_v2[315]) == (f"page {number}", "somebody")
+            assert [round(float(each)) for each in image.info["dpi"]] == [300 + number, 300]
+            assert image.tag_v2[259] == (8 if number else 1)
+            assert (b"compositeWithTrained" in bytes(image.tag_v2.get(700, b""))) == (number != 1)
+    assert row(tmp_path / "colour", "album.tif").metadata == ""
 
 
 def test_every_page_is_what_it_would_be_alone(tmp_path: Path, run: Callable[..., Summary]) -> None:
