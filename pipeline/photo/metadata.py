@@ -13,6 +13,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from pipeline.photo import xmp
 from pipeline.photo.directories import DAMAGE
+from pipeline.photo.profile import of_gamma
 
 ORIENTATION: Final = 0x0112
 _EXIF_HEAD: Final = b"Exif\0\0"
@@ -89,8 +90,14 @@ def _of(image: Image.Image) -> Metadata:
             found[name] = reader(image)
         except DAMAGE:
             lost.append(f"{name}: damaged")
-    profile = image.info.get("icc_profile") or b""
+    profile = image.info.get("icc_profile") or _of_gamma(image)
     return Metadata(**found, profile=bytes(profile), lost=tuple(lost))
+
+
+def _of_gamma(image: Image.Image) -> bytes:
+    """Return the profile that a PNG's gAMA stands for; its sRGB chunk overrules that (PNG 1.2, 4.2.2.3)."""
+    info = image.info
+    return of_gamma(float(info["gamma"])) if image.format == "PNG" and "gamma" in info and "srgb" not in info else b""
 
 
 def _exif(image: Image.Image) -> bytes:

@@ -15,6 +15,8 @@ _WHITE: Final = (0xF6D6, 0x10000, 0xD32D)
 _HEADER: Final = 128
 _ENTRY: Final = struct.Struct(">4sII")
 _MOST_TAGS: Final = 200
+_LEAST_GAMMA: Final = 0.01
+_NEAR_SRGB: Final = 0.01
 
 
 def coloured(profile: bytes) -> bytes:
@@ -34,6 +36,20 @@ def coloured(profile: bytes) -> bytes:
         return b""
     curve = _tags(profile).get(b"kTRC", b"")
     return _matrix_profile(curve) if curve[:4] in (b"curv", b"para") else b""
+
+
+def of_gamma(gamma: float) -> bytes:
+    """Return the profile that a PNG's gAMA stands for (PNG 1.2, 4.2.2.1): sRGB's colorants, a power as tone curve.
+
+    Args:
+        gamma: as in the chunk, the encoding's exponent: 0.45455 is what sRGB comes near to.
+
+    Returns:
+        ICC; empty where it says no more than sRGB does, or what nothing could show.
+    """
+    if not _LEAST_GAMMA < gamma < 1 / _LEAST_GAMMA or abs(gamma - 1 / 2.2) < _NEAR_SRGB:
+        return b""
+    return _matrix_profile(b"curv\0\0\0\0\0\0\0\1" + struct.pack(">H", round(256 / gamma)))
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:

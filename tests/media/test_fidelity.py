@@ -6,12 +6,13 @@ import io
 import json
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from pipeline.photo.jpeg import turbo
 from pipeline.photo.jpeg.record import is_record, original
@@ -183,3 +184,23 @@ def test_a_tiff_keeps_its_compression(make: Make, stored: str, kept: int) -> Non
     with Image.open(output) as image:
         assert image.tag_v2[259] == kept
     np.testing.assert_array_equal(luma_of(output), luma_of(output.parent.parent / "scan.tif"))
+
+
+@pytest.mark.parametrize(("gamma", "named"), [(100000, True), (55556, True), (45455, False)])
+@pytest.mark.parametrize("format", ["png", "jpg", "tif"])
+def test_a_pngs_gamma_keeps_its_tones(make: Make, gamma: int, named: bool, format: str) -> None:
+    chunk = b"gAMA" + gamma.to_bytes(4, "big")
+    data = cv2.imencode(".png", np.arange(4096, dtype=np.uint32).reshape(64, 64).astype(np.uint8))[1].tobytes()
+    data = data[:33] + b"\0\0\0\4" + chunk + zlib.crc32(chunk).to_bytes(4, "big") + data[33:]
+    _, output = make(data, "scan.png", f"scan.{format}", saturation=0.0)
+    with Image.open(output) as image:
+        profile = image.info.get("icc_profile")
+        assert bool(profile) == named
+        if profile:
+            shown = ImageCms.profileToProfile(
+                image, io.BytesIO(profile), ImageCms.createProfile("LAB"), outputMode="LAB"
+            )
+            middle = np.asarray(shown)[..., 0][luma_of(output) == 128]
+            linear = (128 / 255) ** (100000 / gamma)
+            wanted = 116 * linear ** (1 / 3) - 16
+            assert abs(float(middle.mean()) / 255 * 100 - wanted) < 1

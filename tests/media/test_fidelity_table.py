@@ -17,7 +17,7 @@ from PIL import Image
 from pipeline.photo.jpeg import turbo
 from pipeline.photo.jpeg.record import original
 from tests.conftest import landscape
-from tests.media.conftest import IPTC, XMP, Make, exif, grey_source
+from tests.media.conftest import XMP, Make, exif, grey_source
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
 TOOLS = ("exiftool", "djpeg", "jpegtran")
