@@ -98,13 +98,14 @@ OTHER = {
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
-    "keep_times": True,
+    "keep_times": True, "layout": "side-by-side",
 }  # fmt: skip
 
 
 CHANGES = {
     Kind.PHOTO: {
-        "lightness", "format", "chroma_sampling", "jpeg_scans", "provenance", "quality", "saturation", "on_color",
+        "lightness", "format", "chroma_sampling", "jpeg_scans", "layout", "provenance", "quality", "saturation",
+        "on_color",
     },
     Kind.PAGES: {"lightness", "provenance", "saturation", "on_color"},  # they become TIFF, which has no quality
     Kind.FILM: {

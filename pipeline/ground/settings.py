@@ -173,6 +173,12 @@ class Settings:
     max_megapixels: float = _setting(
         500.0, "Pictures larger than this fail instead of filling the memory.", low=0.001, high=100000.0
     )
+    layout: str = _setting(
+        "single",
+        "What an output of a photograph shows: it alone, or grey and coloured side by side.",
+        choices=("single", "side-by-side"),
+        changes=(Kind.PHOTO,),
+    )
     keep_times: bool = _setting(False, "Give outputs the modification time of their sources.")
     verify: bool = _setting(False, "Compare sources by sha256, not only size and time.")
     retry_failed: bool = _setting(False, "Try again what failed or crashed before.")

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,8 +87,9 @@ def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
         EngineError, ModelError: as the net.
     """
     picture = task.picture
-    check_size(picture.width, picture.height, task.format)
-    data, lost = _developed(task)
+    beside = task.settings.layout == "side-by-side"
+    check_size(picture.width * (1 + beside), picture.height, task.format)
+    data, lost = _side_by_side(task) if beside else _developed(task)
     deep = picture.depth > 8 and (picture.pixels.dtype == np.uint8 or task.format in ("jpg", "webp"))
     return data, (*lost, *([f"depth: {picture.depth} bits became 8"] if deep else []))
 
@@ -163,6 +165,17 @@ def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
     metadata = _carried(task).without(reason)
     data, lost = marks.written(splice(jpeg, cb, cr, keep=False), metadata)
     return data, (*metadata.lost, *lost)
+
+
+def _side_by_side(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+    """Write the picture as it was and as it became, left and right, into one."""
+    pixels, alpha = task.picture.pixels, task.picture.alpha
+    made = colorize(pixels, task.net, task.tools.look)
+    before = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
+    pair = np.hstack([before.astype(made.dtype), made])
+    double = replace(task.picture, alpha=None if alpha is None else np.hstack([alpha, alpha]))
+    metadata = _carried(task).without(f"{NO_LUMA}: side by side")
+    return _written(replace(task, picture=double), pair, metadata)
 
 
 def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:

@@ -358,6 +358,17 @@ def jpeg_scans(bench: Bench) -> None:
         np.testing.assert_array_equal(cv2.imread(str(bench.colour / "1.jpg"), cv2.IMREAD_GRAYSCALE), grey)
 
 
+def layout(bench: Bench) -> None:
+    grey = landscape(1)
+    bench.photograph(pixels=grey)
+    bench.run()
+    alone = bench.made("1.png")
+    assert bench.worked("--layout", "side-by-side") == 1
+    pair = bench.made("1.png")
+    np.testing.assert_array_equal(pair, np.hstack([np.dstack([grey] * 3), alone]))
+    assert "side by side" in bench.manifest()["1.png"]["metadata"]
+
+
 def keep_times(bench: Bench) -> None:
     source = bench.photograph("1.png")
     os.utime(source, (1_000_000_000, 1_000_000_000))
@@ -462,7 +473,7 @@ EFFECTS = {
     each.__name__: each
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
-        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, provenance, keep_times,
+        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout, provenance, keep_times,
         pages, saturation, on_color, jobs, executor, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
         effects.container, effects.width, effects.steady, effects.keyframes,
