@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.gather import from_file, gather
 from pipeline.ground.items import Kind
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import (
@@ -17,8 +18,6 @@ from pipeline.ground.settings import (
     Settings,
     fingerprint,
     fingerprint_v1,
-    from_file,
-    gather,
     treated_as,
 )
 

@@ -16,7 +16,8 @@ from typing import Any, get_args, get_type_hints
 import click
 
 from pipeline.cli.main import commands
-from pipeline.ground.settings import ENVIRONMENT_PREFIX, Settings
+from pipeline.ground.gather import ENVIRONMENT_PREFIX
+from pipeline.ground.settings import Settings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 WIDTH = 78  # what click makes of a terminal of 80 columns

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.ground.settings import Settings, gather, parse_value
+from pipeline.ground.gather import gather, parse_value
+from pipeline.ground.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -1,7 +1,7 @@
-"""One frozen, validated `Settings` object from defaults, a TOML file, the environment and flags.
+"""One frozen, validated `Settings` object.
 
-The order is default < configuration file < `COLORIZE_*` variables < `--set` and flags. Each setting is declared once,
-as a field of `Settings`; the command line, the configuration files and the fingerprint are all drawn from it.
+Each setting is declared once, as a field of `Settings`; the command line, the configuration files and the fingerprint
+are all drawn from it.
 """
 
 from __future__ import annotations
@@ -9,21 +9,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
-from pathlib import Path
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import Kind
-from pipeline.ground.resources import configs_dir
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
 # 2, photographs and pages: metadata and profiles are carried over.
 FORMAT_VERSIONS = {Kind.PHOTO: 2, Kind.PAGES: 2, Kind.FILM: 1}
-
-ENVIRONMENT_PREFIX = "COLORIZE_"
 
 
 def _setting(
@@ -187,16 +182,16 @@ class Settings:
         for declared in fields(self):
             value = getattr(self, declared.name)
             _check(declared, value)
-            if _HINTS[declared.name] is float:  # 1 and 1.0 must give one fingerprint
+            if HINTS[declared.name] is float:  # 1 and 1.0 must give one fingerprint
                 object.__setattr__(self, declared.name, float(value))
 
 
-_HINTS = get_type_hints(Settings)
+HINTS = get_type_hints(Settings)
 
 
 def _check(declared: Field[Any], value: Any) -> None:
     name, meta = declared.name, declared.metadata
-    hint = _HINTS[name]
+    hint = HINTS[name]
     wanted = {
         str: "a text",
         bool: "true or false",
@@ -242,104 +237,6 @@ def field_of(name: str) -> Field[Any]:
     if found is None:
         raise SettingsError(f'There is no setting "{name}".{_nearest(name.replace("-", "_"), known)}')
     return found
-
-
-def parse_value(name: str, text: str) -> Any:
-    """Turn the text of a flag, a `--set` or an environment variable into the setting's own type."""
-    hint = _HINTS[field_of(name).name]
-    try:
-        if hint is bool:
-            return {
-                "1": True,
-                "true": True,
-                "yes": True,
-                "on": True,
-                "0": False,
-                "false": False,
-                "no": False,
-                "off": False,
-            }[text.lower()]
-        if hint is int:
-            return int(text)
-        if hint is float:
-            return float(text)
-        if hint == int | str:
-            return int(text) if text.lstrip("+-").isdigit() else text
-    except (KeyError, ValueError):
-        return text  # the check of the Settings object then says what was wanted
-    if hint == tuple[str, ...]:
-        return tuple(part for part in text.split(",") if part)
-    return text
-
-
-def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, origin: str = "") -> Settings:
-    """Return `base` (default: all defaults) with `values` put in; every key and value is checked.
-
-    Raises:
-        SettingsError: unknown key (the nearest known one is named) or unfit value; `origin` says where it stood.
-    """
-    try:
-        changes: dict[str, Any] = {
-            field_of(key).name: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return replace(base or Settings(), **changes)
-    except SettingsError as error:
-        raise SettingsError(f"{origin}: {error}" if origin else str(error)) from None
-
-
-def _ready_made(path: Path) -> Path:
-    """Let a bare name mean one of the files that travel with the program, unless such a file lies here."""
-    inside = configs_dir() / f"{path.name}.toml"
-    return inside if path.name == str(path) and not path.exists() and inside.is_file() else path
-
-
-def from_file(path: Path, *, base: Settings | None = None) -> Settings:
-    """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
-
-    Raises:
-        SettingsError: the file is not there, is not TOML, or holds an unknown key or unfit value.
-    """
-    path = _ready_made(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
-    return from_mapping(values, base=base, origin=str(path))
-
-
-def gather(
-    *,
-    config: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    assignments: Iterable[str] = (),
-    flags: Mapping[str, Any] | None = None,
-) -> Settings:
-    """Collect the settings in their order: default < file < environment < `--set KEY=VALUE` < flags that were given.
-
-    Args:
-        config: a TOML file, or None.
-        environment: usually `os.environ`; only names that begin with `COLORIZE_` and name a setting count.
-        assignments: texts "KEY=VALUE".
-        flags: values by setting name; None means that the flag was not given.
-
-    Raises:
-        SettingsError: anything unknown or unfit, with the place it came from.
-    """
-    settings = from_file(config) if config else Settings()
-    names = {each.name for each in fields(Settings)}
-    for variable, text in (environment or {}).items():
-        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if variable.startswith(ENVIRONMENT_PREFIX) and name in names:
-            settings = from_mapping({name: parse_value(name, text)}, base=settings, origin=variable)
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not equals:
-            raise SettingsError(f'--set {assignment}: write it as KEY=VALUE, for example "--set quality=90".')
-        settings = from_mapping({key: parse_value(key, text)}, base=settings, origin=f"--set {assignment}")
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    return from_mapping(given, base=settings)
 
 
 def treated_as(kind: Kind, settings: Settings) -> Kind:

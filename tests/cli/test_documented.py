@@ -16,8 +16,9 @@ import click
 import pytest
 
 from pipeline.cli.main import COMMANDS, commands
+from pipeline.ground.gather import from_file
 from pipeline.ground.resources import configs_dir
-from pipeline.ground.settings import Settings, from_file
+from pipeline.ground.settings import Settings
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WRITTEN = [*sorted((CHECKOUT / "docs").glob("*.md")), CHECKOUT / "README.md"]

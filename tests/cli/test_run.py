@@ -473,7 +473,8 @@ EFFECTS = {
     each.__name__: each
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
-        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout, provenance, keep_times,
+        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout,
+        provenance, keep_times,
         pages, saturation, on_color, jobs, executor, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
         effects.container, effects.width, effects.steady, effects.keyframes,

@@ -1,0 +1,116 @@
+"""Settings gathered from defaults, a TOML file, the environment and flags; every key and value is checked.
+
+The order is default < configuration file < `COLORIZE_*` variables < `--set` and flags.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.ground.errors import SettingsError
+from pipeline.ground.resources import configs_dir
+from pipeline.ground.settings import HINTS, Settings, field_of
+
+ENVIRONMENT_PREFIX = "COLORIZE_"
+
+
+def parse_value(name: str, text: str) -> Any:
+    """Turn the text of a flag, a `--set` or an environment variable into the setting's own type."""
+    hint = HINTS[field_of(name).name]
+    try:
+        if hint is bool:
+            return {
+                "1": True,
+                "true": True,
+                "yes": True,
+                "on": True,
+                "0": False,
+                "false": False,
+                "no": False,
+                "off": False,
+            }[text.lower()]
+        if hint is int:
+            return int(text)
+        if hint is float:
+            return float(text)
+        if hint == int | str:
+            return int(text) if text.lstrip("+-").isdigit() else text
+    except (KeyError, ValueError):
+        return text  # the check of the Settings object then says what was wanted
+    if hint == tuple[str, ...]:
+        return tuple(part for part in text.split(",") if part)
+    return text
+
+
+def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, origin: str = "") -> Settings:
+    """Return `base` (default: all defaults) with `values` put in; every key and value is checked.
+
+    Raises:
+        SettingsError: unknown key (the nearest known one is named) or unfit value; `origin` says where it stood.
+    """
+    try:
+        changes: dict[str, Any] = {
+            field_of(key).name: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return replace(base or Settings(), **changes)
+    except SettingsError as error:
+        raise SettingsError(f"{origin}: {error}" if origin else str(error)) from None
+
+
+def _ready_made(path: Path) -> Path:
+    """Let a bare name mean one of the files that travel with the program, unless such a file lies here."""
+    inside = configs_dir() / f"{path.name}.toml"
+    return inside if path.name == str(path) and not path.exists() and inside.is_file() else path
+
+
+def from_file(path: Path, *, base: Settings | None = None) -> Settings:
+    """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
+
+    Raises:
+        SettingsError: the file is not there, is not TOML, or holds an unknown key or unfit value.
+    """
+    path = _ready_made(path)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
+    return from_mapping(values, base=base, origin=str(path))
+
+
+def gather(
+    *,
+    config: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    assignments: Iterable[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Collect the settings in their order: default < file < environment < `--set KEY=VALUE` < flags that were given.
+
+    Args:
+        config: a TOML file, or None.
+        environment: usually `os.environ`; only names that begin with `COLORIZE_` and name a setting count.
+        assignments: texts "KEY=VALUE".
+        flags: values by setting name; None means that the flag was not given.
+
+    Raises:
+        SettingsError: anything unknown or unfit, with the place it came from.
+    """
+    settings = from_file(config) if config else Settings()
+    names = {each.name for each in fields(Settings)}
+    for variable, text in (environment or {}).items():
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if variable.startswith(ENVIRONMENT_PREFIX) and name in names:
+            settings = from_mapping({name: parse_value(name, text)}, base=settings, origin=variable)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f'--set {assignment}: write it as KEY=VALUE, for example "--set quality=90".')
+        settings = from_mapping({key: parse_value(key, text)}, base=settings, origin=f"--set {assignment}")
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return from_mapping(given, base=settings)
