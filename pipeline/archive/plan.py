@@ -29,6 +29,7 @@ from pipeline.ground.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, 
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.TOO_LARGE: ("max_megapixels",),
     Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width"),
+    Cause.TIME: ("item_timeout",),
     Cause.MEMORY: ("jobs", "max_megapixels"),
 }
 # What another version of the program may be able to do.

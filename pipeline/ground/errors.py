@@ -34,6 +34,7 @@ class Cause(StrEnum):
     SYSTEM = "system"  # a disk, a permission: it may pass
     IN_THE_WAY = "in the way"
     CRASH = "crash"
+    TIME = "time"  # longer than item_timeout
     FAULT = "fault"  # of this program
 
 

@@ -163,6 +163,14 @@ class Settings:
         "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"
     )
     executor: str = _setting("loky", "Worker processes, or serial: all in this process.", choices=("loky", "serial"))
+    item_timeout: int | str = _setting(
+        "auto",
+        "Seconds for a picture or a piece of a film, then its worker is ended and it fails; auto goes by its size.",
+        low=1,
+        high=1_000_000,
+        word="auto",
+        metavar="N|auto",
+    )
     exclude: tuple[str, ...] = _setting((), "Skip sources that match (may be repeated).", metavar="GLOB")
     follow_symlinks: bool = _setting(False, "Follow symbolic links inside INPUT.")
     max_megapixels: float = _setting(

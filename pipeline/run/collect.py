@@ -117,7 +117,7 @@ class Collector:
         self._schedule.close(unit.key)
         self._assemblies.pop(unit.key, None)
         if unit.kind in IN_PIECES:
-            if result.cause is Cause.SYSTEM:  # a later run goes on from what is there
+            if result.cause in (Cause.SYSTEM, Cause.TIME):  # a later run goes on from what is there
                 self._kept.add(unit.key)
             else:
                 self._pieces.remove(unit.key)

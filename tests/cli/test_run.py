@@ -429,6 +429,17 @@ def executor(bench: Bench) -> None:
     assert json.loads(bench.run("--json", "--executor", "loky"))["jobs"] == 1
 
 
+def item_timeout(bench: Bench) -> None:
+    bench.photograph()
+    bench.run("--item-timeout", "600")
+    with Journal(bench.colour, read_only=True) as journal:
+        run = journal.last_run()
+    assert run is not None
+    assert run.settings["item_timeout"] == 600  # what it does: tests/run/test_executors.py
+    with pytest.raises(SettingsError, match="must lie between"):
+        bench.run("--item-timeout", "0")
+
+
 def exclude(bench: Bench) -> None:
     for name in ("1.png", "private/2.png", "3.tif"):
         bench.photograph(name)
@@ -475,7 +486,7 @@ EFFECTS = {
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout,
         provenance, keep_times,
-        pages, saturation, on_color, jobs, executor, exclude,
+        pages, saturation, on_color, jobs, executor, item_timeout, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
         effects.container, effects.width, effects.steady, effects.keyframes,
     )

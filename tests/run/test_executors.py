@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.errors import Cause, ColorizeError, ExitCode, ModelError
-from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit, Verb
+from pipeline.ground.items import Answer, Halt, Kind, Result, Span, Status, Unit, Verb
 from pipeline.ground.settings import Settings, field_of
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
-from pipeline.run import driver
+from pipeline.run import driver, limits
 from pipeline.run.context import Context
 from pipeline.run.executors import loky
 from pipeline.run.executors.executor import Executor
@@ -259,6 +259,44 @@ def test_a_unit_that_kills_its_worker_twice_is_convicted_and_the_others_are_done
     assert "died twice" in crashed.reason
     assert {getattr(answer, "status", None) for answer in found.values()} == {Status.DONE}
     assert len(bench.told) == 1
+
+
+@in_processes
+def test_a_unit_that_never_ends_is_ended_and_the_others_are_done(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(loky.HANG_VARIABLE, bench.sources[4].stem)
+    monkeypatch.setattr(loky, "START", 0.0)
+    settings = replace(bench.context.settings, item_timeout=8)
+    answers = bench.executor(settings=settings).answers(taking(bench.units()), Stop())
+    found = {unit.key: answer for unit, answer in answers}
+    assert len(found) == len(bench.sources)
+    hung = found.pop(bench.sources[4].name)
+    assert isinstance(hung, Result)
+    assert (hung.status, hung.cause) == (Status.FAILED, Cause.TIME)
+    assert hung.reason.startswith("took longer than 8 s")
+    assert {getattr(answer, "status", None) for answer in found.values()} == {Status.DONE}
+
+
+@in_processes
+def test_what_hangs_is_not_waited_for_after_a_signal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(loky.HANG_VARIABLE, bench.sources[0].stem)
+    monkeypatch.setattr(loky, "GRACE", 0.5)
+    stop, done = Stop(), []
+    for unit, _ in bench.executor().answers(taking(bench.units()), stop):
+        done.append(unit.key)
+        stop.code = ExitCode.SIGTERM
+    assert bench.sources[0].name not in done
+    assert done
+
+
+def test_time_goes_by_size_and_frames_and_not_by_a_sleep_of_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit(Verb.MAKE, "a", Kind.PHOTO, Path("a"), "a", "a", size=50_000_000)
+    piece = replace(unit, verb=Verb.PIECE, kind=Kind.FILM, span=Span(0, 100, 350))
+    assert [limits.limit(each, Settings()) for each in (unit, piece)] == [800.0, 3300.0]
+    assert limits.limit(piece, Settings(item_timeout=7)) == 7.0
+    moments = iter([0.0, 0.25, 9000.0, 9000.25])
+    monkeypatch.setattr(limits.time, "monotonic", lambda: next(moments))
+    awake = limits.Awake()
+    assert [awake.now() for _ in range(3)] == [0.25, 1.25, 1.5]
 
 
 @in_processes

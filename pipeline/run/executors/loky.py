@@ -7,9 +7,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
 
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
@@ -19,6 +21,7 @@ from pipeline.ground.files import words
 from pipeline.ground.items import Answer, Halt, Result, Status, Unit
 from pipeline.media.medium import Job
 from pipeline.run.executors.executor import Take
+from pipeline.run.limits import GRACE, START, Awake, limit, too_long
 from pipeline.run.signals import Stop
 from pipeline.run.worker import Worker
 
@@ -44,6 +47,9 @@ NO_START = (
 # Tests put a part of a file name here: a worker that meets it kills itself, as a decoder's segmentation fault would.
 POISON_VARIABLE = "COLORIZE_TEST_POISON"
 
+# The same for one that stops in the middle, as a decoder in an endless loop would.
+HANG_VARIABLE = "COLORIZE_TEST_HANG"
+
 
 class Loky:
     """Implements `Executor`: a pool of processes that ends with this one."""
@@ -54,22 +60,35 @@ class Loky:
 
     def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         """See `Executor.answers`."""
+        again = deque[Unit]()
         while True:
-            suspects: list[Unit] = []
-            yield from self._pool(take, stop, suspects)
-            if not suspects:
+            left = _Left()
+            yield from self._pool(lambda: again.popleft() if again else take(), stop, left)
+            if left.late:
+                yield from self._ended(left)
+                again.extend(left.suspects)  # innocent: they went with the pool
+            elif left.suspects:
+                yield from self._tried_alone(left.suspects, stop)
+            else:
                 return
-            self._on_crash(len(suspects))
-            for suspect in suspects:
-                if stop.requested:
-                    return
-                yield from self._alone(suspect, stop)
+
+    def _ended(self, left: _Left) -> Generator[tuple[Unit, Answer]]:
+        for unit in left.late:
+            yield unit, too_long(unit, self._job.settings)
+
+    def _tried_alone(self, suspects: list[Unit], stop: Stop) -> Generator[tuple[Unit, Answer]]:
+        self._on_crash(len(suspects))
+        for suspect in suspects:
+            if stop.requested:
+                return
+            yield from self._alone(suspect, stop)
 
     def _alone(self, suspect: Unit, stop: Stop) -> Generator[tuple[Unit, Answer]]:
-        convicted: list[Unit] = []
-        once = iter([suspect])
-        yield from self._pool(lambda: next(once, None), stop, convicted, pool=self._ready_pool(stop))
-        if convicted:
+        left, once = _Left(), iter([suspect])
+        yield from self._pool(lambda: next(once, None), stop, left, pool=self._ready_pool(stop))
+        if left.late:
+            yield from self._ended(left)
+        elif left.suspects:
             yield suspect, Result(suspect.key, Status.CRASHED, Cause.CRASH, CRASHED)
 
     def _open_pool(self, jobs: int) -> ProcessPoolExecutor:
@@ -103,44 +122,90 @@ class Loky:
         raise ColorizeError(NO_START)
 
     def _pool(
-        self, take: Take, stop: Stop, suspects: list[Unit], *, pool: ProcessPoolExecutor | None = None
+        self, take: Take, stop: Stop, left: _Left, *, pool: ProcessPoolExecutor | None = None
     ) -> Generator[tuple[Unit, Answer]]:
-        """Run one pool until no unit is left or a worker dies; what was then in flight is added to `suspects`."""
+        """Run one pool until no unit is left, a worker dies, or one is late; what was then in flight is in `left`."""
         jobs = 1 if pool else self._jobs
-        pool = pool or self._open_pool(jobs)
-        in_flight: dict[Future[Answer], Unit] = {}
+        flight = _Flight(pool or self._open_pool(jobs), self._job, left)
         try:
             while True:
                 # A broken pool takes nothing more, but fails every future it still holds: those are collected below.
-                while len(in_flight) < LOOK_AHEAD * jobs and not stop.requested and not suspects:
+                while len(flight.units) < LOOK_AHEAD * jobs and not stop.requested and not left:
                     unit = take()
                     if unit is None:
                         break
-                    self._submit(pool, unit, in_flight, suspects)
-                if not in_flight or stop.at_once:
+                    flight.submit(unit)
+                if not flight.units or stop.at_once or flight.over(stop):
                     break
-                finished, _ = wait(in_flight, timeout=GLANCE, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    unit = in_flight.pop(future)
-                    try:
-                        answer = future.result()
-                    except BrokenProcessPool:
-                        suspects.append(unit)
-                    else:
-                        yield unit, answer
+                yield from flight.landed()
+                if flight.late():
+                    break
         finally:
-            # Left early, by a second signal or an error of the driver: nobody waits for the workers then.
-            pool.shutdown(wait=True, kill_workers=bool(suspects) or bool(in_flight))
+            # Left early, by a signal, a late unit or an error of the driver: nobody waits for the workers then.
+            flight.pool.shutdown(wait=True, kill_workers=bool(left) or bool(flight.units))
 
-    def _submit(
-        self, pool: ProcessPoolExecutor, unit: Unit, in_flight: dict[Future[Answer], Unit], suspects: list[Unit]
-    ) -> None:
+
+@dataclass
+class _Left:
+    """Units that a pool took with it: whose worker died, or who might have been its end; those that took too long."""
+
+    suspects: list[Unit] = field(default_factory=list)
+    late: list[Unit] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.suspects or self.late)
+
+
+class _Flight:
+    """What is in the hands of a pool, and until when."""
+
+    def __init__(self, pool: ProcessPoolExecutor, job: Job, left: _Left) -> None:
+        self.pool, self._job, self._left = pool, job, left
+        self.units: dict[Future[Answer], Unit] = {}
+        self._deadlines: dict[Future[Answer], float] = {}
+        self._clock = Awake()
+        self._asked: float | None = None
+        self._start = START
+
+    def submit(self, unit: Unit) -> None:
+        # A unit may wait for one that is at work: it has that one's time, too.
+        longest = max((limit(other, self._job.settings) for other in self.units.values()), default=0.0)
         try:
-            in_flight[pool.submit(_do, self._job, unit)] = unit
+            future = self.pool.submit(_do, self._job, unit)
         except BrokenProcessPool:  # a worker died between two looks
-            suspects.append(unit)
+            self._left.suspects.append(unit)
         except OSError as error:
             raise _no_workers(error) from None
+        else:
+            self.units[future] = unit
+            self._deadlines[future] = self._clock.now() + self._start + longest + limit(unit, self._job.settings)
+
+    def landed(self) -> Iterator[tuple[Unit, Answer]]:
+        finished, _ = wait(self.units, timeout=GLANCE, return_when=FIRST_COMPLETED)
+        for future in finished:
+            unit = self.units.pop(future)
+            try:
+                answer = future.result()
+            except BrokenProcessPool:
+                self._left.suspects.append(unit)
+            else:
+                self._start = 0.0
+                yield unit, answer
+
+    def late(self) -> bool:
+        """Part those that are late from those that go with them; tell whether there are any."""
+        now = self._clock.now()
+        if not any(self._deadlines[future] < now for future in self.units):
+            return False
+        for future, unit in self.units.items():
+            (self._left.late if self._deadlines[future] < now else self._left.suspects).append(unit)
+        return True
+
+    def over(self, stop: Stop) -> bool:
+        """Tell whether a stop was asked for so long ago that what is in flight is not waited for any more."""
+        if stop.requested and self._asked is None:
+            self._asked = self._clock.now()
+        return self._asked is not None and self._clock.now() - self._asked > GRACE
 
 
 def _start_tracker() -> None:
@@ -194,6 +259,8 @@ def _die_with_driver(driver: int) -> None:
 def _do(job: Job, unit: Unit) -> Answer:
     if (poison := os.environ.get(POISON_VARIABLE)) and poison in unit.source.name:
         os.kill(os.getpid(), signal.SIGKILL)
+    if (hang := os.environ.get(HANG_VARIABLE)) and hang in unit.source.name:
+        os.kill(os.getpid(), signal.SIGSTOP)
     try:
         worker = _worker(job)
     except ColorizeError as error:
