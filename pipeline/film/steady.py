@@ -237,3 +237,22 @@ def _grid() -> NDArray[np.float32]:
         across, down = np.meshgrid(np.arange(WORKING[0]), np.arange(WORKING[1]))
         _points = np.stack((across, down), axis=2).astype(np.float32)
     return _points
+
+
+def onward(
+    before: NDArray[np.uint8],
+    mean: NDArray[np.float32],
+    small: NDArray[np.uint8],
+    fresh: NDArray[np.float32],
+    share: np.float32,
+) -> NDArray[np.float32]:
+    """Carry the mean of a shot's frames to the next one, and mix in what the net says of that: forward only.
+
+    Args:
+        before, small: luma of the frame before and of this one, at the `WORKING` size.
+        mean: ab (96, 128, 2) of the frame before.
+        fresh: ab (96, 128, 2) of this frame by itself.
+        share: of `fresh`, 0 to 1, where the motion fits; where it does not, `fresh` counts alone.
+    """
+    carried, trust = _carried(before, mean, small)
+    return _mixed([(carried, trust * (1 - share)), (fresh, np.full_like(trust, share))])
