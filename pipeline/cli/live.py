@@ -40,7 +40,7 @@ Examples:
 @presentation_options
 @settings_flags(
     "model", "models_dir", "engine", "precision", "saturation", "lightness", "encoder", "film_quality", "preset",
-    "steady",
+    "steady", "keyframes",
 )  # fmt: skip
 @click.pass_obj
 def command(
@@ -66,7 +66,8 @@ def command(
     found = find_source(source, width)
     recorder = _recorder(save, Path(source), settings, force=force)
     net, choice = settle(settings)
-    painter = Painter(open_net(net, choice.engine), Look(settings.saturation, settings.lightness), settings.steady)
+    look = Look(settings.saturation, settings.lightness)
+    painter = Painter(open_net(net, choice.engine), look, settings.steady, settings.keyframes)
     with stop_on_signals(lambda sentence: None) as stop:
         show = Show(found, painter, recorder, fast=fast)
         figures = show.run(At(host, port), lambda address: _say(presentation, address), lambda: stop.requested)

@@ -240,19 +240,15 @@ def _grid() -> NDArray[np.float32]:
 
 
 def onward(
-    before: NDArray[np.uint8],
-    mean: NDArray[np.float32],
-    small: NDArray[np.uint8],
-    fresh: NDArray[np.float32],
-    share: np.float32,
-) -> NDArray[np.float32]:
-    """Carry the mean of a shot's frames to the next one, and mix in what the net says of that: forward only.
+    before: NDArray[np.uint8], ab: NDArray[np.float32], small: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Carry colour to a later frame, for those who can't look ahead.
 
     Args:
-        before, small: luma of the frame before and of this one, at the `WORKING` size.
-        mean: ab (96, 128, 2) of the frame before.
-        fresh: ab (96, 128, 2) of this frame by itself.
-        share: of `fresh`, 0 to 1, where the motion fits; where it does not, `fresh` counts alone.
+        before, small: luma of the frame that `ab` belongs to and of the later one, at the `WORKING` size.
+        ab: float32 (96, 128, 2).
+
+    Returns:
+        ab there, and how far it can be trusted: float32 (96, 128), above 0 to 1.
     """
-    carried, trust = _carried(before, mean, small)
-    return _mixed([(carried, trust * (1 - share)), (fresh, np.full_like(trust, share))])
+    return _carried(before, ab, small)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -16,8 +16,12 @@ from pipeline.film.steady import WORKING, onward, small_luma
 from pipeline.live.frame import Pixels
 from pipeline.nets.net import Net
 
-# Share of the newest answer in the mean that is carried along.
-_SHARES: Final = {"off": 1.0, "normal": 0.3, "strong": 0.15}
+AB = NDArray[np.float32]
+
+# Share of the net's newest answer in the mean that is carried along.
+_SHARES: Final = {"off": 1.0, "normal": 0.5, "strong": 0.25}
+# Where motion is followed worse than this, in the mean over the picture, the net is asked.
+_TRUST: Final = 0.5
 # A cut: more unlike the frame before than this, and than what moved here lately. Without a future a flash is one, too.
 _LEAST: Final = 0.55
 _TIMES_LATELY: Final = 2.2
@@ -25,31 +29,48 @@ _LATELY: Final = 12
 
 
 class Painter:
-    """Colours the frames of one source, in order."""
+    """Colours the frames of one source, in order.
 
-    def __init__(self, net: Net, look: recipe.Look, steady: str) -> None:
+    The net sees key frames: the first of a shot, each so many frames after it, and where motion can't be followed. Its
+    answers are averaged along the motion, older ones counting less and less; in between, colour is carried on.
+    """
+
+    def __init__(self, net: Net, look: recipe.Look, steady: str = "normal", keyframes: int = 8) -> None:
+        """Take what is used of the settings."""
         self._net = net
         self._look = look
         self._share = np.float32(_SHARES[steady])
+        self._distance = 1 if steady == "off" else keyframes
         self._cuts = Cuts()
-        self._small: NDArray[np.uint8] | None = None
-        self._mean: NDArray[np.float32] | None = None
+        self._key: tuple[Pixels, AB] | None = None
+        self._since = 0
 
     def paint(self, picture: Pixels) -> tuple[Pixels, Pixels]:
         """Return a BGR frame's luma, uint8 (H, W), and its colours, uint8 BGR (H, W, 3)."""
         grey = recipe.grey_of(picture)
-        ab = recipe.predict(grey, self._net)
-        if self._share < 1:
-            ab = self._steadied(grey, ab)
+        ab = self._steadied(grey) if self._share < 1 else recipe.predict(grey, self._net)
         return grey, recipe.coloured(grey, ab, self._look)
 
-    def _steadied(self, grey: Pixels, answer: NDArray[np.float32]) -> NDArray[np.float32]:
-        fresh: Any = cv2.resize(answer, WORKING, interpolation=cv2.INTER_LINEAR)
+    def _steadied(self, grey: Pixels) -> AB:
         small = small_luma(grey, 8)
-        if not self._cuts.add(grey) and self._small is not None and self._mean is not None:
-            fresh = onward(self._small, self._mean, small, fresh, self._share)
-        self._small, self._mean = small, fresh
-        return self._mean
+        if self._cuts.add(grey) or self._key is None:
+            return self._keep(small, self._asked(grey))
+        carried, trust = onward(*self._key, small)
+        self._since += 1
+        if self._since < self._distance and trust.mean() > _TRUST:
+            return carried
+        # Where the motion does not fit, the old is worth nothing.
+        old = (trust * (1 - self._share))[:, :, np.newaxis]
+        mean: AB = (carried * old + self._asked(grey) * self._share) / (old + self._share)
+        return self._keep(small, mean)
+
+    def _asked(self, grey: Pixels) -> AB:
+        answer = recipe.predict(grey, self._net)
+        return cv2.resize(answer, WORKING, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
+
+    def _keep(self, small: Pixels, ab: AB) -> AB:
+        self._key, self._since = (small, ab), 0
+        return ab
 
 
 class Cuts:

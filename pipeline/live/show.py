@@ -62,9 +62,13 @@ class Show:
             ModelError: the net failed.
         """
         kept: AbstractContextManager[object] = self._recorder or nullcontext()
-        with serving(place.host, place.port, self._screen, self._quit.set) as address:
-            with listening(self._quit.set), reading(self._source, fast=self._fast) as newest, kept:
-                self._loop(newest, lambda: announce(address), stopped)
+        with (
+            serving(place.host, place.port, self._screen, self._quit.set) as address,
+            listening(self._quit.set),
+            reading(self._source, fast=self._fast) as newest,
+            kept,
+        ):
+            self._loop(newest, lambda: announce(address), stopped)
         if newest.error is not None:
             raise newest.error
         return self._pace.figures
