@@ -29,7 +29,7 @@ _OPTIONS: Final = {
     "protocol_whitelist": _PROTOCOLS,
     "format_whitelist": _FORMATS,
     "rtsp_transport": "tcp",  # lost packets of UDP would be smeared over the picture
-    "fflags": "nobuffer",
+    "analyzeduration": "1000000",  # microseconds: what is looked at before the first frame
     "enable_drefs": "0",
 }
 _SECONDS: Final = (10.0, 10.0)  # to open, to wait for the next packet
