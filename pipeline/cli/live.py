@@ -86,7 +86,7 @@ def _recorder(save: Path | None, source: Path, settings: Settings, *, force: boo
 
     if save.exists() and source.exists() and save.samefile(source):
         raise OutputError(f"{save} is the original itself; originals are never written.")
-    return Recorder(save, film_options(settings, save.suffix), force=force)
+    return Recorder(save, film_options(settings, ".auto"), force=force)  # which says what suffixes there are
 
 
 def _say(presentation: Presentation, address: str) -> None:

@@ -97,7 +97,7 @@ def test_q_on_the_page(page: Page) -> None:
     assert not page.ended.is_set()
     assert get(page.address, "/other", "POST", Origin=origin)[0] == 404
     assert get(page.address, "/quit", "POST", Origin=origin)[0] == 200
-    assert page.ended.is_set()
+    assert page.ended.wait(5)
 
 
 @pytest.mark.parametrize("path", ["/../pyproject.toml", "/page.html", "/frames", "/%2e%2e/x"])
