@@ -67,7 +67,7 @@ def command(
     recorder = _recorder(save, Path(source), settings, force=force)
     net, choice = settle(settings)
     look = Look(settings.saturation, settings.lightness)
-    painter = Painter(open_net(net, choice.engine), look, settings.steady, settings.keyframes)
+    painter = Painter(open_net(net, choice.engine), look, settings.steady, settings.keyframes, patient=fast)
     with stop_on_signals(lambda sentence: None) as stop:
         show = Show(found, painter, recorder, fast=fast)
         figures = show.run(At(host, port), lambda address: _say(presentation, address), lambda: stop.requested)

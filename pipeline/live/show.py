@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import cv2
+
 from pipeline.live.frame import Frame
 from pipeline.live.keys import listening
 from pipeline.live.newest import Newest
@@ -61,6 +63,7 @@ class Show:
             OutputError: the port is taken, or the film cannot be written.
             ModelError: the net failed.
         """
+        cv2.setNumThreads(1)  # the net and the reader have their threads; one more for each strip only crowds them
         kept: AbstractContextManager[object] = self._recorder or nullcontext()
         with (
             serving(place.host, place.port, self._screen, self._quit.set) as address,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from pipeline.colour import recipe
+from pipeline.ground.errors import EngineError
 from pipeline.live.painter import Cuts, Painter
 from tests.film.clips import FakeNet, scenes
+from tests.live.stand_ins import until
 
 
 class Restless(FakeNet):
@@ -24,7 +27,7 @@ def bgr(grey: np.ndarray) -> np.ndarray:
 
 
 def painted(net: FakeNet, frames: list[np.ndarray], **how: object) -> list[np.ndarray]:
-    painter = Painter(net, recipe.Look(), **how)
+    painter = Painter(net, recipe.Look(), **{"patient": True, **how})
     return [painter.paint(bgr(each))[1] for each in frames]
 
 
@@ -90,3 +93,47 @@ def test_where_motion_cannot_be_followed_the_net_is_asked() -> None:
     net = FakeNet()
     painted(net, [noise.integers(0, 255, (64, 96), np.uint8) for _ in range(6)])
     assert net.asked == 6
+
+
+class Slow(FakeNet):
+    """Thinks until it is told to answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+
+    def predict(self, lightness: np.ndarray) -> np.ndarray:
+        assert self.may_answer.wait(20)
+        return super().predict(lightness) + 10 * (self.asked > 1)
+
+
+def test_colour_is_carried_on_while_the_net_thinks() -> None:
+    net, still = Slow(), scenes(1, 96, 64)[0]
+    painter = Painter(net, recipe.Look(), keyframes=2)
+    first = painter.paint(bgr(still))[1]
+    net.may_answer.clear()
+    meanwhile = [painter.paint(bgr(still))[1] for _ in range(9)]
+    assert net.asked == 1
+    assert max(np.abs(each.astype(int) - first).max() for each in meanwhile) <= 2
+    net.may_answer.set()
+    assert until(lambda: np.abs(painter.paint(bgr(still))[1].astype(int) - first).max() > 4, 10)
+
+
+def test_a_cut_waits_for_the_net_and_forgets_what_it_was_asked() -> None:
+    frames = scenes(20, 96, 64, cut=10)
+    painter = Painter(FakeNet(), recipe.Look(), keyframes=3)
+    impatient = [painter.paint(bgr(each))[1] for each in frames]
+    assert np.array_equal(impatient[10], painted(FakeNet(), frames[10:11])[0])
+
+
+def test_a_net_that_breaks_while_it_thinks_is_said() -> None:
+    class Broken(FakeNet):
+        def predict(self, lightness: np.ndarray) -> np.ndarray:
+            if self.asked:
+                raise EngineError("The engine stopped working")
+            return super().predict(lightness)
+
+    painter = Painter(Broken(), recipe.Look(), keyframes=2)
+    with pytest.raises(EngineError):
+        list(map(painter.paint, map(bgr, scenes(200, 96, 64))))
