@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_program_and_what_travels_with_it_and_nothing_else(w
         names = archive.namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"pipeline", "colorize"}
     assert [name for name in names if "/tests/" in name or "/training/" in name or "__pycache__" in name] == []
-    for path in (CHECKOUT / "pipeline").rglob("*.py"):
+    for path in [*(CHECKOUT / "pipeline").rglob("*.py"), *(CHECKOUT / "pipeline").rglob("*.html")]:
         assert path.relative_to(CHECKOUT).as_posix() in names
     for pattern in ("models/LICENSE*", "configs/*.toml"):
         for path in CHECKOUT.glob(pattern):

@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Colorize an archive of photographs and films; resumes by itself.",
     "image": "Colorize one picture.",
     "video": "Colorize one film.",
+    "live": "Colorize a camera, a stream or a film while you look.",
     "status": "Show where a run stands.",
     "original": "Take the original out of a coloured JPEG again.",
     "verify": "Check every finished picture of an archive.",

@@ -63,7 +63,11 @@ def colorize(pixels: NDArray[Sample], net: Net, look: Look) -> NDArray[Sample]:
     Raises:
         EngineError, ModelError: as `predict`.
     """
-    ab = predict(pixels, net)
+    return coloured(pixels, predict(pixels, net), look)
+
+
+def coloured(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look) -> NDArray[Sample]:
+    """Put an answer of the net, float32 (h, w, 2) in Lab units, to a frame; the rest as `colorize`."""
     if look.lightness == "lab":
         return compose(eight_bits(pixels), ab, saturation=look.saturation)  # type: ignore[return-value]
     return exact_rgb(grey_of(pixels), ab, saturation=look.saturation)

@@ -237,3 +237,18 @@ def _grid() -> NDArray[np.float32]:
         across, down = np.meshgrid(np.arange(WORKING[0]), np.arange(WORKING[1]))
         _points = np.stack((across, down), axis=2).astype(np.float32)
     return _points
+
+
+def onward(
+    before: NDArray[np.uint8], ab: NDArray[np.float32], small: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Carry colour to a later frame, for those who can't look ahead.
+
+    Args:
+        before, small: luma of the frame that `ab` belongs to and of the later one, at the `WORKING` size.
+        ab: float32 (96, 128, 2).
+
+    Returns:
+        ab there, and how far it can be trusted: float32 (96, 128), above 0 to 1.
+    """
+    return _carried(before, ab, small)
