@@ -36,7 +36,7 @@ Examples:
 @click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")
 @json_option
 @presentation_options
-@settings_flags("model", "models_dir", "engine", "precision", "saturation", "max_megapixels")
+@settings_flags("model", "models_dir", "engine", "precision", "saturation", "palette", "max_megapixels")
 @click.pass_obj
 def command(
     presentation: Presentation,
@@ -68,6 +68,7 @@ def command(
     if csv_path is not None and not csv_path.parent.is_dir():
         raise OutputError(f"{csv_path}: the folder {csv_path.parent} is not there.")
 
+    from pipeline.colour.palette import with_palette
     from pipeline.measure.card import bare_lines, card_json, card_lines
     from pipeline.measure.evaluation import csv_text, summarise, write_csv
     from pipeline.measure.photographs import evaluate_photographs, photographs
@@ -78,7 +79,7 @@ def command(
     nets = []
     for model in (settings.model, compare) if compare else (settings.model,):
         spec, choice = settle(replace(settings, model=model))
-        nets.append(open_net(spec, choice.engine))
+        nets.append(with_palette(open_net(spec, choice.engine), settings.palette))
     pictures = photographs(folder, limit)
     with show_progress(len(pictures), bar=False if no_progress else None, quiet=presentation.quiet) as progress:
         done = evaluate_photographs(pictures, nets, factors, progress, max_megapixels=settings.max_megapixels)

@@ -90,8 +90,8 @@ def test_the_figures_of_the_first_net_stay_what_they_are(monkeypatch, capsys, tm
     net = onnx.load(Path(__file__).parents[2] / "models/training/v1/embedded-v1.onnx")
     onnx.helper.set_model_props(net, {METADATA_KEY: contract_json(160, Feed(offset=-50.0), Answer())})
     onnx.save(net, tmp_path / "v1.onnx")
-    model = tmp_path / "v1.onnx"
-    code, out, _ = run(monkeypatch, capsys, FIXTURES / "colour", "-m", model, "--engine", "opencv", "--json")
+    plain = ("-m", tmp_path / "v1.onnx", "--palette", "plain", "--engine", "opencv")
+    code, out, _ = run(monkeypatch, capsys, FIXTURES / "colour", *plain, "--json")
     assert code == 0
     net = json.loads(out)["models"][0]
     for part, figures in (
