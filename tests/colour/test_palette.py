@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from pipeline.ground.settings import field_of
 
 FLAT = np.full((192, 192), 60, np.float32)
 BUSY = np.random.default_rng(0).uniform(0, 100, (192, 192)).astype(np.float32)
-GUESS = np.random.default_rng(1).normal(0, 15, (48, 48, 2)).astype(np.float32)
+GUESS = cv2.resize(np.random.default_rng(1).normal(0, 15, (12, 12, 2)), (48, 48)).astype(np.float32)
 
 
 class StubNet:
@@ -58,7 +59,7 @@ def test_the_numbers_of_a_palette_all_do_something() -> None:
 
 def test_restrained_shows_the_net_a_faded_picture_at_full_range() -> None:
     net: Any = StubNet()
-    faded = 40 + BUSY / 10
+    faded = 40 + BUSY / 4
     with_palette(net, "restrained").predict(faded)
     np.testing.assert_allclose(np.percentile(net.seen, (1, 99)), (3, 97), atol=0.1)
     with_palette(net, "natural").predict(faded)
@@ -84,7 +85,7 @@ def test_planes_become_calm_apart_from_each_other_and_busy_places_stay() -> None
     guess[:, 24:] += 30
     made = calmed(guess, lightness, 1)
     for part in (slice(4, 20), slice(28, 44)):
-        assert _spread(made[4:-4, part]) < 0.1 * _spread(guess[4:-4, part])
+        assert _spread(made[4:-4, part]) < 0.15 * _spread(guess[4:-4, part])
         np.testing.assert_allclose(made[4:-4, part].mean((0, 1)), guess[4:-4, part].mean((0, 1)), atol=2)
     assert calmed(guess, BUSY, 1) is guess
     assert not planes_of(BUSY).any()
