@@ -42,9 +42,9 @@ class Palette:
 
 
 PALETTES: Final = {
-    "natural": Palette(calm=0.7, cast=0.15, curve=0.2, gain=0.86),
-    "restrained": Palette(stretch=True, calm=0.7, cast=0.15, curve=0.2, gain=0.86, reds=0.3),
-    "vivid": Palette(calm=0.7, cast=0.15, curve=0.2, gain=1.0),
+    "natural": Palette(calm=0.7, cast=0.15, curve=0.2, gain=0.88),
+    "restrained": Palette(stretch=True, calm=0.7, cast=0.15, curve=0.2, gain=0.88, reds=0.3),
+    "vivid": Palette(calm=0.7, cast=0.15, curve=0.2, gain=1.04),
     "plain": Palette(),
 }
 
