@@ -52,8 +52,8 @@ def test_ready_made_settings_are_found_by_name_unless_a_file_of_that_name_lies_h
         gather(config=Path("nothing"))
 
 
-def test_archive_toml_spells_out_the_defaults() -> None:
-    assert from_file(configs_dir() / "archive.toml") == Settings()
+def test_archive_toml_spells_out_the_defaults_but_for_its_palette() -> None:
+    assert from_file(configs_dir() / "archive.toml") == Settings(palette="restrained")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,17 @@ def test_the_fingerprints_of_colorize_0_1_are_known_still() -> None:
     assert fingerprint_v1(TUTORIAL, model_sha256="m", engine="e") == "b9e65901cc7fc836"
     assert fingerprint_v1(other, model_sha256="m", engine="opencv/float32") == "429ef26cf7187290"
     assert fingerprint_v1(Settings(), model_sha256="m", engine="e") != "b9e65901cc7fc836"
+
+
+def test_a_palette_makes_anew_what_was_finished_before_there_were_palettes_but_not_the_tutorials() -> None:
+    for kind in FORMAT_VERSIONS:
+        prints = {
+            palette: fingerprint(Settings(palette=palette), kind, model_sha256="m", engine="e")
+            for palette in ("natural", "restrained", "vivid", "plain")
+        }
+        assert len(set(prints.values())) == 4
+    assert TUTORIAL.palette == "plain"
+    assert fingerprint_v1(replace(TUTORIAL, palette="natural"), model_sha256="m", engine="e") != "b9e65901cc7fc836"
 
 
 @pytest.mark.parametrize("kind", FORMAT_VERSIONS)

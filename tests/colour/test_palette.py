@@ -14,7 +14,7 @@ from pipeline.colour.palette import PALETTES, Palette, stretched, treated, with_
 from pipeline.ground.settings import field_of
 
 FLAT = np.full((192, 192), 60, np.float32)
-BUSY = np.random.default_rng(0).uniform(0, 100, (192, 192)).astype(np.float32)
+BUSY = cv2.resize(np.random.default_rng(0).uniform(0, 100, (32, 32)), (192, 192)).astype(np.float32)
 GUESS = cv2.resize(np.random.default_rng(1).normal(0, 15, (12, 12, 2)), (48, 48)).astype(np.float32)
 
 
