@@ -51,8 +51,8 @@ def test_ready_made_settings_are_found_by_name_unless_a_file_of_that_name_lies_h
         gather(config=Path("nothing"))
 
 
-def test_archive_toml_spells_out_the_defaults() -> None:
-    assert from_file(configs_dir() / "archive.toml") == Settings()
+def test_archive_toml_spells_out_the_defaults_but_for_its_palette() -> None:
+    assert from_file(configs_dir() / "archive.toml") == Settings(palette="restrained")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,8 @@ OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
     "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False, "jpeg_scans": "interleaved",
     "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
+    "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False,
+    "quality": 5, "pages": "first", "saturation": 0.5, "palette": "vivid", "on_color": "skip", "jobs": 3,
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
@@ -107,8 +109,12 @@ CHANGES = {
         "on_color",
     },
     Kind.PAGES: {"lightness", "provenance", "saturation", "on_color"},  # they become TIFF, which has no quality
+        "lightness", "format", "chroma_sampling", "provenance", "quality", "saturation", "palette", "on_color",
+    },
+    Kind.PAGES: {"lightness", "saturation", "palette", "on_color"},  # they become TIFF, which has no quality
     Kind.FILM: {
-        "saturation", "on_color", "encoder", "film_quality", "preset", "container", "width", "steady", "keyframes",
+        "saturation", "palette", "on_color", "encoder", "film_quality", "preset", "container", "width", "steady",
+        "keyframes",
     },
 }  # fmt: skip
 
@@ -142,6 +148,17 @@ def test_the_fingerprints_of_colorize_0_1_are_known_still() -> None:
     assert fingerprint_v1(TUTORIAL, model_sha256="m", engine="e") == "b9e65901cc7fc836"
     assert fingerprint_v1(other, model_sha256="m", engine="opencv/float32") == "429ef26cf7187290"
     assert fingerprint_v1(Settings(), model_sha256="m", engine="e") != "b9e65901cc7fc836"
+
+
+def test_a_palette_makes_anew_what_was_finished_before_there_were_palettes_but_not_the_tutorials() -> None:
+    for kind in FORMAT_VERSIONS:
+        prints = {
+            palette: fingerprint(Settings(palette=palette), kind, model_sha256="m", engine="e")
+            for palette in ("natural", "restrained", "vivid", "plain")
+        }
+        assert len(set(prints.values())) == 4
+    assert TUTORIAL.palette == "plain"
+    assert fingerprint_v1(replace(TUTORIAL, palette="natural"), model_sha256="m", engine="e") != "b9e65901cc7fc836"
 
 
 @pytest.mark.parametrize("kind", FORMAT_VERSIONS)

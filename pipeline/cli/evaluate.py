@@ -36,7 +36,7 @@ Examples:
 @click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")
 @json_option
 @presentation_options
-@settings_flags("model", "models_dir", "engine", "precision", "saturation", "max_megapixels")
+@settings_flags("model", "models_dir", "engine", "precision", "saturation", "palette", "max_megapixels")
 @click.pass_obj
 def command(
     presentation: Presentation,
@@ -54,8 +54,11 @@ def command(
 
     Each is resized to the net's input size, greyed, colorized and compared
     with itself: PSNR, CIEDE2000, colourfulness, AuC and rebalanced AuC of
-    Zhang et al. 2016 beside those of the grey picture, and how calm the
-    colour is under a shift of one pixel and under a slight blur.
+    Zhang et al. 2016 beside those of the grey picture, the first three with
+    the cast taken out too, how calm the colour is under a shift of one pixel
+    and under a slight blur, how much of it is strong, wrong, or red, and how
+    far it spreads on plain surfaces. Of pictures that are grey or toned, what
+    can be said without a truth.
     """
     import json
     from dataclasses import replace
@@ -65,7 +68,8 @@ def command(
     if csv_path is not None and not csv_path.parent.is_dir():
         raise OutputError(f"{csv_path}: the folder {csv_path.parent} is not there.")
 
-    from pipeline.measure.card import card_json, card_lines
+    from pipeline.colour.palette import with_palette
+    from pipeline.measure.card import bare_lines, card_json, card_lines
     from pipeline.measure.evaluation import csv_text, summarise, write_csv
     from pipeline.measure.photographs import evaluate_photographs, photographs
     from pipeline.nets.engines.open import open_net
@@ -75,24 +79,24 @@ def command(
     nets = []
     for model in (settings.model, compare) if compare else (settings.model,):
         spec, choice = settle(replace(settings, model=model))
-        nets.append(open_net(spec, choice.engine))
+        nets.append(with_palette(open_net(spec, choice.engine), settings.palette))
     pictures = photographs(folder, limit)
     with show_progress(len(pictures), bar=False if no_progress else None, quiet=presentation.quiet) as progress:
         done = evaluate_photographs(pictures, nets, factors, progress, max_megapixels=settings.max_megapixels)
-    results = [summarise(net, rows, factors) for net, rows in zip(nets, done.measured, strict=True)]
     count = len(done.measured[0])
+    results = [summarise(net, rows, factors) for net, rows in zip(nets, done.measured, strict=True) if count]
     if csv_path is not None:
         names = [net.spec.name for net in nets]
         if len(set(names)) < len(names):  # two files of one name in two folders
             names = [str(net.spec.path) for net in nets]
         write_csv(csv_path, csv_text(zip(names, done.measured, strict=True)))
     if as_json:
-        click.echo(json.dumps(card_json(results, count, grey=done.grey, failed=done.failed), indent=2))
+        click.echo(json.dumps(card_json(results, count, grey=done.grey, failed=done.failed, bare=done.bare), indent=2))
     else:
-        for line in card_lines(results, count):
+        for line in card_lines(results, count) if count else ():
             click.echo(line)
-        if done.grey:
-            click.echo(f"\n{len(done.grey):,} without any colour to compare with were left out.")
+        for line in bare_lines([net.spec.name for net in nets], done.bare) if done.grey else ():
+            click.echo(line)
         if done.failed:
             click.echo(f"\n{len(done.failed):,} could not be read.")
     return int(ExitCode.SOME_FAILED if done.failed else ExitCode.OK)

@@ -23,7 +23,8 @@ Examples:
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
 @presentation_options
 @settings_flags(
-    "model", "models_dir", "engine", "precision", "quality", "pages", "saturation", "on_color", "max_megapixels",
+    "model", "models_dir", "engine", "precision", "quality", "pages", "saturation", "palette", "on_color",
+    "max_megapixels",
 )  # fmt: skip
 @click.pass_obj
 def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:

@@ -23,8 +23,8 @@ Examples:
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
 @presentation_options
 @settings_flags(
-    "model", "models_dir", "engine", "precision", "saturation", "on_color", "encoder", "film_quality", "preset",
-    "width", "steady", "keyframes", "jobs", "executor",
+    "model", "models_dir", "engine", "precision", "saturation", "palette", "on_color", "encoder", "film_quality",
+    "preset", "width", "steady", "keyframes", "jobs", "executor",
 )  # fmt: skip
 @click.pass_obj
 def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:

@@ -119,6 +119,14 @@ class Settings:
     quality: int = _setting(95, "Quality of JPEG and WebP outputs, 1 to 100.", low=1, high=100, changes=(Kind.PHOTO,))
     pages: str = _setting("all", "Pages of a TIFF that are colorized.", choices=("all", "first"))
     saturation: float = _setting(1.0, "Factor on the predicted chroma, 0 to 3.", low=0.0, high=3.0, changes=_ALL)
+    palette: str = _setting(
+        "natural",
+        "What is done to the net's colours: nearer to the truth, with calm planes; the same without glaring reds; more "
+        "colour; or nothing.",
+        choices=("natural", "restrained", "vivid", "plain"),
+        changes=_ALL,
+        neutral="plain",
+    )
     on_color: str = _setting(
         "copy",
         "What is done with pictures already in colour.",
@@ -277,6 +285,8 @@ def fingerprint_v1(settings: Settings, *, model_sha256: str, engine: str) -> str
     parts = {name: getattr(settings, name) for name in names} | {"upsample": "bilinear", "gamut": "clip"}
     if settings.lightness != "lab" or settings.provenance:  # it knew neither, so nothing it made is like that
         parts |= {"lightness": settings.lightness, "provenance": settings.provenance}
+    if settings.palette != "plain":
+        parts["palette"] = settings.palette
     return _hash(parts | {"model": model_sha256, "engine": engine, "version": 1})
 
 

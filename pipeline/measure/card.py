@@ -7,10 +7,16 @@ from math import isnan
 from typing import Any
 
 from pipeline.measure.estimate import Estimate
-from pipeline.measure.evaluation import FIGURES, Result, difference
+from pipeline.measure.evaluation import AGAINST_GREY, FIGURES, Result, difference
+from pipeline.measure.faults import Faults
 
-# The first table's columns; the rest make the second one.
-_COLOUR = ("psnr", "ciede2000", "colourfulness", "auc", "rebalanced_auc")
+# The tables' headings and columns.
+_TABLES = {
+    "against grey, colour in % of the truth's": ("psnr", "ciede2000", "colourfulness", "auc", "rebalanced_auc"),
+    "calm (mean ab change), and against the truth": ("shift", "blur", "flat_gradient"),
+    "against grey, with each picture's mean ab taken out": ("cast_free_psnr", "cast_free_ciede2000", "cast_free_auc"),
+    "strong colour, red or purple of it, and planes": ("strong", "strong_wrong", "red", "plane_spread", "plane_ratio"),
+}
 _WIDTH = 13
 
 
@@ -33,26 +39,50 @@ def card_lines(results: Sequence[Result], count: int) -> Iterator[str]:
             f"  grey itself: PSNR {grey['psnr'].value:.2f} dB, CIEDE2000 {grey['ciede2000'].value:.2f}, "
             f"AuC {grey['auc'].value:.1f}, rebalanced {grey['rebalanced_auc'].value:.1f}"
         )
-        yield from _table("against grey, colour in % of the truth's", result.saturations, _COLOUR)
-        yield from _table("calm (mean ab change), and against the truth", result.saturations, _rest())
+        for title, names in _TABLES.items():
+            yield from _table(title, result.saturations, names)
     if len(results) == 2:
         first, second = results
         rows = difference(first, second)
         yield ""
         yield f"{first.model} minus {second.model}, paired"
-        yield from _table("", rows, _COLOUR, signed=True)
-        yield from _table("", rows, _rest(), signed=True)
+        for title, names in _TABLES.items():
+            yield from _table(title, rows, names, signed=True)
 
 
-def _rest() -> tuple[str, ...]:
-    return tuple(name for name in FIGURES if name not in _COLOUR)
+def bare_lines(models: Sequence[str], bare: Sequence[Mapping[float, Sequence[Faults]]]) -> Iterator[str]:
+    """Yield what can be said of pictures without a truth, such as old photographs.
+
+    Args:
+        models: names of the nets.
+        bare: of each net: factor on ab -> what was found in each picture; not empty.
+    """
+    count = len(next(iter(bare[0].values())))
+    yield ""
+    yield f"{count:,} without any colour to compare with: shares of their area, spread in Lab units"
+    yield (
+        "  saturation" + "".join(f"{heading:>{_WIDTH}}" for heading in ("strong %", "red %", "plane spread")) + "  net"
+    )
+    for model, rows in zip(models, bare, strict=True):
+        for saturation, found in rows.items():
+            numbers = bare_figures(found)
+            cells = "".join(f"{number:>{_WIDTH}.2f}" for number in numbers.values())
+            yield f"  {saturation:<10g}{cells}  {model}"
+
+
+def bare_figures(found: Sequence[Faults]) -> dict[str, float]:
+    """Return strong and red share in percent of the pictures' area, and the spread of ab on their planes."""
+    strong, red, planes, spread = (
+        sum(getattr(each, name) for each in found) / max(len(found), 1)
+        for name in ("strong", "red", "planes", "spread")
+    )
+    return {"strong": 100 * strong, "red": 100 * red, "plane_spread": spread / planes if planes else 0.0}
 
 
 def _table(
     title: str, rows: Mapping[float, Mapping[str, Estimate]], names: Sequence[str], *, signed: bool = False
 ) -> Iterator[str]:
-    if title:
-        yield f"  {title}"
+    yield f"  {title}"
     yield "  saturation" + "".join(f"{FIGURES[name][0]:>{_WIDTH}}" for name in names)
     for saturation, row in rows.items():
         yield f"  {saturation:<10g}" + "".join(f"{_cell(row[name], name, signed):>{_WIDTH}}" for name in names)
@@ -66,13 +96,19 @@ def _cell(estimate: Estimate, name: str, signed: bool) -> str:
 
 
 def card_json(
-    results: Sequence[Result], count: int, *, grey: Sequence[str], failed: Mapping[str, str]
+    results: Sequence[Result],
+    count: int,
+    *,
+    grey: Sequence[str],
+    failed: Mapping[str, str],
+    bare: Sequence[Mapping[float, Sequence[Faults]]] = (),
 ) -> dict[str, Any]:
     """Return everything as a dictionary for JSON; every figure has `value` and `interval` (half of 95 %)."""
     found: dict[str, Any] = {
         "photographs": count,
         "interval": "half the width of the normal 95 % interval over photographs (delta method)",
         "without_colour": list(grey),
+        "without_truth": [{f"{key:g}": bare_figures(found) for key, found in rows.items()} for rows in bare],
         "failed": dict(failed),
         "models": [
             {
@@ -80,7 +116,7 @@ def card_json(
                 "engine": result.engine,
                 "sha256": result.sha256,
                 "input_size": result.input_size,
-                "grey": _numbers(result.grey, skip=("colourfulness", "shift", "blur", "flat_gradient")),
+                "grey": _numbers({name: result.grey[name] for name in AGAINST_GREY}),
                 "against_grey": {f"{key:g}": _numbers(row) for key, row in result.saturations.items()},
             }
             for result in results
@@ -91,13 +127,9 @@ def card_json(
     return found
 
 
-def _numbers(row: Mapping[str, Estimate], skip: Sequence[str] = ()) -> dict[str, dict[str, float | None]]:
+def _numbers(row: Mapping[str, Estimate]) -> dict[str, dict[str, float | None]]:
     # JSON knows no NaN, which the interval of a single picture is.
-    return {
-        name: {"value": _finite(each.value), "interval": _finite(each.interval)}
-        for name, each in row.items()
-        if name not in skip
-    }
+    return {name: {"value": _finite(each.value), "interval": _finite(each.interval)} for name, each in row.items()}
 
 
 def _finite(number: float) -> float | None:

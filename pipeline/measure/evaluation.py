@@ -18,6 +18,7 @@ from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words, write_whole
 from pipeline.measure import figures
 from pipeline.measure.estimate import Estimate, mean, ratio
+from pipeline.measure.faults import Faults, faults
 from pipeline.measure.figures import Floats, Pixels
 from pipeline.nets.net import Net
 from pipeline.nets.points import read_points
@@ -34,7 +35,21 @@ FIGURES: dict[str, tuple[str, int, bool]] = {
     "shift": ("shift", 2, False),
     "blur": ("blur", 2, False),
     "flat_gradient": ("flat grad.", 2, False),
+    "cast_free_psnr": ("PSNR dB", 2, True),
+    "cast_free_ciede2000": ("CIEDE2000", 2, True),
+    "cast_free_auc": ("AuC", 1, True),
+    "strong": ("strong %", 1, False),
+    "strong_wrong": ("of it wrong %", 1, False),
+    "red": ("red %", 2, False),
+    "plane_spread": ("plane spread", 2, False),
+    "plane_ratio": ("of truth's", 2, False),
 }
+# These are given as differences to the grey picture.
+AGAINST_GREY = (
+    "psnr", "ciede2000", "auc", "rebalanced_auc", "cast_free_psnr", "cast_free_ciede2000", "cast_free_auc",
+)  # fmt: skip
+# Where nothing is strongly coloured, or no surface is plain, nothing is wrong with it.
+_NONE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +59,16 @@ class Row:
     Attributes:
         psnr: in dB. ciede2000: mean over the pixels. colourfulness: Hasler and Suesstrunk's M3.
         shares: float64 (bins,), sum over the pixels of each true bin of the share of thresholds not exceeded.
+        cast_free: PSNR, CIEDE2000 and AuC (0..1) with the mean ab of guess and truth taken out of each.
+        faults: what embarrasses.
     """
 
     psnr: float
     ciede2000: float
     colourfulness: float
     shares: NDArray[np.float64]
+    cast_free: tuple[float, float, float]
+    faults: Faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +82,7 @@ class Measured:
         counts: float64 (bins,), true pixels in each bin at 64 x 64.
         shift, blur: mean change of ab, in Lab units, at saturation 1.
         flat: sums of the chroma gradient where lightness is flat: guess (at saturation 1) and truth.
+        plane_spread: of the truth.
     """
 
     name: str
@@ -72,6 +92,7 @@ class Measured:
     shift: float
     blur: float
     flat: tuple[float, float]
+    plane_spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +103,7 @@ class Result:
         model, engine, sha256, input_size: of the net.
         grey: figure -> estimate, of the grey pictures themselves.
         saturations: saturation -> figure -> estimate; PSNR, CIEDE2000 and both AuC are differences to grey,
-            colourfulness is in percent of the truth's, the flat gradient in the truth's.
+            colourfulness is in percent of the truth's, flat gradient and plane ratio in the truth's.
     """
 
     model: str
@@ -106,36 +127,69 @@ def measure_picture(
         table: from `figures.bin_table`.
     """
     side = net.spec.input_size
-    lab = lab_of(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
-    lightness, true_ab = np.ascontiguousarray(lab[:, :, 0]), np.ascontiguousarray(lab[:, :, 1:])
-    truth = figures.picture_of(lightness, true_ab)
-    true_lab, true_small = lab_of(truth), figures.at_common_size(true_ab)
-    bins = figures.nearest_bins(true_small, table).ravel()
-    bin_count = int(table.max()) + 1
+    truth = _truth_of(picture, side, table)
 
     def predict(shown: Floats) -> Floats:
         return figures.enlarge(net.predict(np.ascontiguousarray(shown)), side)
 
-    def row(ab: Floats) -> Row:
-        guess = figures.picture_of(lightness, ab)
-        shares = figures.shares_within(figures.at_common_size(ab), true_small).ravel()
-        return Row(
-            figures.psnr(guess, truth),
-            float(figures.ciede2000(lab_of(guess), true_lab).mean()),
-            figures.colourfulness(guess),
-            np.bincount(bins, weights=shares, minlength=bin_count).astype(np.float64),
-        )
-
-    ab = predict(lightness)
+    ab = predict(truth.lightness)
     return Measured(
         name=name,
-        rows={saturation: row(ab * np.float32(saturation)) for saturation in dict.fromkeys((GREY, *saturations))},
-        colourfulness=figures.colourfulness(truth),
-        counts=np.bincount(bins, minlength=bin_count).astype(np.float64),
-        shift=figures.change_under_shift(ab, predict(figures.moved(lightness))),
-        blur=figures.change_under_blur(ab, predict(figures.blurred(lightness))),
-        flat=figures.chroma_gradient_where_flat(lightness, ab, true_ab),
+        rows={factor: _row(truth, ab * np.float32(factor)) for factor in dict.fromkeys((GREY, *saturations))},
+        colourfulness=figures.colourfulness(truth.picture),
+        counts=np.bincount(truth.bins, minlength=truth.bin_count).astype(np.float64),
+        shift=figures.change_under_shift(ab, predict(figures.moved(truth.lightness))),
+        blur=figures.change_under_blur(ab, predict(figures.blurred(truth.lightness))),
+        flat=figures.chroma_gradient_where_flat(truth.lightness, ab, truth.ab),
+        plane_spread=faults(truth.lightness, truth.ab).spread,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """A photograph at the net's size: lightness (S, S), ab (S, S, 2), both joined again, without cast, and its bins."""
+
+    lightness: Floats
+    ab: Floats
+    picture: Pixels
+    cast_free: Pixels
+    bins: NDArray[np.intp]
+    bin_count: int
+
+
+def _truth_of(picture: Pixels, side: int, table: NDArray[np.intp]) -> _Truth:
+    lab = lab_of(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+    lightness, ab = np.ascontiguousarray(lab[:, :, 0]), np.ascontiguousarray(lab[:, :, 1:])
+    return _Truth(
+        lightness,
+        ab,
+        figures.picture_of(lightness, ab),
+        figures.picture_of(lightness, figures.without_cast(ab)),
+        figures.nearest_bins(figures.at_common_size(ab), table).ravel(),
+        int(table.max()) + 1,
+    )
+
+
+def _row(truth: _Truth, ab: Floats) -> Row:
+    guess = figures.picture_of(truth.lightness, ab)
+    shares = figures.shares_within(figures.at_common_size(ab), figures.at_common_size(truth.ab)).ravel()
+    return Row(
+        *_distance(guess, truth.picture),
+        figures.colourfulness(guess),
+        np.bincount(truth.bins, weights=shares, minlength=truth.bin_count).astype(np.float64),
+        _cast_free(truth, figures.without_cast(ab)),
+        faults(truth.lightness, ab, truth.ab),
+    )
+
+
+def _distance(guess: Pixels, truth: Pixels) -> tuple[float, float]:
+    return figures.psnr(guess, truth), float(figures.ciede2000(lab_of(guess), lab_of(truth)).mean())
+
+
+def _cast_free(truth: _Truth, ab: Floats) -> tuple[float, float, float]:
+    small, true_small = figures.at_common_size(ab), figures.at_common_size(figures.without_cast(truth.ab))
+    auc = float(figures.shares_within(small, true_small).mean())
+    return *_distance(figures.picture_of(truth.lightness, ab), truth.cast_free), auc
 
 
 def summarise(net: Net, pictures: Sequence[Measured], saturations: Sequence[float]) -> Result:
@@ -145,7 +199,7 @@ def summarise(net: Net, pictures: Sequence[Measured], saturations: Sequence[floa
     found: dict[float, dict[str, Estimate]] = {}
     for saturation in saturations:
         row = _of_saturation(pictures, saturation, weights)
-        row |= {name: row[name] - grey[name] for name in ("psnr", "ciede2000", "auc", "rebalanced_auc")}
+        row |= {name: row[name] - grey[name] for name in AGAINST_GREY}
         found[saturation] = {name: row[name] for name in FIGURES}
     return Result(net.spec.name, str(net.engine), net.spec.sha256, net.spec.input_size, grey, found)
 
@@ -172,6 +226,14 @@ def _of_saturation(
         "shift": mean(each(lambda p: p.shift)) * saturation,
         "blur": mean(each(lambda p: p.blur)) * saturation,
         "flat_gradient": ratio(each(lambda p: p.flat[0]), each(lambda p: p.flat[1])) * saturation,
+        "cast_free_psnr": mean(each(lambda p: row(p).cast_free[0])),
+        "cast_free_ciede2000": mean(each(lambda p: row(p).cast_free[1])),
+        "cast_free_auc": mean(each(lambda p: row(p).cast_free[2])) * 100,
+        "strong": mean(each(lambda p: row(p).faults.strong)) * 100,
+        "strong_wrong": ratio(each(lambda p: row(p).faults.wrong), each(lambda p: row(p).faults.strong) + _NONE) * 100,
+        "red": mean(each(lambda p: row(p).faults.red)) * 100,
+        "plane_spread": ratio(each(lambda p: row(p).faults.spread), each(lambda p: row(p).faults.planes) + _NONE),
+        "plane_ratio": ratio(each(lambda p: row(p).faults.spread), each(lambda p: p.plane_spread) + _NONE),
     }
 
 
@@ -191,7 +253,9 @@ def points_table() -> NDArray[np.intp]:
 CSV_COLUMNS = (
     "picture", "model", "saturation", "psnr", "psnr_grey", "ciede2000", "ciede2000_grey", "colourfulness",
     "colourfulness_truth", "auc", "auc_grey", "rebalanced_auc", "rebalanced_auc_grey", "shift", "blur",
-    "flat_gradient", "flat_gradient_truth",
+    "flat_gradient", "flat_gradient_truth", "cast_free_psnr", "cast_free_psnr_grey", "cast_free_ciede2000",
+    "cast_free_ciede2000_grey", "cast_free_auc", "cast_free_auc_grey", "strong", "strong_wrong", "red", "planes",
+    "plane_spread", "plane_spread_truth",
 )  # fmt: skip
 
 
@@ -200,12 +264,15 @@ def csv_text(measured: Iterable[tuple[str, Sequence[Measured]]]) -> str:
 
     Args:
         measured: each model's name and its pictures. The rebalanced AuC weighs colours by the whole set's prior; the
-            flat gradients are sums over the plain part divided by all pixels.
+            flat gradients are sums over the plain part divided by all pixels, plane spreads likewise; shares are in
+            percent of the picture.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(CSV_COLUMNS)
     for model, pictures in measured:
+        if not pictures:  # all of them were without a truth
+            continue
         weights = figures.rarity_weights(np.sum([each.counts for each in pictures], axis=0))
         for picture in pictures:
             writer.writerows(_csv_rows(model, picture, weights))
@@ -225,6 +292,10 @@ def _csv_rows(model: str, picture: Measured, weights: NDArray[np.float64]) -> It
             *(100 * (row.shares @ weights) / weight, 100 * (grey.shares @ weights) / weight),
             *(picture.shift * saturation, picture.blur * saturation),
             *(picture.flat[0] * saturation / area, picture.flat[1] / area),
+            *(each for pair in zip(row.cast_free[:2], grey.cast_free[:2], strict=True) for each in pair),
+            *(100 * row.cast_free[2], 100 * grey.cast_free[2]),
+            *(100 * share for share in (row.faults.strong, row.faults.wrong, row.faults.red, row.faults.planes)),
+            *(row.faults.spread, picture.plane_spread),
         )
         yield [picture.name, model, f"{saturation:g}", *(f"{number:.4f}" for number in numbers)]
 

@@ -112,6 +112,12 @@ def _seventh(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     return share
 
 
+def without_cast(ab: Floats) -> Floats:
+    """Return ab (H, W, 2) less its mean: half of what a guess of colour gets wrong is the cast of the whole picture."""
+    rest: Floats = ab - ab.mean(axis=(0, 1), keepdims=True)
+    return rest
+
+
 def shares_within(guess: Floats, truth: Floats) -> NDArray[np.float64]:
     """Return for each pixel the share of t = 0..150 that its ab distance does not exceed; its mean is the AuC.
 
@@ -194,12 +200,12 @@ def chroma_gradient_where_flat(lightness: Floats, guess: Floats, truth: Floats) 
         lightness: (S, S).
         guess, truth: ab (S, S, 2).
     """
-    flat = _gradient(at_common_size(lightness)[:, :, np.newaxis]) < FLAT
-    of_guess, of_truth = (_gradient(at_common_size(ab))[flat] for ab in (guess, truth))
+    flat = gradient(at_common_size(lightness)[:, :, np.newaxis]) < FLAT
+    of_guess, of_truth = (gradient(at_common_size(ab))[flat] for ab in (guess, truth))
     return float(of_guess.sum()), float(of_truth.sum())
 
 
-def _gradient(values: Floats) -> Floats:
+def gradient(values: Floats) -> Floats:
     """Return the size of the Sobel gradient over all channels of (H, W, C), in units a pixel: (H, W)."""
     squares = [
         cv2.Sobel(np.ascontiguousarray(values[:, :, channel]), cv2.CV_32F, across, 1 - across, scale=1 / 8) ** 2

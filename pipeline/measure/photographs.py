@@ -12,11 +12,14 @@ import numpy as np
 
 from pipeline.archive import discover
 from pipeline.archive.places import check_places
+from pipeline.colour.lightness import net_lightness
+from pipeline.colour.verdict import judge
 from pipeline.ground.errors import InputError, ItemError
 from pipeline.ground.files import words
 from pipeline.ground.items import Kind
 from pipeline.measure.evaluation import Measured, measure_picture, points_table
-from pipeline.measure.figures import Pixels
+from pipeline.measure.faults import Faults, faults
+from pipeline.measure.figures import Pixels, enlarge
 from pipeline.nets.net import Net
 from pipeline.photo.read import read
 from pipeline.run.progress import Progress
@@ -28,12 +31,14 @@ class Evaluation:
 
     Attributes:
         measured: for each net, in the order given, its pictures.
-        grey: pictures without any colour to compare with.
+        grey: pictures without any colour to compare with: grey, or toned.
+        bare: for each net, what can be said of those without a truth: by factor on ab, of each picture.
         failed: picture -> why it could not be read.
     """
 
     measured: list[list[Measured]]
     grey: list[str] = field(default_factory=list)
+    bare: list[dict[float, list[Faults]]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
 
 
@@ -69,16 +74,18 @@ def evaluate_photographs(
     """Measure every picture through every net; one that cannot be read is said and counted, and the rest go on.
 
     Raises:
-        InputError: not one colour photograph could be measured.
+        InputError: not one photograph could be measured.
     """
     cv2.setNumThreads(1)
     table = points_table()
-    done = Evaluation([[] for _ in nets])
+    done = Evaluation([[] for _ in nets], bare=[{factor: [] for factor in saturations} for _ in nets])
 
     def measure(name: str, path: Path) -> None:
         picture = read(path, max_megapixels=max_megapixels).pixels
-        if not _has_colour(picture):
+        if judge(picture).kind != "color":
             done.grey.append(name)
+            for net, bare in zip(nets, done.bare, strict=True):
+                _measure_bare(picture, net, bare)
             return
         rows = [measure_picture(name, picture, net, saturations, table) for net in nets]
         for measured, row in zip(done.measured, rows, strict=True):
@@ -90,9 +97,16 @@ def evaluate_photographs(
             done.failed[name] = reason
             progress.say(f"{name}: {reason}")
         progress.step(problem=bool(reason))
-    if not done.measured[0]:
-        raise InputError("Not one colour photograph could be measured.")
+    if not done.measured[0] and not done.grey:
+        raise InputError("Not one photograph could be measured.")
     return done
+
+
+def _measure_bare(picture: Pixels, net: Net, bare: dict[float, list[Faults]]) -> None:
+    lightness = net_lightness(picture, net.spec.input_size)
+    ab = enlarge(net.predict(lightness), net.spec.input_size)
+    for factor, found in bare.items():
+        found.append(faults(lightness, ab * np.float32(factor)))
 
 
 def _attempt(measure: Callable[[], None]) -> str:
@@ -106,7 +120,3 @@ def _attempt(measure: Callable[[], None]) -> str:
     except MemoryError:
         return "not enough memory for a picture of this size"
     return ""
-
-
-def _has_colour(picture: Pixels) -> bool:
-    return picture.ndim == 3 and bool(np.any(picture[:, :, :1] != picture[:, :, 1:]))

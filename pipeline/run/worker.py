@@ -6,6 +6,7 @@ import stat
 import time
 from dataclasses import replace
 
+from pipeline.colour.palette import with_palette
 from pipeline.ground.errors import Cause, ColorizeError, EngineError, ItemError, ModelError, OutputError
 from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
@@ -31,7 +32,8 @@ class Worker:
         self._tools = self._load()
 
     def _load(self) -> Tools:
-        return Tools(self._job, open_net(self._job.net, self._job.engine))
+        net = open_net(self._job.net, self._job.engine)
+        return Tools(self._job, with_palette(net, self._job.settings.palette))
 
     def do(self, unit: Unit) -> Answer:
         """Do one unit; whatever goes wrong with it becomes the answer, never an exception."""

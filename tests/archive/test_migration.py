@@ -46,7 +46,7 @@ SCHEMA = """
     PRAGMA user_version = 1;
 """
 # What 0.1 did: its outputs are still as these settings make them.
-TUTORIAL = {"lightness": "lab", "format": "jpg", "provenance": False}
+TUTORIAL = {"lightness": "lab", "format": "jpg", "palette": "plain", "provenance": False}
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial", **TUTORIAL)  # type: ignore[arg-type]
 
 

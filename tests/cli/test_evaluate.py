@@ -51,6 +51,17 @@ def test_a_bad_picture_gives_exit_3_and_its_reason(monkeypatch, capsys, photogra
     assert "3 photographs" in out
 
 
+def test_of_grey_pictures_alone_it_says_what_can_be_said_without_a_truth(monkeypatch, capsys, tmp_path):
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((70, 90), 120, np.uint8))
+    code, out, _ = run(monkeypatch, capsys, tmp_path, "--engine", "opencv")
+    assert code == 0
+    assert "1 without any colour to compare with" in out
+    code, out, _ = run(monkeypatch, capsys, tmp_path, "--engine", "opencv", "--json")
+    found = json.loads(out)
+    assert (found["photographs"], found["without_colour"], found["models"]) == (0, ["grey.png"], [])
+    assert set(found["without_truth"][0]["1"]) == {"strong", "red", "plane_spread"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -79,8 +90,8 @@ def test_the_figures_of_the_first_net_stay_what_they_are(monkeypatch, capsys, tm
     net = onnx.load(Path(__file__).parents[2] / "models/training/v1/embedded-v1.onnx")
     onnx.helper.set_model_props(net, {METADATA_KEY: contract_json(160, Feed(offset=-50.0), Answer())})
     onnx.save(net, tmp_path / "v1.onnx")
-    model = tmp_path / "v1.onnx"
-    code, out, _ = run(monkeypatch, capsys, FIXTURES / "colour", "-m", model, "--engine", "opencv", "--json")
+    plain = ("-m", tmp_path / "v1.onnx", "--palette", "plain", "--engine", "opencv")
+    code, out, _ = run(monkeypatch, capsys, FIXTURES / "colour", *plain, "--json")
     assert code == 0
     net = json.loads(out)["models"][0]
     for part, figures in (

@@ -405,6 +405,16 @@ def saturation(bench: Bench) -> None:
     assert spread[2] <= 1
 
 
+def palette(bench: Bench) -> None:
+    bench.photograph()
+    spread = {}
+    for value in ("natural", "restrained", "vivid", "plain"):
+        assert bench.worked("--format", "png", "--palette", value) == 1
+        spread[value] = np.ptp(bench.made("1.png").astype(int), axis=2).mean()
+    assert spread["restrained"] <= spread["natural"] < spread["vivid"]
+    assert len(set(spread.values())) == 4
+
+
 def on_color(bench: Bench) -> None:
     bench.photograph(pixels=in_colour())
     for value, status in (("copy", "copied"), ("skip", "skipped"), ("recolor", "done")):
@@ -487,6 +497,8 @@ EFFECTS = {
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout,
         provenance, keep_times,
         pages, saturation, on_color, jobs, executor, item_timeout, exclude,
+        models_dir, engine, precision, format, quality, lightness, chroma_sampling, provenance,
+        pages, saturation, palette, on_color, jobs, executor, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
         effects.container, effects.width, effects.steady, effects.keyframes,
     )

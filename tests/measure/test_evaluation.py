@@ -71,7 +71,11 @@ def test_the_truth_beats_grey_and_grey_equals_grey():
     assert perfect["flat_gradient"].value == pytest.approx(1)
     assert best.saturations[0.5]["flat_gradient"].value == pytest.approx(0.5)
     assert 30 < best.saturations[0.5]["colourfulness"].value < 70
+    assert perfect["cast_free_psnr"].value > 10
+    assert perfect["strong_wrong"].value == pytest.approx(0)
+    assert perfect["plane_ratio"].value == pytest.approx(1)
     nothing = none.saturations[1.0]
+    assert [nothing[name].value for name in ("strong", "strong_wrong", "red", "plane_spread")] == [0, 0, 0, 0]
     assert [nothing[name].value for name in ("psnr", "ciede2000", "auc", "rebalanced_auc")] == [0, 0, 0, 0]
     assert [nothing[name].value for name in ("shift", "blur", "flat_gradient")] == [0, 0, 0]
     paired = difference(best, none)[1.0]

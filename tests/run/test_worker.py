@@ -22,7 +22,9 @@ from pipeline.run.worker import Worker
 from tests.conftest import landscape
 
 OPENCV = Engine("opencv", "float32")
-SETTINGS = Settings(engine="opencv", precision="float32", format="png", lightness="lab", on_color="recolor")
+SETTINGS = Settings(
+    engine="opencv", precision="float32", format="png", lightness="lab", palette="plain", on_color="recolor"
+)
 
 
 @pytest.fixture
