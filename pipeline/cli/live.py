@@ -54,7 +54,7 @@ def command(
     instead of lagging. `q`, here or on the page, or Ctrl-C ends it.
     """
     from pipeline.colour.recipe import Look
-    from pipeline.live.painter import Painter
+    from pipeline.live.painter import Painter, warm_up
     from pipeline.live.show import Place as At
     from pipeline.live.show import Show
     from pipeline.live.source import find_source
@@ -66,8 +66,9 @@ def command(
     found = find_source(source, width)
     recorder = _recorder(save, Path(source), settings, force=force)
     net, choice = settle(settings)
-    look = Look(settings.saturation, settings.lightness)
-    painter = Painter(open_net(net, choice.engine), look, settings.steady, settings.keyframes, patient=fast)
+    opened, look = open_net(net, choice.engine), Look(settings.saturation, settings.lightness)
+    warm_up(opened, look)
+    painter = Painter(opened, look, settings.steady, settings.keyframes, patient=fast)
     with stop_on_signals(lambda sentence: None) as stop:
         show = Show(found, painter, recorder, fast=fast)
         figures = show.run(At(host, port), lambda address: _say(presentation, address), lambda: stop.requested)

@@ -112,6 +112,14 @@ class Painter:
         self._key, self._question = (asked.small, mean), None
 
 
+def warm_up(net: Net, look: recipe.Look) -> None:
+    """Colour what nobody sees: tables are made and libraries loaded now, not while the first frame waits for them."""
+    ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (240, 1))
+    painter = Painter(net, look, patient=True)
+    for number in range(2):
+        painter.paint(cv2.cvtColor(np.roll(ramp, number, axis=1), cv2.COLOR_GRAY2BGR))  # type: ignore[arg-type]
+
+
 def _resized(answer: AB) -> AB:
     return cv2.resize(answer, WORKING, interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
