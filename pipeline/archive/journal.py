@@ -16,6 +16,7 @@ from pipeline.archive.database import Database
 from pipeline.archive.row import COLUMNS, RECORD, SELECT, Row, row_of
 from pipeline.archive.schema import Claim, Run
 from pipeline.archive.spelling import escape, unescape
+from pipeline.ground import inside
 from pipeline.ground.items import MADE, Filed, Kind, Result
 
 _KNOWN = (
@@ -291,7 +292,6 @@ def remove_superseded(earlier: Filed | None, output: Path) -> None:
     """
     if earlier is None:
         return
-    path = output / earlier.place
     with suppress(OSError):
-        if path.lstat().st_size == earlier.size:
-            path.unlink()
+        if inside.look(output, earlier.place).st_size == earlier.size:
+            inside.remove(output, earlier.place)

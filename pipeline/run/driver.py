@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Decision, Plan, Wishes
+from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings, treated_as
@@ -180,17 +180,18 @@ def _executor(context: Context, jobs: int, tmp_dir: Path, progress: Progress) ->
 @contextlib.contextmanager
 def _tmp_dir(output: Path, run_id: str) -> Iterator[Path]:
     """Make this run's folder for unfinished files; those of dead runs go, so their orphans cannot publish."""
-    folder = output / FOLDER / "tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    mine = folder / run_id
+    folder = f"{FOLDER}/tmp"
+    inside.remove_tree(output, folder)
+    mine = output / folder / run_id
     try:
-        mine.mkdir(parents=True)
+        with inside.opened(output, f"{folder}/{run_id}", make=True):
+            pass
     except OSError as error:
         raise OutputError(f"{mine} cannot be made: {error.strerror}.") from None
     try:
         yield mine
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        inside.remove_tree(output, folder)
 
 
 def _summary(

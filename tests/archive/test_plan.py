@@ -257,7 +257,7 @@ def test_a_foreign_file_is_never_written_over(archive: Archive) -> None:
             ("failed", "a file is in the way of the folder: deep"),
             ("failed", "a file is in the way of the folder: far/away"),
             ("failed", "a file is in the way of the folder: far/away"),
-            ("failed", "a file is in the way of the folder: lost"),
+            ("failed", "a symbolic link is in the way of the folder: lost"),
         ]
     assert {action for action, _ in archive.why().values()} == {"record"}
     (archive.output / "1.jpg").unlink()
