@@ -98,6 +98,7 @@ OTHER = {
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
+    "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
 }  # fmt: skip
 
 
