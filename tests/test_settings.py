@@ -93,25 +93,21 @@ def test_missing_file_and_malformed_assignment() -> None:
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
     "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False, "jpeg_scans": "interleaved",
-    "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
-    "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False,
     "quality": 5, "pages": "first", "saturation": 0.5, "palette": "vivid", "on_color": "skip", "jobs": 3,
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
     "keep_times": True, "item_timeout": 9, "layout": "side-by-side",
+    "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
 }  # fmt: skip
 
 
 CHANGES = {
     Kind.PHOTO: {
         "lightness", "format", "chroma_sampling", "jpeg_scans", "layout", "provenance", "quality", "saturation",
-        "on_color",
+        "palette", "on_color",
     },
-    Kind.PAGES: {"lightness", "provenance", "saturation", "on_color"},  # they become TIFF, which has no quality
-        "lightness", "format", "chroma_sampling", "provenance", "quality", "saturation", "palette", "on_color",
-    },
-    Kind.PAGES: {"lightness", "saturation", "palette", "on_color"},  # they become TIFF, which has no quality
+    Kind.PAGES: {"lightness", "provenance", "saturation", "palette", "on_color"},  # TIFF has no quality
     Kind.FILM: {
         "saturation", "palette", "on_color", "encoder", "film_quality", "preset", "container", "width", "steady",
         "keyframes",

@@ -40,6 +40,11 @@ def begin(
         kind = found.kind or Kind.OTHER
         if decision.action is Action.FORGET:
             journal.forget([found.key])
+        elif decision.action is Action.MARK and decision.result is not None:
+            journal.mark(found.key, decision.result.status, decision.result.reason)
+        elif decision.adopt is not None:
+            journal.unmark(found.key)
+            journal.adopt(found.key, size=found.size, mtime_ns=found.mtime_ns, output_mtime_ns=decision.adopt)
         elif decision.result is not None:
             journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
             if decision.result.status is Status.FAILED:

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from pipeline.archive.own import FOLDER as FOLDER
+from pipeline.archive.own import JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
 from pipeline.ground.errors import OutputError
 
-FOLDER = ".colorize"
-_NAME = "journal.sqlite"
+_NAME = JOURNAL
 
 
 def journal_path(output: Path) -> Path:
@@ -64,6 +65,7 @@ class Database:
             self._copy.cleanup()
 
     def _open_to_write(self) -> sqlite3.Connection:
+        check_own(self.output)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -16,11 +16,12 @@ from pipeline.archive.database import Database
 from pipeline.archive.row import COLUMNS, RECORD, SELECT, Row, row_of
 from pipeline.archive.schema import Claim, Run
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground.items import MADE, Filed, Kind, Result
+from pipeline.ground import inside
+from pipeline.ground.items import KEPT, MADE, Filed, Kind, Result, Status
 
 _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
-    "source_sha256, run_id FROM "
+    "source_sha256, run_id, output_sha256, output_mtime_ns, was FROM "
 )
 _CLAIM = (
     "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind) "
@@ -48,6 +49,14 @@ class Known(NamedTuple):
     source_mtime_ns: int
     source_sha256: str
     run_id: str
+    output_sha256: str
+    output_mtime_ns: int
+    was: str
+
+    @property
+    def made_as(self) -> str:
+        """What it was when it was made: done or copied."""
+        return self.status if self.status in MADE else self.was
 
 
 def now() -> str:
@@ -76,6 +85,7 @@ class Journal(Database):
         """As `record`, inside a `transaction` of the caller."""
         output = escape(result.filed.place) if result.filed else ""
         values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
+        values["output_mtime_ns"] = self._time_of(result.filed)
         with self.speaking():
             if not values["source_mtime_ns"]:
                 # Its worker died, or never got at the source: that it failed holds for what was found.
@@ -94,10 +104,17 @@ class Journal(Database):
                 return None
         return earlier
 
+    def _time_of(self, filed: Filed | None) -> int:
+        if filed is not None:
+            with suppress(OSError):
+                found = inside.look(self.output, filed.place)
+                return found.st_mtime_ns if found.st_size == filed.size else 0
+        return 0
+
     def _earlier(self, key: str, output: str) -> Filed | None:
         query = "SELECT status, output, output_size, output_sha256 FROM items WHERE key = ? AND output NOT IN ('', ?)"
         found = self.db.execute(query, (key, output)).fetchone()
-        return Filed(unescape(found[1]), found[2], found[3]) if found and found[0] in MADE else None
+        return Filed(unescape(found[1]), found[2], found[3]) if found and found[0] in KEPT else None
 
     def _older(self, key: str, output: str) -> str:
         """Return another claimed name under which something of ours lies that no row has any more, or nothing.
@@ -147,7 +164,7 @@ class Journal(Database):
 
     def unsettled(self) -> Iterator[Known]:
         """Yield the items that are neither made nor gone."""
-        query = f"{_KNOWN} items WHERE status NOT IN ('done', 'copied', 'vanished')"
+        query = f"{_KNOWN} items WHERE status NOT IN ('done', 'copied', 'vanished', 'edited', 'gone', 'rejected')"
         with self.speaking():
             for found in self.db.execute(query):
                 yield Known(*found)
@@ -158,6 +175,45 @@ class Journal(Database):
             for key in keys:
                 for table in ("items", "claims"):
                     self.db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+
+    def made(self) -> Iterator[Known]:
+        """Yield the items that have, or had, an output."""
+        with self.speaking():
+            for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited')"):
+                yield Known(*found)
+
+    def census(self, *, by_input: bool = False) -> list[tuple[str, str, int, int]]:
+        """Count what is known to lie in INPUTs: run id, first part of the keys if `by_input`, items, those made."""
+        head = "substr(key, 1, instr(key || '/', '/') - 1)" if by_input else "''"
+        query = (
+            f"SELECT run_id, {head}, count(*), sum(status IN ('done', 'copied', 'edited')) FROM items "
+            "WHERE status NOT IN ('gone', 'vanished') GROUP BY 1, 2"
+        )
+        with self.speaking():
+            return self.db.execute(query).fetchall()
+
+    def mark(self, key: str, status: Status, reason: str) -> None:
+        """Say what became of a finished item's output or source; what was known of how it was made stays."""
+        query = (
+            "UPDATE items SET was = CASE WHEN status IN ('done', 'copied') THEN status ELSE was END, "
+            "was_reason = CASE WHEN status IN ('done', 'copied') THEN reason ELSE was_reason END, "
+            "status = ?, reason = ? WHERE key = ?"
+        )
+        with self.speaking():
+            self.db.execute(query, (status, reason, key))
+            self.db.execute("UPDATE claims SET pending = 0 WHERE key = ?", (key,))
+
+    def unmark(self, key: str) -> None:
+        """Say that a finished item is again as it was made."""
+        with self.speaking():
+            query = "UPDATE items SET status = was, reason = was_reason WHERE key = ? AND was != ''"
+            self.db.execute(query, (key,))
+
+    def adopt(self, key: str, *, size: int, mtime_ns: int, output_mtime_ns: int) -> None:
+        """Take over the times of a source and an output that are known by their contents to be the same."""
+        query = "UPDATE items SET source_size = ?, source_mtime_ns = ?, output_mtime_ns = ? WHERE key = ?"
+        with self.speaking():
+            self.db.execute(query, (size, mtime_ns, output_mtime_ns, key))
 
     def claim(self, claim: Claim, *, run_id: str) -> None:
         """Say that files of these names are about to be written for an item.
@@ -287,11 +343,12 @@ def _run(row: tuple[Any, ...]) -> Run:
 def remove_superseded(earlier: Filed | None, output: Path) -> None:
     """Remove what an earlier run made of an item that now has an output of another name; after it was recorded.
 
-    Only a file of the size that was recorded goes: one that somebody has worked on since stays.
+    Only a file that is as it was written goes: one that somebody has worked on since stays.
     """
     if earlier is None:
         return
-    path = output / earlier.place
     with suppress(OSError):
-        if path.lstat().st_size == earlier.size:
-            path.unlink()
+        if inside.look(output, earlier.place).st_size == earlier.size and (
+            not earlier.sha256 or inside.sha256(output, earlier.place) == earlier.sha256
+        ):
+            inside.remove(output, earlier.place)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import now
+from pipeline.archive.own import FOLDER, check_own
+from pipeline.ground import inside
 from pipeline.ground.errors import LockedError, OutputError
 from pipeline.ground.files import words
 
@@ -43,21 +44,30 @@ def hold(output: Path) -> Iterator[None]:
         LockedError: another run has it; the sentence names its process and host.
         OutputError: OUTPUT can't be written.
     """
+    check_own(output)
     folder = output / FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _acquire(folder)
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {words(error)}.") from None
-    note = folder / "owner.json"
     try:
         with contextlib.suppress(OSError):  # it only serves the other run's sentence
-            note.write_text(json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now()))), encoding="utf-8")
+            _note(output)
         yield
     finally:
         with contextlib.suppress(OSError):
-            note.unlink()
+            inside.remove(output, f"{FOLDER}/owner.json")
         lock.release()
+
+
+def _note(output: Path) -> None:
+    text = json.dumps(asdict(Owner(os.getpid(), socket.gethostname(), now())))
+    with inside.opened(output, FOLDER) as folder:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("owner.json", dir_fd=folder)
+        with os.fdopen(inside.create("owner.json", folder), "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def _acquire(folder: Path) -> BaseFileLock:

@@ -11,13 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
+from pipeline.archive.own import FOLDER, MANIFEST, check_own
 from pipeline.archive.row import HEADERS, cells
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import replacing, sync_folder, words
 
-NAME: Final = "manifest.csv"
+NAME: Final = MANIFEST
 EVERY: Final = 60.0  # seconds
 
 
@@ -27,6 +27,7 @@ def check_manifest(output: Path) -> None:
     Raises:
         OutputError: with what to do.
     """
+    check_own(output)
     path = output / NAME
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} is not a file: move it away, or give another OUTPUT.")

@@ -12,6 +12,7 @@ from pipeline.archive.spelling import escape
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
 FOLDER_IN_THE_WAY = "a folder is in the way: "
+LINK_IN_THE_WAY = "a symbolic link is in the way of the folder: "
 NO_FOLDER = "a file is in the way of the folder: "
 OTHER_INPUT = "the output of another INPUT's file is in the way: "
 
@@ -30,7 +31,7 @@ class Obstacles:
         folder = os.path.dirname(names.output)  # noqa: PTH120 - a text, for many
         state = self._state(folder)
         if state:
-            return "" if state == "missing" else f"{NO_FOLDER}{escape(state)}"
+            return "" if state == "missing" else state
         for name in dict.fromkeys((names.output, names.copy_output)):
             blocked = self._at(key, name)
             if blocked:
@@ -61,15 +62,17 @@ class Obstacles:
         return self._last[1]
 
     def _look_at(self, folder: str) -> str:
-        """Return "" for a folder of OUTPUT that is there, "missing", or the part of it that is a file."""
+        """Return "" for a folder of OUTPUT that is there, "missing", or what is in its way."""
         parts = folder.split("/") if folder else []
         for end in range(len(parts) + 1):
             place = "/".join(parts[:end])
             path = self._journal.output / place
             try:
-                mode = path.stat().st_mode
+                mode = (path.lstat() if place else path.stat()).st_mode  # OUTPUT itself may be a link
             except OSError:
-                return place if path.is_symlink() else "missing"
+                return "missing"
+            if stat.S_ISLNK(mode):
+                return f"{LINK_IN_THE_WAY}{escape(place)}"
             if not stat.S_ISDIR(mode):
-                return place
+                return f"{NO_FOLDER}{escape(place)}"
         return ""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
 from pipeline.archive.spelling import escape, unescape
+from pipeline.ground import inside
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import MADE, Filed, Part, Result, Seen, Span, Status, Unit, part_of
 
@@ -87,7 +88,7 @@ class Pieces:
 
     def _is_there(self, filed: Filed) -> bool:
         try:
-            return (self._journal.output / filed.place).stat().st_size == filed.size
+            return inside.look(self._journal.output, filed.place).st_size == filed.size
         except OSError:
             return False
 
@@ -121,7 +122,7 @@ class Pieces:
         """Forget an item's pieces and remove its part files: it is finished, or something else than it was."""
         with self._journal.speaking():
             self._journal.db.execute("DELETE FROM pieces WHERE key = ?", (key,))
-        shutil.rmtree(self._journal.output / parts_place(key), ignore_errors=True)
+        inside.remove_tree(self._journal.output, parts_place(key))
 
     def sweep(self) -> None:
         """Remove the part files of items that are not to be done any more."""
@@ -137,11 +138,12 @@ class Pieces:
         self._remove_folders({parts_place(key) for key in kept})
 
     def _remove_folders(self, kept: set[str]) -> None:
-        root = self._journal.output / FOLDER / "parts"
-        with suppress(OSError):  # not there, mostly
-            for folder in list(root.iterdir()):
-                if f"{FOLDER}/parts/{folder.name}" not in kept:
-                    shutil.rmtree(folder, ignore_errors=True)
+        parts = f"{FOLDER}/parts"
+        with suppress(OSError), inside.opened(self._journal.output, parts) as folder:  # not there, mostly
+            places = [f"{parts}/{each.name}" for each in os.scandir(folder)]
+            for place in places:
+                if place not in kept:
+                    inside.remove_tree(self._journal.output, place)
 
 
 def _mark(unit: Unit, fingerprint: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,15 +13,17 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.archive.census import Census
 from pipeline.archive.discover import Folder, Found, examine
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles
+from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files
 from pipeline.ground.errors import Cause, OutputError
-from pipeline.ground.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
+from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
 
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -37,6 +37,15 @@ _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
 # What may have passed since, or what the plan sees for itself.
 _PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY})
 
+# Rows whose source was there when it was last looked for, and that have an output.
+_STAYING: Final = KEPT - {Status.GONE}
+_EDITED: Final = (Status.EDITED, "changed by somebody since it was written; --replace-edited makes it anew")
+_REJECTED: Final = (Status.REJECTED, "its output was deleted; `colorize reject --undo` brings it back")
+_WHY: Final = {
+    State.MISSING: "output missing",
+    State.EDITED: "edited; made anew as asked",
+    State.UNFINISHED: "unfinished",
+}
 _KINDS: Final = {str(kind): kind for kind in Kind}
 T = TypeVar("T")
 
@@ -48,6 +57,7 @@ class Action(StrEnum):
     RECORD = "record"  # known without one: `Decision.result`
     DONE = "done"  # finished before
     KEEP = "keep"  # settled before, and not tried again
+    MARK = "mark"  # its row stays and gets a status: `Decision.result`
     FORGET = "forget"  # its row says nothing any more
 
 
@@ -60,6 +70,7 @@ class Decision(NamedTuple):
         action: see `Action`.
         why: a phrase for a person, such as "new", "source changed", "failed before: ...".
         result: what is recorded.
+        adopt: the time of its output, where times are to be taken over: the contents are the same.
     """
 
     found: Found
@@ -67,6 +78,7 @@ class Decision(NamedTuple):
     action: Action
     why: str
     result: Result | None = None
+    adopt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,9 @@ class Wishes:
         unworkable: what is said of the others.
         verify: compare finished sources by sha256 (reads them all) instead of time.
         retry_failed: failed and crashed items are to be done again.
+        replace_edited: so are outputs that somebody has changed.
+        accept_gone: most sources may be gone.
+        deleted_outputs: "redo" or "rejected": what is done with an output that is not there any more.
     """
 
     inputs: tuple[str, ...]
@@ -92,6 +107,9 @@ class Wishes:
     unworkable: str
     verify: bool = False
     retry_failed: bool = False
+    replace_edited: bool = False
+    accept_gone: bool = False
+    deleted_outputs: str = "redo"
 
 
 class Plan:
@@ -99,33 +117,42 @@ class Plan:
 
     Raises while it is iterated:
         OutputError: OUTPUT holds the pictures of another archive under the same names.
+        InputError: most of what the journal knows is not there.
     """
 
     def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
         self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
         self._obstacles = Obstacles(journal, self._of_these_inputs)
         self._others = _OtherArchive()
+        self._outputs = Outputs(journal.output)
         self._same_inputs: dict[str, bool] = {}
         self._seen: array[int] = array("q")  # hashes of the keys found: eight bytes each, for a million of them
         self._closed: list[str] = []
+        self._census = Census(wishes.inputs)
 
     def __iter__(self) -> Iterator[Decision]:
+        self._census.begin(self._journal, self._of_these_inputs)
         for folder in self._folders:
             yield from self._of_folder(folder)
         self._others.refuse(self._journal.output)
+        if not self._wishes.accept_gone:
+            self._census.refuse_loss()
         yield from self._gone()
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
-        begun = self._journal.pending_runs([key for key in keys if key not in known])
+        begun = self._journal.pending_runs(keys) if self._census.pending else {}
         folder.files = [examine(self._recall(found, known.get(found.key))) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
             self._seen.append(hash(found.key))
+            row = known.get(found.key)
+            here = row is not None and row.status in _STAYING and self._of_these_inputs(row.run_id)
+            self._census.see(found.key, made=here)
             if found.kind is Kind.UNREADABLE and found.key.endswith("/"):
                 self._closed.append(found.key)
-            yield self._decision(found, names.get(found.key), known.get(found.key), found.key in begun)
+            yield self._decision(found, names.get(found.key), row, found.key in begun)
 
     def _recall(self, found: Found, row: Known | None) -> Found:
         """Put in what an earlier run found a file to be: saves opening it.
@@ -152,7 +179,7 @@ class Plan:
         return self._same_inputs[run_id]
 
     def _decision(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
-        made = row is not None and row.status in MADE and found.kind is not Kind.EXCLUDED
+        made = row is not None and row.status in KEPT and found.kind is not Kind.EXCLUDED
         if made and row is not None and not self._of_these_inputs(row.run_id):
             self._others.compare(found, row)
         decision = self._decide(found, names, row, begun)
@@ -167,9 +194,11 @@ class Plan:
             return Decision(found, names, action, why)
 
         same = row is not None and self._is_unchanged(found, row)
-        if found.kind is Kind.EXCLUDED and row is not None and row.status in MADE:
+        if row is not None and row.status == Status.REJECTED:
+            return say(Action.KEEP, f"rejected: {row.reason}")
+        if found.kind is Kind.EXCLUDED and row is not None and row.status in KEPT:
             return say(Action.KEEP, f"{found.reason}; made by an earlier run")
-        settled = self._settled_by(found, made_before=same and row is not None and row.status in MADE)
+        settled = self._settled_by(found, made_before=same and row is not None and row.status in KEPT)
         if settled is not None:
             return self._settle(found, names, row if same else None, *settled)
         if row is None:
@@ -178,16 +207,44 @@ class Plan:
             again = not same or self._may_do_better(row)
             why = f"{row.status} before: {row.reason}" if same else "source changed"
             return say(Action.TODO if again else Action.KEEP, why)
+        if row.status in KEPT:
+            return self._of_made(found, names, row, begun=begun, same=same)
         if not same:
             return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
         if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
             return say(Action.TODO, "settings changed")
-        if row.status not in MADE:
-            return say(Action.DONE, f"{row.status}: {row.reason}")
-        missing = self._missing(row, names)
-        return say(Action.TODO, missing) if missing else say(Action.DONE, "done before")
+        return say(Action.DONE, f"{row.status}: {row.reason}")
+
+    def _of_made(self, found: Found, names: Names | None, row: Known, *, begun: bool, same: bool) -> Decision:
+        """Decide on what has an output; what somebody made of that is kept."""
+        outdated = self._outdated(found, names, row, same)
+        output = self._outputs.look(row, begun=begun, sure=bool(outdated))
+        kept = output.state is State.EDITED and not self._wishes.replace_edited
+        lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
+        if kept or lost:
+            return self._mark(found, names, row, *_EDITED if kept else _REJECTED)
+        if outdated or output.state is not State.OURS:
+            return Decision(found, names, Action.TODO, outdated or _WHY[output.state])
+        times = (row.source_size, row.source_mtime_ns, row.output_mtime_ns)
+        stale = times != (found.size, found.mtime_ns, output.mtime_ns) or row.status not in MADE
+        return Decision(found, names, Action.DONE, "done before", adopt=output.mtime_ns if stale else None)
+
+    def _outdated(self, found: Found, names: Names | None, row: Known, same: bool) -> str:
+        """Return why a finished item would be made otherwise now, or nothing."""
+        if not same:
+            return "source changed"
+        if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
+            return "settings changed"
+        wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
+        return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
+
+    def _mark(self, found: Found, names: Names | None, row: Known, status: Status, reason: str) -> Decision:
+        if row.status == status:
+            return Decision(found, names, Action.KEEP, f"{status}: {reason}")
+        result = Result(found.key, status, Cause.NONE, reason)
+        return Decision(found, names, Action.MARK, f"{status}: {reason}", result)
 
     def _settled_by(self, found: Found, *, made_before: bool) -> tuple[Status, Cause, str] | None:
         """Return what is known of a thing without a worker, or None."""
@@ -226,25 +283,14 @@ class Plan:
     def _is_unchanged(self, found: Found, row: Known) -> bool:
         if found.size != row.source_size:
             return False
-        if self._wishes.verify and row.source_sha256 and found.kind in PICTURED:
+        if found.mtime_ns == row.source_mtime_ns and not self._wishes.verify:
+            return True
+        if row.source_sha256 and found.kind in PICTURED:  # copies without times are the same still
             try:
                 return files.sha256(found.source) == row.source_sha256
             except OSError:
                 return False
         return found.mtime_ns == row.source_mtime_ns
-
-    def _missing(self, row: Known, names: Names | None) -> str:
-        """Return why a finished item has to be made again, or nothing."""
-        place = unescape(row.output)
-        if names is not None and place != (names.copy_output if row.status == Status.COPIED else names.output):
-            return "its output has another name now"
-        try:
-            status = os.lstat(f"{self._journal.output}/{place}")
-        except OSError:
-            return "output missing"
-        if status.st_size != row.output_size or not stat.S_ISREG(status.st_mode):
-            return "output has another size"
-        return ""
 
     def _gone(self) -> Iterator[Decision]:
         """Decide on rows and claims of what is gone; what lies in a folder that can't be read now is left alone."""
@@ -258,6 +304,10 @@ class Plan:
         for key, _ in self._not_found(self._journal.never_recorded(), lambda claim: claim):
             lost = Found("", "", key, Kind.VANISHED)
             yield _settled(lost, None, Status.VANISHED, Cause.NONE, "gone before its turn came")
+        if self._census.misses_made:
+            for row in self._not_found(self._journal.made(), lambda row: (row.key, row.run_id)):
+                lost = Found("", "", row.key, Kind.VANISHED)
+                yield self._mark(lost, None, row, Status.GONE, "its source is no longer there")
 
     @cached_property
     def _hashes(self) -> NDArray[np.int64]:

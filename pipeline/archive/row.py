@@ -28,6 +28,8 @@ class Row:
         fingerprint: of the settings that made it.
         hints_sha256: of what a person said of this item; empty where nothing was said.
         attempts: how often it was recorded.
+        output_mtime_ns: of the output as it was written; 0 where nobody looked.
+        was, was_reason: status and reason before it was edited, gone or rejected.
     """
 
     key: str = _column("source")
@@ -56,6 +58,9 @@ class Row:
     fingerprint: str = _column()
     hints_sha256: str = _column()
     attempts: int = _column()
+    output_mtime_ns: int = _column()
+    was: str = _column()
+    was_reason: str = _column()
 
 
 COLUMNS = tuple(each.name for each in fields(Row))
@@ -104,6 +109,9 @@ def row_of(
         "fingerprint": fingerprint,
         "hints_sha256": "",
         "attempts": 1,
+        "output_mtime_ns": 0,
+        "was": "",
+        "was_reason": "",
     }
 
 

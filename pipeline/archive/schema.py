@@ -65,6 +65,18 @@ MIGRATIONS = (
     WHERE status IN ('failed', 'crashed', 'unsupported');
     UPDATE items SET cause = 'in colour' WHERE status IN ('copied', 'skipped') AND verdict = 'color';
     """,
+    """
+    -- What tells the user's work from ours; 0: written before anybody looked.
+    ALTER TABLE items ADD COLUMN output_mtime_ns INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE items ADD COLUMN was TEXT NOT NULL DEFAULT '';
+    ALTER TABLE items ADD COLUMN was_reason TEXT NOT NULL DEFAULT '';
+    DROP INDEX items_problems;
+    CREATE INDEX items_problems ON items (key)
+        WHERE status NOT IN ('done', 'copied', 'vanished', 'edited', 'gone', 'rejected');
+    CREATE INDEX claims_size ON claims (source_size) WHERE pending;
+    -- Outputs that are to follow their renamed sources: the item's new key, and the name its output is to get.
+    CREATE TABLE moves (key TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 

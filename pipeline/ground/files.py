@@ -9,9 +9,11 @@ import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pipeline.ground import inside
 from pipeline.ground.errors import Cause, ItemError, OutputError
 
 Bytes = bytes | bytearray | memoryview
@@ -47,7 +49,7 @@ def replacing(path: Path, *, part: Path | None = None) -> Iterator[BinaryIO]:
     """
     part = part or path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:  # nothing that is there is taken or followed
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -73,16 +75,33 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def publish(
-    data: Bytes | Path, destination: Path, tmp_dir: Path, times: os.stat_result | None = None
-) -> tuple[int, str]:
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where files of an output are written: the output, and a folder inside it for what is not finished.
+
+    Attributes:
+        root: OUTPUT; nothing leads out of it, and no link below it is followed.
+        tmp_dir: an existing folder inside `root`; it is never made here, so that a worker whose run is over cannot
+            publish any more.
+    """
+
+    root: Path
+    tmp_dir: Path
+
+    @contextmanager
+    def unfinished(self) -> Iterator[int]:
+        """Open `tmp_dir`."""
+        with inside.opened(self.root, self.tmp_dir.relative_to(self.root).as_posix()) as folder:
+            yield folder
+
+
+def publish(data: Bytes | Path, place: str, room: Room, times: os.stat_result | None = None) -> tuple[int, str]:
     """Write a file so that it appears whole or not at all: its bytes are on the disk before it has its name.
 
     Args:
-        data: the bytes, or a finished file inside `tmp_dir`, which is moved.
-        destination: where it goes; missing folders are made, an older file is replaced.
-        tmp_dir: an existing folder on the same file system; it is never made here, so that a worker whose run is
-            over cannot publish any more.
+        data: the bytes, or a finished file inside `room.tmp_dir`, which is moved.
+        place: where it goes, relative to `room.root`; missing folders are made, an older file is replaced.
+        room: where it is written.
         times: of a file whose access and modification time it is given.
 
     Returns:
@@ -96,18 +115,19 @@ def publish(
         try:
             with data.open("r+b") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-                _date(data, times)
+                _date(file.fileno(), times)
                 os.fsync(file.fileno())
             size = data.stat().st_size
+            with room.unfinished() as folder:
+                _move(data.name, folder, place, room)
         except OSError as error:
-            raise unwritable(error, tmp_dir) from None
-        _move(data, destination, tmp_dir)
+            raise unwritable(error, room.tmp_dir) from None
         return size, digest
     view = memoryview(data).cast("B")
-    return _place((view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK)), destination, tmp_dir, times)
+    return _place((view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK)), place, room, times)
 
 
-def copy_bytes(source: Path, destination: Path, tmp_dir: Path) -> tuple[int, str]:
+def copy_bytes(source: Path, place: str, room: Room) -> tuple[int, str]:
     """Copy a file byte for byte, with its modification time, as safely as `publish`.
 
     Returns:
@@ -125,7 +145,7 @@ def copy_bytes(source: Path, destination: Path, tmp_dir: Path) -> tuple[int, str
     except OSError as error:
         raise unreadable(error) from None
     with file:
-        return _place(_chunks(file), destination, tmp_dir, os.fstat(file.fileno()))
+        return _place(_chunks(file), place, room, os.fstat(file.fileno()))
 
 
 def unreadable(error: OSError) -> ItemError:
@@ -146,41 +166,46 @@ def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
         yield chunk
 
 
-def _place(chunks: Iterable[Bytes], destination: Path, tmp_dir: Path, times: os.stat_result | None) -> tuple[int, str]:
-    temporary = tmp_dir / f"{uuid.uuid4().hex}.part"
-    digest, size = hashlib.sha256(), 0
+def _place(chunks: Iterable[Bytes], place: str, room: Room, times: os.stat_result | None) -> tuple[int, str]:
+    name = f"{uuid.uuid4().hex}.part"
     try:
-        try:
-            with temporary.open("xb", buffering=0) as file:
-                for chunk in chunks:
-                    digest.update(chunk)
-                    rest = memoryview(chunk)
-                    size += len(rest)
-                    while rest:  # an unbuffered write may take less than it was given
-                        rest = rest[file.write(rest) or 0 :]
-                _date(temporary, times)
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise unwritable(error, tmp_dir) from None
-        _move(temporary, destination, tmp_dir)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with room.unfinished() as folder:
+            try:
+                size, digest = _write(chunks, inside.create(name, folder), times)
+                _move(name, folder, place, room)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+    except OSError as error:
+        raise unwritable(error, room.tmp_dir) from None
+    return size, digest
+
+
+def _write(chunks: Iterable[Bytes], descriptor: int, times: os.stat_result | None) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with open(descriptor, "wb", buffering=0) as file:
+        for chunk in chunks:
+            digest.update(chunk)
+            rest = memoryview(chunk)
+            size += len(rest)
+            while rest:  # an unbuffered write may take less than it was given
+                rest = rest[file.write(rest) or 0 :]
+        _date(descriptor, times)
+        os.fsync(descriptor)
     return size, digest.hexdigest()
 
 
-def _date(path: Path, times: os.stat_result | None) -> None:
+def _date(descriptor: int, times: os.stat_result | None) -> None:
     if times is not None:
-        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        os.utime(descriptor, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _move(temporary: Path, destination: Path, tmp_dir: Path) -> None:
-    try:
-        # The folders are not fsynced: should a power cut undo a rename, the next run sees that the file is missing and
-        # makes it again. Waiting for it took a fifth of the time of a small picture.
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(destination)
-    except OSError as error:
-        raise unwritable(error, tmp_dir) from None
+def _move(name: str, unfinished: int, place: str, room: Room) -> None:
+    # The folders are not fsynced: should a power cut undo a rename, the next run sees that the file is missing and
+    # makes it again. Waiting for it took a fifth of the time of a small picture.
+    *above, last = inside.parts_of(place)
+    with inside.opened(room.root, "/".join(above), make=True) as there:
+        os.replace(name, last, src_dir_fd=unfinished, dst_dir_fd=there)
 
 
 def unwritable(error: OSError, tmp_dir: Path) -> OutputError | ItemError:
@@ -195,6 +220,8 @@ def unwritable(error: OSError, tmp_dir: Path) -> OutputError | ItemError:
     if error.errno == errno.EXDEV:
         reason = "its folder lies on another file system than the output"
         return ItemError(f"cannot be written: {reason}", Cause.SYSTEM)
+    if isinstance(error, inside.LinkInTheWay):
+        return ItemError("cannot be written: a symbolic link is in the way", Cause.IN_THE_WAY)
     if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY):
         return ItemError("cannot be written: a file or folder of the same name is in the way", Cause.IN_THE_WAY)
     return ItemError(f"cannot be written: {text}", Cause.SYSTEM)

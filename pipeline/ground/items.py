@@ -38,6 +38,9 @@ class Status(StrEnum):
 
     DONE = "done"
     COPIED = "copied"
+    EDITED = "edited"
+    GONE = "gone"
+    REJECTED = "rejected"
     SKIPPED = "skipped"
     UNSUPPORTED = "unsupported"
     FAILED = "failed"
@@ -46,6 +49,8 @@ class Status(StrEnum):
 
 
 MADE = frozenset({Status.DONE, Status.COPIED})
+# What an output of ours lies in OUTPUT for, or lay there.
+KEPT = MADE | {Status.EDITED, Status.GONE}
 PROBLEMS = frozenset({Status.FAILED, Status.CRASHED})
 
 

@@ -193,6 +193,13 @@ class Settings:
     keep_times: bool = _setting(False, "Give outputs the modification time of their sources.")
     verify: bool = _setting(False, "Compare sources by sha256, not only size and time.")
     retry_failed: bool = _setting(False, "Try again what failed or crashed before.")
+    replace_edited: bool = _setting(False, "Make anew also outputs that somebody has changed since.")
+    deleted_outputs: str = _setting(
+        "redo",
+        "What is done with finished outputs that are not there any more: made anew, or taken as not wanted.",
+        choices=("redo", "rejected"),
+    )
+    accept_gone: bool = _setting(False, "Go on although an INPUT lacks most of what earlier runs found there.")
 
     def __post_init__(self) -> None:
         for declared in fields(self):

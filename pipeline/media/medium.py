@@ -49,18 +49,23 @@ class Tools:
         return self.job.settings
 
     @property
+    def room(self) -> files.Room:
+        """Where files are written."""
+        return files.Room(self.job.output, self.job.tmp_dir)
+
+    @property
     def look(self) -> Look:
         """How colour is made."""
         return Look(self.settings.saturation, self.settings.lightness)
 
     def publish(self, data: files.Bytes | Path, place: str) -> Filed:
         """Write a file of OUTPUT whole; see `files.publish`."""
-        return Filed(place, *files.publish(data, self.job.output / place, self.job.tmp_dir))
+        return Filed(place, *files.publish(data, place, self.room))
 
     def deliver(self, data: files.Bytes | Path, unit: Unit) -> Filed:
         """Publish an item's output, with its source's times where they are to be kept."""
         times = unit.source.stat() if self.settings.keep_times else None
-        return Filed(unit.output, *files.publish(data, self.job.output / unit.output, self.job.tmp_dir, times))
+        return Filed(unit.output, *files.publish(data, unit.output, self.room, times))
 
     def scratch(self, suffix: str) -> Path:
         """Return the path of an unfinished file that nobody else has."""
@@ -83,7 +88,7 @@ class Tools:
         reason = "already in colour"
         if self.settings.on_color == "skip":
             return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
-        size, digest = files.copy_bytes(unit.source, self.job.output / unit.copy_output, self.job.tmp_dir)
+        size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)
         return Result(
             unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=Filed(unit.copy_output, size, digest), seen=seen
         )

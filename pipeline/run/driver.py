@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,9 +19,10 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places
-from pipeline.archive.plan import Decision, Plan, Wishes
+from pipeline.archive.plan import Action, Decision, Plan, Wishes
+from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
-from pipeline.ground.items import Kind
+from pipeline.ground.items import Kind, Status
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
@@ -75,7 +75,7 @@ def run_archive(
     check_manifest(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
         context = Context(inputs, output, roots, settings, net, settled_for(journal, choice, settings))
-        begun = _begin(context, journal, stop)
+        begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
         run_id, todo = begun
@@ -97,6 +97,9 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         unworkable=MISSING,
         verify=settings.verify,
         retry_failed=settings.retry_failed,
+        replace_edited=settings.replace_edited,
+        accept_gone=settings.accept_gone,
+        deleted_outputs=settings.deleted_outputs,
     )
     return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
 
@@ -112,9 +115,21 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
         yield decision
 
 
-def _begin(context: Context, journal: Journal, stop: Stop) -> tuple[str, Counter[Kind]] | None:
+def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
+    """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
+    anew = kept = 0
+    for decision in plan:
+        anew += decision.action is Action.TODO and decision.why == "settings changed"
+        kept += decision.why.startswith(str(Status.EDITED)) and decision.action is not Action.TODO
+        yield decision
+    if anew:
+        also = f"; {kept:,} that somebody has changed since are kept" if kept else ""
+        say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
+
+
+def _begin(context: Context, journal: Journal, stop: Stop, *, quiet: bool) -> tuple[str, Counter[Kind]] | None:
     """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped."""
-    engine = context.engine
+    engine, plan = context.engine, _plan(context, journal)
     try:
         with journal.transaction(durable=True):
             run_id = journal.start_run(
@@ -124,7 +139,7 @@ def _begin(context: Context, journal: Journal, stop: Stop) -> tuple[str, Counter
                 version=version("colorize"),
             )
             todo = begin(
-                _until_stopped(_plan(context, journal), stop),
+                _until_stopped(plan if quiet else _telling(plan), stop),
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
@@ -180,17 +195,18 @@ def _executor(context: Context, jobs: int, tmp_dir: Path, progress: Progress) ->
 @contextlib.contextmanager
 def _tmp_dir(output: Path, run_id: str) -> Iterator[Path]:
     """Make this run's folder for unfinished files; those of dead runs go, so their orphans cannot publish."""
-    folder = output / FOLDER / "tmp"
-    shutil.rmtree(folder, ignore_errors=True)
-    mine = folder / run_id
+    folder = f"{FOLDER}/tmp"
+    inside.remove_tree(output, folder)
+    mine = output / folder / run_id
     try:
-        mine.mkdir(parents=True)
+        with inside.opened(output, f"{folder}/{run_id}", make=True):
+            pass
     except OSError as error:
         raise OutputError(f"{mine} cannot be made: {error.strerror}.") from None
     try:
         yield mine
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        inside.remove_tree(output, f"{folder}/{run_id}")  # `tmp` stays: its time says when this run ended
 
 
 def _summary(

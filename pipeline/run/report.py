@@ -25,6 +25,10 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield f"This run: {summary.worked:,} in {duration(summary.seconds)} ({rate:.2f} pictures/s, {summary.engine})."
     elif not summary.stopped:
         yield "Nothing was left to do."
+    if summary.counts.get(Status.EDITED):
+        yield "What somebody has changed since (edited) is kept; --replace-edited makes it anew."
+    if summary.counts.get(Status.GONE):
+        yield "Sources that are gone keep their outputs; `colorize prune` takes those away."
     if any(summary.counts.get(status) for status in PROBLEMS):
         yield "What failed is in the manifest with its reason; --retry-failed tries it again."
     yield f"Outputs:  {summary.output}/"

@@ -17,7 +17,7 @@ from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.colour.recipe import grey_of
-from pipeline.ground import files
+from pipeline.ground import files, inside
 from pipeline.ground.errors import ColorizeError, ItemError
 from pipeline.ground.items import MADE, Kind, Status
 from pipeline.media.develop import NO_LUMA
@@ -83,7 +83,7 @@ def _roots(run: Run, output: Path) -> list[Root]:
 def _finding(row: Row, output: Path, source: Path, run: Run | None) -> Finding:
     path = output / unescape(row.output)
     try:
-        digest = files.sha256(path)
+        digest = inside.sha256(output, unescape(row.output))
     except OSError as error:
         return Finding(row.output, None, False, [files.words(error)])
     if digest != row.output_sha256:

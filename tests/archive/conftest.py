@@ -59,6 +59,7 @@ class Archive:
         version: str = "0",
         workable: frozenset[Kind] = frozenset({Kind.PHOTO, Kind.PAGES}),
         also: tuple[str, ...] = (),
+        **more: object,
     ) -> Iterator[Decision]:
         inputs = inputs or [self.source]
         wishes = Wishes(
@@ -70,6 +71,7 @@ class Archive:
             unworkable="films are not colorized here",
             verify=verify,
             retry_failed=retry_failed,
+            **more,  # type: ignore[arg-type]
         )
         folders = discover(check_places(inputs, self.output), self.output, exclude=exclude)
         naming = Naming(lambda kind, own: ".mp4" if kind is Kind.FILM else suffix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from dataclasses import asdict, replace
@@ -50,6 +51,9 @@ TUTORIAL = {"lightness": "lab", "format": "jpg", "palette": "plain", "provenance
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial", **TUTORIAL)  # type: ignore[arg-type]
 
 
+MADE_BY_1 = hashlib.sha256(b"made by colorize 0.1").hexdigest()
+
+
 class Old:
     """INPUT and OUTPUT as a run of colorize 0.1 left them."""
 
@@ -87,7 +91,7 @@ class Old:
             (
                 path.name, status, reason, output, rest.get("verdict", "neutral"), 0.5, 80, 60, 8, 0,
                 "embedded-v3" if made else "", "opencv/float32" if made else "", 0.25, found.st_size,
-                found.st_mtime_ns, "aa", size, "bb", "", kind, self.fingerprint, "2025-01-01T00:30:00.000+00:00",
+                found.st_mtime_ns, "aa", size, MADE_BY_1, "", kind, self.fingerprint, "2025-01-01T00:30:00.000+00:00",
                 "old", 1,
             ),
         )  # fmt: skip

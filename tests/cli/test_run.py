@@ -24,7 +24,7 @@ from pipeline.archive.row import HEADERS
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.run import command
-from pipeline.ground.errors import ColorizeError, EngineError, SettingsError
+from pipeline.ground.errors import ColorizeError, EngineError, InputError, SettingsError
 from pipeline.ground.settings import Settings
 from pipeline.nets.engines import catalogue
 from pipeline.photo.jpeg import turbo
@@ -490,17 +490,47 @@ def retry_failed(bench: Bench) -> None:
     assert [bench.worked(*flags) for flags in ((), (), ("--retry-failed",))] == [1, 0, 1]
 
 
+def replace_edited(bench: Bench) -> None:
+    bench.photograph()
+    bench.run()
+    (bench.colour / "1.png").write_bytes(b"retouched for hours")
+    assert "1 edited" in bench.run("--quality", "60", "--saturation", "0.5")
+    assert (bench.colour / "1.png").read_bytes() == b"retouched for hours"
+    assert bench.statuses() == {"1.png": "edited"}
+    assert bench.worked("--replace-edited") == 1
+    assert bench.statuses() == {"1.png": "done"}
+
+
+def deleted_outputs(bench: Bench) -> None:
+    bench.photograph()
+    for value, status in (("rejected", "rejected"), ("redo", "rejected")):
+        bench.run()
+        (bench.colour / "1.png").unlink(missing_ok=True)
+        assert bench.worked("--deleted-outputs", value) == 0
+        assert bench.statuses() == {"1.png": status}
+        assert not (bench.colour / "1.png").exists()
+
+
+def accept_gone(bench: Bench) -> None:
+    path = bench.photograph()
+    bench.run()
+    path.unlink()
+    with pytest.raises(InputError, match="is a disk not mounted"):
+        bench.run()
+    bench.run("--accept-gone")
+    assert bench.statuses() == {"1.png": "gone"}
+    assert (bench.colour / "1.png").exists()
+
+
 EFFECTS = {
     each.__name__: each
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout,
-        provenance, keep_times,
-        pages, saturation, on_color, jobs, executor, item_timeout, exclude,
-        models_dir, engine, precision, format, quality, lightness, chroma_sampling, provenance,
-        pages, saturation, palette, on_color, jobs, executor, exclude,
-        follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
-        effects.container, effects.width, effects.steady, effects.keyframes,
+        provenance, keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude,
+        follow_symlinks, max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone,
+        effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
+        effects.keyframes,
     )
 }  # fmt: skip
 

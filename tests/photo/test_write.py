@@ -11,7 +11,6 @@ from PIL import Image
 
 from pipeline.ground import files
 from pipeline.ground.errors import ItemError, OutputError
-from pipeline.ground.files import copy_bytes, publish
 from pipeline.photo.write import SUFFIXES, encode
 
 
@@ -20,6 +19,18 @@ def tmp_dir(tmp_path):
     folder = tmp_path / "tmp"
     folder.mkdir()
     return folder
+
+
+def room(tmp_dir):
+    return files.Room(tmp_dir.parent, tmp_dir)
+
+
+def publish(data, path, tmp_dir):
+    return files.publish(data, path.relative_to(tmp_dir.parent).as_posix(), room(tmp_dir))
+
+
+def copy_bytes(source, path, tmp_dir):
+    return files.copy_bytes(source, path.relative_to(tmp_dir.parent).as_posix(), room(tmp_dir))
 
 
 def picture(*shape):

@@ -1,0 +1,168 @@
+"""Ways inside one folder, OUTPUT: no symbolic link on them is followed, and no name leads out of it.
+
+The folder itself may be reached through a link (OUTPUT on another disk). Below it each step is taken from the open
+folder above it, so what was checked is what is written to, whatever is put in its place meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class LinkInTheWay(OSError):
+    """A symbolic link stands where a folder or file of OUTPUT belongs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(errno.ELOOP, "a symbolic link is in the way", name)
+
+
+def parts_of(place: str) -> list[str]:
+    """Return the parts of a path relative to a folder, "/" between them; the one judge of paths that were stored.
+
+    Raises:
+        OSError: it is absolute, empty, or leads out of the folder.
+    """
+    parts = place.split("/")
+    if "\0" in place or not {"", ".", ".."}.isdisjoint(parts):
+        raise OSError(errno.EINVAL, "its name leads out of the output", place)
+    return parts
+
+
+def is_inside(place: str) -> bool:
+    """Tell whether a stored path stays in its folder; see `parts_of`."""
+    return "\0" not in place and {"", ".", ".."}.isdisjoint(place.split("/"))
+
+
+@contextmanager
+def opened(root: Path, place: str, *, make: bool = False) -> Iterator[int]:
+    """Open the folder at `place` inside `root` ("" for that itself) for the length of the block.
+
+    Args:
+        root: may be a link, must be there.
+        place: relative to it.
+        make: make what is missing below `root`.
+
+    Raises:
+        OSError: it is not there, or no folder; `LinkInTheWay` where a part of the way is a link.
+    """
+    descriptor = os.open(root, _FOLDER)
+    try:
+        for part in parts_of(place) if place else ():
+            below = _step(part, descriptor, make=make)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _step(part: str, descriptor: int, *, make: bool) -> int:
+    try:
+        return os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=descriptor)
+    except FileNotFoundError:
+        if not make:
+            raise
+        with suppress(FileExistsError):  # another worker was faster
+            os.mkdir(part, dir_fd=descriptor)
+        return _step(part, descriptor, make=False)
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP) and _is_link(part, descriptor):
+            raise LinkInTheWay(part) from None
+        raise
+
+
+def _is_link(name: str, descriptor: int) -> bool:
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
+@contextmanager
+def _at(root: Path, place: str) -> Iterator[tuple[str, int]]:
+    """Give a file's name and its folder, open."""
+    *above, name = parts_of(place)
+    with opened(root, "/".join(above)) as descriptor:
+        yield name, descriptor
+
+
+def create(name: str, folder: int) -> int:
+    """Make a new file in an open folder and open it to write; nothing that is there is taken or followed."""
+    return os.open(name, _NEW, 0o666, dir_fd=folder)
+
+
+def read(root: Path, place: str) -> int:
+    """Open a file inside `root` to read; see `opened`."""
+    with _at(root, place) as (name, folder):
+        try:
+            return os.open(name, _READ, dir_fd=folder)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise LinkInTheWay(name) from None
+            raise
+
+
+def sha256(root: Path, place: str) -> str:
+    """Return the hash of a file inside `root`, in hexadecimal; see `opened`."""
+    with os.fdopen(read(root, place), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def look(root: Path, place: str) -> os.stat_result:
+    """Return what the system says of a file inside `root`, a link itself; see `opened`."""
+    with _at(root, place) as (name, folder):
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+
+def remove(root: Path, place: str) -> None:
+    """Remove a file inside `root`, or a link itself; see `opened`."""
+    with _at(root, place) as (name, folder):
+        os.unlink(name, dir_fd=folder)
+
+
+def remove_tree(root: Path, place: str) -> None:
+    """Remove a folder inside `root` and all in it, as far as it can be; a link is left alone."""
+    with suppress(OSError), _at(root, place) as (name, folder):
+        shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+
+
+def move(root: Path, place: str, to: str) -> None:
+    """Give a file inside `root` another name there; folders are made, nothing that is there is replaced.
+
+    Raises:
+        OSError: `FileExistsError` where something has that name; else see `opened`.
+    """
+    *above, name = parts_of(to)
+    with _at(root, place) as (old, here), opened(root, "/".join(above), make=True) as there:
+        try:
+            os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links; the driver alone writes here now
+            with suppress(FileNotFoundError):
+                os.stat(name, dir_fd=there, follow_symlinks=False)
+                raise FileExistsError(errno.EEXIST, "something has that name", to) from None
+            os.rename(old, name, src_dir_fd=here, dst_dir_fd=there)
+        else:
+            os.unlink(old, dir_fd=here)
+
+
+def remove_empty(root: Path, place: str) -> None:
+    """Remove the folder at `place` and those above it inside `root`, as long as they are empty."""
+    parts = place.split("/") if place else []
+    with suppress(OSError):
+        for end in range(len(parts), 0, -1):
+            with _at(root, "/".join(parts[:end])) as (name, folder):
+                os.rmdir(name, dir_fd=folder)
