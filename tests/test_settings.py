@@ -94,7 +94,7 @@ def test_missing_file_and_malformed_assignment() -> None:
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
     "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False,
-    "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
+    "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "on_color_list": "l", "jobs": 3,
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,

@@ -1,4 +1,4 @@
-"""Makes black-and-white prints of photographs as archives hold them: ten kinds, and colour pictures that suffered alike.
+"""Makes black-and-white prints of photographs as archives hold them: ten kinds; and what colour pictures suffer.
 
 Pictures are float32, 0..1, BGR (H, W, 3) or grey (H, W), sRGB. Everything is drawn from one `Generator`.
 """
@@ -6,13 +6,15 @@ Pictures are float32, 0..1, BGR (H, W, 3) or grey (H, W), sRGB. Everything is dr
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 Random = np.random.Generator
+Range = tuple[float, float]
 
 
 def slow(rng: Random, shape: tuple[int, int], cells: int = 4) -> Floats:
@@ -28,7 +30,7 @@ def from_lab(lightness: Floats, a: Floats, b: Floats) -> Floats:
     return np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), 0, 1).astype(np.float32)
 
 
-def colour(rng: Random, lightness: tuple[float, float], chroma: tuple[float, float], hues: tuple[float, float]) -> Floats:
+def colour(rng: Random, lightness: Range, chroma: Range, hues: Range) -> Floats:
     """Draw a colour, BGR (3,), from ranges in Lab (hues in degrees)."""
     light, strength, hue = rng.uniform(*lightness), rng.uniform(*chroma), np.radians(rng.uniform(*hues))
     spot = np.ones((1, 1), np.float32)
@@ -81,7 +83,7 @@ def yellowed(rng: Random, grey: Floats) -> Floats:
 
 
 def _more_chroma(picture: Floats, factor: Floats | float) -> Floats:
-    lab = cv2.cvtColor(picture, cv2.COLOR_BGR2LAB)
+    lab: Any = cv2.cvtColor(picture, cv2.COLOR_BGR2LAB)
     return from_lab(lab[:, :, 0], lab[:, :, 1] * factor, lab[:, :, 2] * factor)
 
 
@@ -103,7 +105,8 @@ def stained(rng: Random, grey: Floats) -> Floats:
         cv2.ellipse(mask, centre, axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
         mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 0.04 * width)).astype(np.float32)
         tint = colour(rng, (55, 90), (8, 40), (50, 95))
-        print_ *= 1 - mask[:, :, np.newaxis] * rng.uniform(0.15, 0.7) * (1 - tint)
+        print_ = print_ * (1 - mask[:, :, np.newaxis] * rng.uniform(0.15, 0.7) * (1 - tint))
+    print_ = print_.astype(np.float32)
     return _marked(rng, print_) if rng.random() < 0.3 else print_
 
 
@@ -213,7 +216,7 @@ def photographed(rng: Random, grey: Floats) -> Floats:
 def grainy(rng: Random, grey: Floats) -> Floats:
     """A scan with colour noise in it."""
     picture = plain(rng, grey)
-    return np.clip(picture + rng.normal(0, rng.uniform(0.005, 0.06), picture.shape), 0, 1).astype(np.float32)
+    return np.clip(picture + rng.normal(0, rng.uniform(0.005, 0.04), picture.shape), 0, 1).astype(np.float32)
 
 
 KINDS: dict[str, Callable[[Random, Floats], Floats]] = {

@@ -27,9 +27,9 @@ from pipeline.colour.features import measured, small
 
 NAMES: Final = (*KINDS, *COLOUR_KINDS)
 _PRINTS: Final = 4  # made of each photograph
-_SIDES: Final = (128, 320)
+_SIDES: Final = (180, 400)
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -56,12 +56,18 @@ def _drawn(picture: Bytes, name: str) -> Iterator[tuple[str, Bytes]]:
     side = int(rng.integers(*_SIDES))
     size = side, round(side * picture.shape[0] / picture.shape[1])
     large = np.clip(cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC).astype(np.float32) / 255, 0, 1)
-    for kind in rng.choice(list(COLOUR_KINDS)[1:], 2, replace=False):
+    for kind in rng.choice(list(COLOUR_KINDS)[1:], 1):
         made = filed(rng, COLOUR_KINDS[kind](rng, large))
         if reason_to_drop(*split_lab(square(made))) not in ("monochrome", "toned"):
             yield kind, made
     for kind in rng.choice(list(KINDS), _PRINTS, replace=False):
         yield kind, filed(rng, KINDS[kind](rng, grey_of(large, rng)))
+
+
+def decoded(data: bytes) -> Bytes:
+    """Decode an encoded picture: uint8 BGR (H, W, 3)."""
+    picture: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    return picture.astype(np.uint8)
 
 
 def _measure(source: tuple[Path, int]) -> list[tuple[Floats, int, bool]]:
@@ -71,7 +77,7 @@ def _measure(source: tuple[Path, int]) -> list[tuple[Floats, int, bool]]:
     for number, (name, data) in enumerate(photographs(path)):
         if number % every:
             continue
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(np.uint8)
+        picture = decoded(data)
         held = zlib.crc32(name.encode()) % 5 == 0
         found += [(measured(small(made)), NAMES.index(kind), held) for kind, made in _drawn(picture, name)]
     return found

@@ -6,7 +6,7 @@ import os
 import stat
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,7 @@ class Wishes:
         inputs: INPUTs of this run as `input_spelling` gives them: rows of others are left alone.
         settings: by name; compared with those of the runs that recorded failures.
         fingerprints: by kind, those under which an output is as it would be made now.
+        listed: by key, the fingerprints of single items of which a person has said something.
         version: of the program.
         workable: kinds that can be worked on here.
         unworkable: what is said of the others.
@@ -91,6 +92,11 @@ class Wishes:
     unworkable: str
     verify: bool = False
     retry_failed: bool = False
+    listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
+
+    def are_met_by(self, row: Known, kind: Kind) -> bool:
+        """Tell whether an output is as it would be made now."""
+        return row.fingerprint in self.listed.get(row.key, self.fingerprints).get(kind, ())
 
 
 class Plan:
@@ -137,7 +143,7 @@ class Plan:
         if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
             return found
         kind = _KINDS[row.kind]
-        return found._replace(kind=kind) if row.fingerprint in self._wishes.fingerprints.get(kind, ()) else found
+        return found._replace(kind=kind) if self._wishes.are_met_by(row, kind) else found
 
     @cached_property
     def _runs(self) -> dict[str, Run]:
@@ -181,7 +187,7 @@ class Plan:
             return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
-        if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
+        if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
             return say(Action.TODO, "settings changed")
         if row.status not in MADE:
             return say(Action.DONE, f"{row.status}: {row.reason}")

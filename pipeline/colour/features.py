@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-
 LONGEST: Final = 128
 _SAMPLED: Final = 2048
 _KNOTS: Final = 9
@@ -26,7 +25,7 @@ _FARTHEST: Final = 4.0  # pixels that channels are looked for apart
 _PEAK: Final = 0.03
 _DARKEST: Final = 0.3  # Lab units under which chroma is rounding: logarithms begin there
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def small(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Small:
 def _unit(picture: NDArray[Any]) -> Floats:
     """Return samples as float32, 0..1."""
     if picture.dtype.kind == "f":
-        return np.clip(np.nan_to_num(picture), 0, 1).astype(np.float32)
+        return np.asarray(np.clip(np.nan_to_num(picture), 0, 1), np.float32)
     return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
 
 
@@ -116,7 +115,7 @@ def measured(of: Small) -> Floats:
 def _hats(lightness: Floats) -> Floats:
     """Return a base of piecewise linear functions of lightness 0..1: (N,) -> (N, knots)."""
     at = np.clip(lightness, 0, 1)[:, np.newaxis] * (_KNOTS - 1)
-    return np.maximum(0, 1 - np.abs(at - np.arange(_KNOTS, dtype=np.float32)))
+    return np.asarray(np.maximum(0, 1 - np.abs(at - np.arange(_KNOTS, dtype=np.float32))))
 
 
 def _smooth() -> Floats:
@@ -209,7 +208,7 @@ class _Region:
         hue = toned / np.maximum(_length(toned), 1e-3)[:, np.newaxis]
         across = np.abs(left[:, 0] * hue[:, 1] - left[:, 1] * hue[:, 0])
         opposite = -(self.ab * hue).sum(axis=1)
-        return [*_logs(across, 95), *_logs(np.maximum(opposite, 0), 98)]
+        return [*_logs(across, 95, 99), *_logs(np.maximum(opposite, 0), 98, 99.5)]
 
     def _coarse(self, left: Floats) -> list[float]:
         """Measure the means of what is left in a 12 x 12 grid: grain averages out there, things do not."""
@@ -217,10 +216,10 @@ class _Region:
         cell = rows * 12 // self._size[0] * 12 + columns * 12 // self._size[1]
         count = np.bincount(cell, minlength=144)
         sums = [np.bincount(cell, left[:, each], 144) for each in (0, 1)]
-        means = np.stack(sums, axis=1)[count > 3] / count[count > 3][:, np.newaxis]
+        means: Floats = np.stack(sums, axis=1)[count > 3] / count[count > 3][:, np.newaxis]
         if not len(means):
             means = left
-        return _logs(_length(means.astype(np.float32)), 90)
+        return _logs(_length(means.astype(np.float32)), 90, 100)
 
 
 def _roundness(left: Floats) -> float:
@@ -281,9 +280,7 @@ def _box(alike: NDArray[np.bool_]) -> Any:
     if len(stats) < 2:
         return ((alike.shape[1] / 2, alike.shape[0] / 2), (1.0, 1.0), 0.0)
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    outlines, _ = cv2.findContours(
-        (labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
+    outlines, _ = cv2.findContours((labels == largest).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     return cv2.minAreaRect(outlines[0])
 
 

@@ -39,8 +39,8 @@ class Pages:
     def _page(self, unit: Unit, span: Span, tools: Tools) -> Result:
         settings = tools.settings
         picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start)
-        verdict = judge(picture.pixels)
-        kept = verdict.kind == "color" and settings.on_color != "recolor"
+        verdict = judge(picture.pixels, picture.alpha)
+        kept = tools.keeps(unit, in_colour=verdict.kind == "color")
         pixels = picture.pixels if kept else colorize(picture.pixels, tools.net, tools.look)
         filed = tools.publish(encode(pixels, "tif", alpha=picture.alpha), f"{unit.parts_place}/{span.number:06d}.tif")
         result = tools.done(unit, filed, seen_of(picture, verdict))
