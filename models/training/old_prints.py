@@ -125,7 +125,7 @@ def moved(rng: Random, picture: Floats, reach: float) -> Floats:
     height, width = picture.shape[:2]
     channels = []
     for channel in cv2.split(picture):
-        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 0.1), 1 + rng.normal(0, 0.001))
+        matrix: Any = cv2.getRotationMatrix2D((width / 2, height / 2), rng.normal(0, 0.1), 1 + rng.normal(0, 0.001))
         matrix[:, 2] += rng.uniform(-reach, reach, 2) / 2
         channels.append(cv2.warpAffine(channel, matrix, (width, height), borderMode=cv2.BORDER_REFLECT))
     return np.dstack(channels).astype(np.float32)
