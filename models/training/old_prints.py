@@ -98,14 +98,14 @@ def stained(rng: Random, grey: Floats) -> Floats:
     """Foxing, water stains and tape: brown and yellow spots; at times a small stamp or pencil mark."""
     print_ = plain(rng, grey)
     height, width = grey.shape
-    for _ in range(int(rng.integers(1, 8))):
+    for _ in range(int(rng.integers(1, 6))):
         mask = np.zeros(grey.shape, np.float32)
         centre = int(rng.integers(width)), int(rng.integers(height))
         axes = int(rng.uniform(0.01, 0.25) * width), int(rng.uniform(0.01, 0.25) * height)
         cv2.ellipse(mask, centre, axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
         mask = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 0.04 * width)).astype(np.float32)
-        tint = colour(rng, (55, 90), (8, 40), (50, 95))
-        print_ = print_ * (1 - mask[:, :, np.newaxis] * rng.uniform(0.15, 0.7) * (1 - tint))
+        tint = colour(rng, (55, 90), (6, 30), (50, 95))
+        print_ = print_ * (1 - mask[:, :, np.newaxis] * rng.uniform(0.1, 0.5) * (1 - tint))
     print_ = print_.astype(np.float32)
     return _marked(rng, print_) if rng.random() < 0.3 else print_
 
@@ -137,8 +137,8 @@ def shifted(rng: Random, grey: Floats) -> Floats:
 
 
 def cast(rng: Random, picture: Floats) -> Floats:
-    """Lay a slow cast of 1 to 16 levels over the sheet, other in each channel."""
-    levels = np.exp(rng.uniform(np.log(1), np.log(16))) / 255
+    """Lay a slow cast of 1 to 10 levels over the sheet, other in each channel."""
+    levels = np.exp(rng.uniform(np.log(1), np.log(10))) / 255
     shape = picture.shape[:2]
     fields = np.dstack([slow(rng, shape, int(rng.integers(2, 4))) for _ in range(3)])
     return np.clip(picture + levels * fields / 1.5, 0, 1).astype(np.float32)

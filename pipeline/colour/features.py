@@ -69,15 +69,14 @@ def _unit(picture: NDArray[Any]) -> Floats:
 
 def _reduced(picture: NDArray[Any]) -> NDArray[Any]:
     height, width = picture.shape[:2]
-    # Whole pixels are skipped first: averaging 24 megapixels would cost as much as decoding them.
-    step = max(height, width) // (4 * LONGEST)
-    if step > 1:
-        picture = _resized(picture, max(1, width // step), max(1, height // step), cv2.INTER_NEAREST)
-    height, width = picture.shape[:2]
     scale = LONGEST / max(height, width)
     if scale >= 1:
-        return picture
-    return _resized(picture, max(1, round(width * scale)), max(1, round(height * scale)), cv2.INTER_AREA)
+        return np.ascontiguousarray(picture)
+    width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    if scale < 1 / 4:
+        # Whole pixels are skipped first: averaging 24 megapixels would cost as much as decoding them.
+        picture = _resized(picture, 4 * width, 4 * height, cv2.INTER_NEAREST)
+    return _resized(picture, width, height, cv2.INTER_AREA)
 
 
 def _resized(picture: NDArray[Any], width: int, height: int, how: int) -> NDArray[Any]:
@@ -138,8 +137,11 @@ def _normal(base: Floats, wanted: Floats, weight: Floats) -> tuple[Floats, Float
 
 def _left(base: Floats, wanted: Floats, normal: tuple[Floats, Floats], part: slice = slice(None)) -> Floats:
     """Return what a part of the base leaves of ab, (N, 2)."""
-    factors = np.linalg.solve(normal[0][part, part], normal[1][part])
-    return wanted - base[:, part] @ factors
+    return wanted - base[:, part] @ _solved(normal, part)
+
+
+def _solved(normal: tuple[Floats, Floats], part: slice = slice(None)) -> Floats:
+    return np.linalg.solve(normal[0][part, part], normal[1][part])
 
 
 def _fitted(base: Floats, wanted: Floats) -> tuple[Floats, Floats]:
@@ -172,6 +174,7 @@ class _Region:
         height, width = where.shape
         self._size = height, width
         self._at = rows, columns
+        self._of, self._where = of, where
         self.lightness, self.ab = of.lightness[rows, columns], of.ab[rows, columns]
         self._base = self._functions(of)
 
@@ -201,6 +204,7 @@ class _Region:
         found.append(_roundness(left))
         found += [float(self.lightness.std()), float(self.lightness.mean())]
         found += self._coarse(bare) + self._coarse(left)
+        found += self._things(_solved(normal, _TONE))
         return found
 
     def _by_hue(self, toned: Floats, left: Floats) -> list[float]:
@@ -220,6 +224,12 @@ class _Region:
         if not len(means):
             means = left
         return _logs(_length(means.astype(np.float32)), 90, 100)
+
+    def _things(self, factors: Floats) -> list[float]:
+        """Measure what the tone leaves between 3 and 17 pixels wide: neither grain nor light, but things."""
+        rest = np.where(self._where[:, :, np.newaxis], _rest(self._of, factors), np.float32(0))
+        band = cv2.blur(rest, (3, 3)) - cv2.blur(rest, (17, 17))
+        return _logs(_length(band[self._at]), 90, 98)
 
 
 def _roundness(left: Floats) -> float:
@@ -265,10 +275,14 @@ def _like_the_middle(of: Small) -> NDArray[np.bool_] | None:
     for _ in range(2):
         normal = _normal(base, ab, 1 / np.maximum(_length(left), 1)[:, np.newaxis])
         left = _left(base, ab, normal)
-    table = _hats(np.linspace(0, 1, 256, dtype=np.float32)) @ np.linalg.solve(*normal)
-    tone = table[(of.lightness * 255).astype(np.uint8)]
-    rest = of.ab - tone
+    rest = _rest(of, _solved(normal))
     return np.hypot(rest[:, :, 0], rest[:, :, 1]) < max(3.0, 3 * float(np.median(_length(left))))
+
+
+def _rest(of: Small, factors: Floats) -> Floats:
+    """Return what a tone, factors (knots, 2), leaves of all the picture, (H, W, 2)."""
+    table = (_hats(np.linspace(0, 1, 256, dtype=np.float32)) @ factors).astype(np.float32)
+    return of.ab - table[(of.lightness * 255).astype(np.uint8)]
 
 
 def _box(alike: NDArray[np.bool_]) -> Any:
