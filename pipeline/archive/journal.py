@@ -17,7 +17,7 @@ from pipeline.archive.row import COLUMNS, RECORD, SELECT, Row, row_of
 from pipeline.archive.schema import Claim, Run
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
-from pipeline.ground.items import KEPT, MADE, Filed, Kind, Result, Status
+from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Filed, Kind, Result, Status
 
 _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
@@ -288,6 +288,11 @@ class Journal(Database):
         query = "SELECT status, count(*) FROM items GROUP BY status ORDER BY status"
         with self.speaking():
             return dict(self.db.execute(query).fetchall())
+
+    def doubtful(self) -> int:
+        """Return of how many items it is doubtful whether they are in colour."""
+        with self.speaking():
+            return int(self.db.execute("SELECT count(*) FROM items WHERE instr(reason, ?)", (DOUBTFUL,)).fetchone()[0])
 
     def start_run(self, *, inputs: Sequence[Path], settings: Mapping[str, Any], fingerprint: str, version: str) -> str:
         """Write that a run begins and return its id: the time it began and a few random digits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -89,6 +89,7 @@ class Wishes:
         inputs: INPUTs of this run as `input_spelling` gives them: rows of others are left alone.
         settings: by name; compared with those of the runs that recorded failures.
         fingerprints: by kind, those under which an output is as it would be made now.
+        listed: by key, the fingerprints of single items of which a person has said something.
         version: of the program.
         workable: kinds that can be worked on here.
         unworkable: what is said of the others.
@@ -110,6 +111,11 @@ class Wishes:
     replace_edited: bool = False
     accept_gone: bool = False
     deleted_outputs: str = "redo"
+    listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
+
+    def are_met_by(self, row: Known, kind: Kind) -> bool:
+        """Tell whether an output is as it would be made now."""
+        return row.fingerprint in self.listed.get(row.key, self.fingerprints).get(kind, ())
 
 
 class Plan:
@@ -165,7 +171,7 @@ class Plan:
         if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
             return found
         kind = _KINDS[row.kind]
-        return found._replace(kind=kind) if row.fingerprint in self._wishes.fingerprints.get(kind, ()) else found
+        return found._replace(kind=kind) if self._wishes.are_met_by(row, kind) else found
 
     @cached_property
     def _runs(self) -> dict[str, Run]:
@@ -213,7 +219,7 @@ class Plan:
             return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
-        if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
+        if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
             return say(Action.TODO, "settings changed")
         return say(Action.DONE, f"{row.status}: {row.reason}")
 
@@ -235,7 +241,7 @@ class Plan:
         """Return why a finished item would be made otherwise now, or nothing."""
         if not same:
             return "source changed"
-        if row.fingerprint not in self._wishes.fingerprints.get(found.kind or Kind.OTHER, ()):
+        if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
             return "settings changed"
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""

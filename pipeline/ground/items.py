@@ -63,6 +63,9 @@ class Verb(StrEnum):
     JOIN = "join"
 
 
+# Stands in the reason of an item whose verdict on colour may well be wrong; the summary counts them by it.
+DOUBTFUL = " (doubtful)"
+
 Depth = TypeVar("Depth", "np.uint8", "np.uint16")
 
 
@@ -183,6 +186,7 @@ class Unit:
         parts_place: folder of the item's part files, relative to OUTPUT; empty where it has none.
         span: of a piece.
         parts: of a join, in their order.
+        on_color: what a person's list says of this item, a choice of the setting of that name; empty: nothing.
     """
 
     verb: Verb
@@ -196,6 +200,7 @@ class Unit:
     parts_place: str = ""
     span: Span | None = None
     parts: tuple[Part, ...] = ()
+    on_color: str = ""
 
 
 @dataclass(frozen=True, slots=True)

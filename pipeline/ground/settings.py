@@ -133,6 +133,12 @@ class Settings:
         choices=("copy", "skip", "recolor"),
         changes=_ALL,
     )
+    # Of itself it changes nothing: those that are listed have fingerprints of their own.
+    on_color_list: str = _setting(
+        "",
+        "List of single pictures for which a person has decided: lines such as `recolor box 3/017.jpg`.",
+        metavar="FILE",
+    )
     encoder: str = _setting(
         "auto",
         "Encoder of films; auto takes H.264 where it is there.",
@@ -267,7 +273,7 @@ def treated_as(kind: Kind, settings: Settings) -> Kind:
     return Kind.PHOTO if kind is Kind.PAGES and settings.pages == "first" else kind
 
 
-def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: str) -> str:
+def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: str, listed: str = "") -> str:
     """Return a short hash of all that changes an item's pixels or bytes: an output made under another is made anew.
 
     Only what differs from its neutral value counts, so a setting that is new and neutral repeats no work.
@@ -277,12 +283,14 @@ def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: st
         kind: how the item is treated.
         model_sha256: hash of the net's file.
         engine: engine and precision as recorded in the manifest, such as "openvino/bfloat16".
+        listed: what a person's list says of the item instead of `on_color`; empty where it says nothing.
     """
     parts = {
         each.name: getattr(settings, each.name)
         for each in fields(settings)
         if kind in each.metadata["changes"] and getattr(settings, each.name) != each.metadata["neutral"]
     }
+    parts |= {"listed": listed} if listed else {}
     return _hash(parts | {"kind": kind, "model": model_sha256, "engine": engine, "version": FORMAT_VERSIONS[kind]})
 
 

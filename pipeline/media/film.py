@@ -38,7 +38,7 @@ class Films:
         index = scan(unit.source)
         seen = _seen(index)
         guard((seen.width, seen.height), tools.settings.max_megapixels)
-        if index.all_color and tools.settings.on_color != "recolor":
+        if tools.keeps(unit, in_colour=index.all_color):
             return tools.keep_colour(unit, _with_hash(seen, unit.source))
         options = film_options(tools.settings, Path(unit.output).suffix)
         if unfit := unfit_sounds(index, options):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -58,6 +58,16 @@ class Tools:
         """How colour is made."""
         return Look(self.settings.saturation, self.settings.lightness)
 
+    def wished(self, unit: Unit) -> Tools:
+        """Return them with what a person's list says of this item."""
+        if not unit.on_color:
+            return self
+        return replace(self, job=replace(self.job, settings=replace(self.settings, on_color=unit.on_color)))
+
+    def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
+        """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""
+        return self.settings.on_color != "recolor" and (in_colour or unit.on_color != "")
+
     def publish(self, data: files.Bytes | Path, place: str) -> Filed:
         """Write a file of OUTPUT whole; see `files.publish`."""
         return Filed(place, *files.publish(data, place, self.room))
@@ -83,9 +93,9 @@ class Tools:
                 raise lost_part(path)
         return paths
 
-    def keep_colour(self, unit: Unit, seen: Seen) -> Result:
+    def keep_colour(self, unit: Unit, seen: Seen, doubt: str = "") -> Result:
         """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
-        reason = "already in colour"
+        reason = "listed as in colour" if unit.on_color else f"already in colour{doubt}"
         if self.settings.on_color == "skip":
             return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
         size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)

@@ -41,8 +41,8 @@ class Pages:
     def _page(self, unit: Unit, span: Span, tools: Tools) -> Result:
         settings = tools.settings
         picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start)
-        verdict = judge(picture.pixels)
-        kept = verdict.kind == "color" and settings.on_color != "recolor"
+        verdict = judge(picture.pixels, picture.alpha)
+        kept = tools.keeps(unit, in_colour=verdict.kind == "color")
         task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)
         data, _ = uncoloured(task) if kept else develop(task)  # what is lost, the join sees
         filed = tools.publish(data, f"{unit.parts_place}/{span.number:06d}.tif")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground import files
-from pipeline.ground.items import Picture, Result, Seen, Unit
+from pipeline.ground.items import DOUBTFUL, Picture, Result, Seen, Unit
 from pipeline.media.develop import Task, develop
 from pipeline.media.medium import Tools
 from pipeline.photo.read import read
@@ -23,13 +23,16 @@ class Stills:
         """See `Whole.make`."""
         settings = tools.settings
         picture = read(unit.source, max_megapixels=settings.max_megapixels)
-        verdict = judge(picture.pixels)
+        verdict = judge(picture.pixels, picture.alpha)
+        doubt = "" if unit.on_color or not verdict.doubtful else DOUBTFUL
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
-        if verdict.kind == "color" and settings.on_color != "recolor":
-            return tools.keep_colour(unit, seen)
+        if tools.keeps(unit, in_colour=verdict.kind == "color"):
+            return tools.keep_colour(unit, seen, doubt)
         format = FORMATS[PurePath(unit.output).suffix.lower()]
         data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools))
-        result = tools.done(unit, tools.deliver(data, unit), seen, picture.note)
+        note = f"taken for {'colour' if verdict.kind == 'color' else 'black-and-white'}{doubt}" if doubt else ""
+        reason = "; ".join(each for each in (picture.note, note) if each)
+        result = tools.done(unit, tools.deliver(data, unit), seen, reason)
         return replace(result, metadata="; ".join(lost))
 
 

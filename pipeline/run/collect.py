@@ -65,13 +65,14 @@ class Collector:
             size=claim.size,
             mtime_ns=claim.mtime_ns,
             parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
+            on_color=self._context.choices.get(claim.key, ""),
         )
 
     def _take(self) -> Unit | None:
         while (unit := self._schedule.take()) is not None:
             if unit.verb is not Verb.SCAN:
                 return unit
-            begun = self._pieces.begun(unit, self._context.fingerprint(unit.kind))
+            begun = self._pieces.begun(unit, self._context.fingerprint(unit.kind, unit.key))
             if begun is None:
                 return unit
             self._assemble(unit, begun)  # an earlier run has scanned it
@@ -90,7 +91,7 @@ class Collector:
         return input_gone(self._context.inputs) if answer.status is Status.VANISHED else None
 
     def _receive(self, unit: Unit, result: Result) -> None:
-        fingerprint = self._context.fingerprint(unit.kind)
+        fingerprint = self._context.fingerprint(unit.kind, unit.key)
         assembly = self._assemblies.get(unit.key)
         ends = unit.verb in (Verb.MAKE, Verb.JOIN) or (unit.verb is Verb.SCAN and not result.spans)
         if unit.verb is Verb.PIECE and assembly is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Context:
         roots: the INPUTs, checked and labelled.
         settings: what was asked for.
         net, engine: what colorizes.
+        choices: what a person says of single items, a choice of `on_color` by key.
     """
 
     inputs: Sequence[Path]
@@ -32,6 +33,7 @@ class Context:
     settings: Settings
     net: NetSpec
     engine: Engine
+    choices: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
@@ -45,9 +47,21 @@ class Context:
         before = fingerprint_v1(self.settings, **by)
         return {kind: (*each, before) if treated[kind] is Kind.PHOTO else each for kind, each in found.items()}
 
-    def fingerprint(self, kind: Kind) -> str:
-        """Return what outputs of this kind are made under; empty for what is no picture."""
-        return self.fingerprints.get(kind, ("",))[0]
+    @cached_property
+    def fingerprints_of_listed(self) -> Mapping[str, Mapping[Kind, tuple[str, ...]]]:
+        """By key, the fingerprints of those of which a person has said something."""
+        by = {"model_sha256": self.net.sha256, "engine": str(self.engine)}
+
+        def under(word: str) -> Mapping[Kind, tuple[str, ...]]:
+            kinds = {kind: treated_as(kind, self.settings) for kind in PICTURED}
+            return {kind: (fingerprint(self.settings, as_, listed=word, **by),) for kind, as_ in kinds.items()}
+
+        words = {word: under(word) for word in set(self.choices.values())}
+        return {key: words[word] for key, word in self.choices.items()}
+
+    def fingerprint(self, kind: Kind, key: str = "") -> str:
+        """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
+        return self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
 
     def job(self, tmp_dir: Path) -> Job:
         """Return what workers are told."""

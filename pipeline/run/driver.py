@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
@@ -27,15 +28,18 @@ from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
 from pipeline.run.capacity import wished_jobs
+from pipeline.run.choices import read_choices
 from pipeline.run.collect import Collector
 from pipeline.run.context import Context
 from pipeline.run.engine import settle, settled_for
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
-from pipeline.run.progress import Progress, problem_line, say, show_progress
+from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
+
+_NAMED: Final = 5
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:
@@ -44,12 +48,13 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     Raises:
         InputError, OutputError, ModelError: as `run_archive`.
     """
+    choices = read_choices(settings.on_color_list)
     net, choice = settle(settings)
     roots = check_places(inputs, output)
     there = journal_path(output).exists()
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
-        yield from _plan(Context(inputs, output, roots, settings, net, engine), journal)
+        yield from _plan(Context(inputs, output, roots, settings, net, engine, choices), journal)
 
 
 def run_archive(
@@ -65,16 +70,19 @@ def run_archive(
         quiet: errors only.
 
     Raises:
+        SettingsError: the list of single items cannot be read.
         ModelError: before anything is written, when no usable net is there.
         InputError: an INPUT cannot be read at all.
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
         LockedError: another run has OUTPUT.
     """
+    choices = read_choices(settings.on_color_list)
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
-        context = Context(inputs, output, roots, settings, net, settled_for(journal, choice, settings))
+        engine = settled_for(journal, choice, settings)
+        context = Context(inputs, output, roots, settings, net, engine, choices)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
@@ -100,6 +108,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         replace_edited=settings.replace_edited,
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
+        listed=context.fingerprints_of_listed,
     )
     return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
 
@@ -146,9 +155,20 @@ def _begin(context: Context, journal: Journal, stop: Stop, *, quiet: bool) -> tu
                 on_failure=lambda result: say(problem_line(result)),
             )
             journal.planned(run_id, todo.total())
+        _name_unknown(context, journal)
     except _Stopped:
         return None
     return run_id, todo
+
+
+def _name_unknown(context: Context, journal: Journal) -> None:
+    """Say which lines of a person's list name nothing that was found: they are most likely misspelt."""
+    keys = list(context.choices)
+    unknown = sorted(set(keys) - journal.known(keys).keys() - journal.pending_runs(keys).keys())
+    for key in unknown[:_NAMED]:
+        say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
+    if len(unknown) > _NAMED:
+        say(f"... and {len(unknown) - _NAMED:,} more.")
 
 
 def _work(
@@ -220,7 +240,8 @@ def _summary(
 ) -> Summary:
     counts = journal.counts()
     code = exit_code(counts, stop.code)
-    return Summary(counts, worked, left, seconds, str(context.engine), jobs, context.output, code, stop.requested)
+    engine, output, doubtful = str(context.engine), context.output, journal.doubtful()
+    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful)
 
 
 def _announce(sentence: str) -> None:

@@ -31,6 +31,12 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield "Sources that are gone keep their outputs; `colorize prune` takes those away."
     if any(summary.counts.get(status) for status in PROBLEMS):
         yield "What failed is in the manifest with its reason; --retry-failed tries it again."
+    if summary.doubtful:
+        yield (
+            f"{summary.doubtful:,} may have been taken for what they are not, colour or black-and-white: (doubtful) in "
+            'the manifest. Look at them; write "recolor SOURCE" or "copy SOURCE" on lines of a file; run again with '
+            "--on-color-list FILE."
+        )
     yield f"Outputs:  {summary.output}/"
     yield f"Manifest: {summary.output / 'manifest.csv'}"
 

@@ -23,6 +23,7 @@ class Summary:
         output: OUTPUT.
         exit_code: of the command.
         stopped: a signal ended the run.
+        doubtful: items of OUTPUT of which it is doubtful whether they are in colour.
     """
 
     counts: dict[str, int]
@@ -34,6 +35,7 @@ class Summary:
     output: Path
     exit_code: ExitCode
     stopped: bool
+    doubtful: int = 0
 
 
 def exit_code(counts: dict[str, int], stopped_by: ExitCode | None) -> ExitCode:

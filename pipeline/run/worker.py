@@ -54,11 +54,11 @@ class Worker:
 
     def _work(self, unit: Unit) -> Result:
         try:
-            return work(unit, self._tools)
+            return work(unit, self._tools.wished(unit))
         except EngineError:
             # An engine may have lost its device or its memory; a new one tells whether it is gone for good.
             self._tools = self._load()
-            return work(unit, self._tools)
+            return work(unit, self._tools.wished(unit))
 
 
 def _look(unit: Unit) -> Seen:

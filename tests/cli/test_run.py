@@ -422,6 +422,23 @@ def on_color(bench: Bench) -> None:
         assert bench.statuses() == {"1.png": status}
 
 
+def on_color_list(bench: Bench) -> None:
+    for name in ("1.png", "2.png", "3.png"):
+        bench.photograph(name, in_colour())
+    bench.photograph("box 4/,5.png")
+    said = bench.scans.parent / "said.txt"
+    said.write_text("# looked at\n\nrecolor 1.png\nskip 2.png\ncopy box 4/,5.png\ncopy 9.png\n")
+    bench.run("--on-color-list", said)
+    assert "no such item: 9.png" in bench.said
+    wanted = {"1.png": "done", "2.png": "skipped", "3.png": "copied", "box 4/,5.png": "copied"}
+    assert bench.statuses() == wanted
+    assert bench.manifest()["box 4/,5.png"]["reason"] == "listed as in colour"
+    assert bench.worked("--on-color-list", said) == 0
+    said.write_text("recolor 1.png\n")  # what is no longer listed is decided as before
+    assert bench.worked("--on-color-list", said) == 2
+    assert bench.statuses() == wanted | {"2.png": "copied", "box 4/,5.png": "done"}
+
+
 def jobs(bench: Bench) -> None:
     for number in range(4):
         bench.photograph(f"{number}.png")
@@ -526,11 +543,11 @@ EFFECTS = {
     each.__name__: each
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
-        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout,
-        provenance, keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude,
-        follow_symlinks, max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone,
-        effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
-        effects.keyframes,
+        models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout, provenance,
+        keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
+        max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
+        effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
+        on_color_list,
     )
 }  # fmt: skip
 

@@ -5,6 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
+from models.training.old_prints import COLOUR_KINDS, KINDS, filed, grey_of
+from pipeline.colour import features
 from pipeline.colour.verdict import judge
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -123,3 +125,117 @@ def test_colour_photographs_are_colour_whole_and_in_quarters(path):
     assert [judge(each).kind for each in quarters].count("color") >= (
         2 if path.stem == "rocket" else 4
     )  # above it is only sky
+
+
+COLOUR = sorted((FIXTURES / "colour").iterdir())
+GREY = sorted((FIXTURES / "grey").iterdir())
+
+
+def unit(path):
+    return cv2.imread(str(path), cv2.IMREAD_COLOR).astype(np.float32) / 255
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_made_prints_of_ten_kinds_are_not_colour(kind):
+    judged = []
+    for number, path in enumerate([*COLOUR, *GREY]):
+        rng = np.random.default_rng([number, 77])
+        judged += [judge(filed(rng, KINDS[kind](rng, grey_of(unit(path), rng)))) for _ in range(6)]
+    assert sum(verdict.kind == "color" and not verdict.doubtful for verdict in judged) == 0
+    assert sum(verdict.kind == "color" for verdict in judged) <= 1
+
+
+@pytest.mark.parametrize("kind", COLOUR_KINDS)
+def test_colour_pictures_are_colour_whatever_they_suffered(kind):
+    judged = []
+    for number, path in enumerate(COLOUR):
+        rng = np.random.default_rng([number, 78])
+        judged += [judge(filed(rng, COLOUR_KINDS[kind](rng, unit(path)))) for _ in range(3)]
+    assert sum(verdict.kind != "color" and not verdict.doubtful for verdict in judged) == 0
+    assert sum(verdict.kind != "color" for verdict in judged) <= 1
+
+
+# What the first verdict got wrong, made without the generator that the table was fitted with.
+
+
+@pytest.mark.parametrize("path", [*COLOUR, *GREY], ids=lambda path: path.stem)
+@pytest.mark.parametrize("apart", [1, 2, -2])
+def test_channels_apart_are_no_colour(path, apart):
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert judge(np.dstack([np.roll(grey, apart, 1), grey, np.roll(grey, -apart, 0)])).kind != "color"
+
+
+@pytest.mark.parametrize("path", [*COLOUR, *GREY], ids=lambda path: path.stem)
+@pytest.mark.parametrize("card", [(216, 235, 245), (130, 200, 225), (45, 70, 105)], ids=["cream", "yellow", "brown"])
+@pytest.mark.parametrize("share", [0.08, 0.2])
+def test_a_mount_is_no_colour(path, card, share):
+    grey = cv2.imread(str(path), cv2.IMREAD_COLOR_BGR)
+    grey = cv2.cvtColor(cv2.cvtColor(grey, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    wide = round(share * min(grey.shape[:2]))
+    assert judge(cv2.copyMakeBorder(grey, wide, wide, wide, wide, cv2.BORDER_CONSTANT, value=card)).kind != "color"
+
+
+@pytest.mark.parametrize("path", [*COLOUR, *GREY], ids=lambda path: path.stem)
+def test_a_cast_of_three_levels_is_no_colour(path):
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32)
+    across = np.linspace(-3, 3, grey.shape[1], dtype=np.float32)
+    down = np.linspace(3, -3, grey.shape[0], dtype=np.float32)[:, np.newaxis]
+    picture = np.clip(np.dstack([grey + across, grey, grey + down]), 0, 255).astype(np.uint8)
+    assert judge(picture).kind != "color"
+
+
+@pytest.mark.parametrize("path", [*COLOUR, *GREY], ids=lambda path: path.stem)
+@pytest.mark.parametrize("ink", [(0, 120, 255), (150, 40, 120)], ids=["orange", "purple"])
+def test_a_print_in_one_strong_ink_is_no_colour(path, ink):
+    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE).astype(np.float32)[:, :, np.newaxis] / 255
+    verdict = judge(np.clip(grey * 1.3 * ink, 0, 255).astype(np.uint8))
+    assert verdict.kind == "toned"
+    assert verdict.chroma > 20
+
+
+def test_what_is_transparent_is_not_looked_at():
+    picture = cv2.imread(str(FIXTURES / "colour" / "coffee.jpg"), cv2.IMREAD_COLOR)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    picture[40:120, 60:200] = grey[40:120, 60:200, np.newaxis]
+    alpha = np.zeros_like(grey)
+    alpha[44:116, 64:196] = 255
+    assert judge(picture, alpha).kind == "neutral"
+    assert judge(picture, np.full_like(alpha, 255)).kind == judge(picture).kind == "color"
+    assert judge(picture, np.zeros_like(alpha)).kind == "color"  # nothing to be seen: the pixels are all there is
+
+
+@pytest.mark.parametrize("path", COLOUR, ids=lambda path: path.stem)
+def test_depth_does_not_matter(path):
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    shallow = judge(picture)
+    for deep in (picture.astype(np.uint16) * 257, picture / np.float32(255), picture / 255.0):
+        verdict = judge(deep)
+        assert (verdict.kind, verdict.doubtful) == (shallow.kind, shallow.doubtful)
+        assert verdict.chroma == pytest.approx(shallow.chroma, abs=0.3)
+    assert judge(picture.astype(np.uint16) * 257, np.full(picture.shape[:2], 65535, np.uint16)).kind == shallow.kind
+    assert judge((picture / np.float32(255)).astype(np.float32) * np.float32(np.nan)).kind == "neutral"
+
+
+def test_channels_are_laid_on_one_another():
+    grey = unit(FIXTURES / "grey" / "camera.jpg")[:, :, 0]
+    apart = np.dstack([np.roll(grey, 2, 1), grey, np.roll(grey, -1, 0)])
+    inside = (slice(8, -8), slice(8, -8))
+    before, after = (
+        np.abs(each - grey[:, :, np.newaxis])[inside].mean() for each in (apart, features.registered(apart))
+    )
+    assert after < before / 4
+
+
+def test_a_print_is_found_within_its_mount():
+    grey = cv2.cvtColor(unit(FIXTURES / "grey" / "camera.jpg"), cv2.COLOR_BGR2GRAY)
+    picture = cv2.copyMakeBorder(np.dstack([grey] * 3), 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=(0.7, 0.85, 0.9))
+    small = features.small(picture)
+    inside, (share, alike, around, _) = features._within(small)
+    assert inside is not None
+    rows, columns = np.nonzero(inside)
+    scale = features.LONGEST / max(picture.shape)
+    for found in (rows.min(), columns.min(), 127 - rows.max(), 127 - columns.max()):
+        assert found == pytest.approx(40 * scale + 3, abs=2.5)
+    assert share == pytest.approx((256 / 336) ** 2, abs=0.08)
+    assert alike > 0.95
+    assert around < 0.1

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.colour.verdict import Verdict
 from pipeline.ground.items import Kind, Result, Seen
 from pipeline.ground.settings import Settings
+from pipeline.media import stills
 from pipeline.run.worker import Worker
-from tests.conftest import landscape, pages_of, write_tiff
+from tests.conftest import in_colour, landscape, pages_of, write_tiff
 from tests.media.specimens import Painted, first_unit, job
 
 VEIL = np.tile(np.arange(80, dtype=np.uint8) * 3, (60, 1))
@@ -93,3 +95,31 @@ def test_of_several_pages_the_first_says_so(tmp_path: Path) -> None:
     result, path = made(source, tmp_path / "out", Kind.PAGES, pages="first", format="png")
     assert result.reason == "first of 2 pages"
     assert path.name == "a.png"
+
+
+@pytest.mark.parametrize(("kind", "on_color", "status", "reason"), [
+    ("color", "copy", "copied", "already in colour (doubtful)"),
+    ("color", "skip", "skipped", "already in colour (doubtful)"),
+    ("color", "recolor", "done", "taken for colour (doubtful)"),
+    ("toned", "copy", "done", "taken for black-and-white (doubtful)"),
+])  # fmt: skip
+@pytest.mark.parametrize("listed", ["", "recolor"])
+def test_a_doubtful_verdict_is_named_unless_a_person_has_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, on_color: str, status: str, reason: str, listed: str
+) -> None:
+    monkeypatch.setattr(stills, "judge", lambda pixels, alpha: Verdict(kind, 9.0, doubtful=True))  # type: ignore[arg-type]
+    source = write_tiff(tmp_path / "a.tif", np.dstack([landscape(1)] * 3))
+    settings = Settings(on_color=on_color)
+    unit = replace(first_unit(source, Kind.PHOTO, settings), on_color=listed)
+    result = Worker(job(tmp_path / "out", settings)).do(unit)
+    assert isinstance(result, Result)
+    assert (result.status, result.reason) == (("done", "") if listed else (status, reason))
+
+
+def test_what_is_transparent_does_not_count_for_the_verdict(tmp_path: Path) -> None:
+    picture = in_colour()
+    picture[:, :40] = picture[:, :40, :1]
+    opaque = np.where(np.arange(picture.shape[1]) < 38, 255, 0).astype(np.uint8)
+    alpha = np.broadcast_to(opaque, picture.shape[:2])
+    result, _ = made(write_tiff(tmp_path / "a.tif", np.dstack([picture, alpha])), tmp_path / "out")
+    assert result.seen.verdict == "neutral"
