@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
+from pipeline.photo.decoders import recognise
 from pipeline.photo.directories import DAMAGE, directories
 from pipeline.photo.refusal import refusal
 from pipeline.photo.stderr import captured_stderr
@@ -71,8 +72,11 @@ def _read(file: io.BufferedReader, max_megapixels: float, page: int | None) -> P
     head = file.peek(4096)[:4096]
     if not head:
         raise ItemError("empty file")
+    format = recognise(head)
+    if format is None:
+        raise refusal(head)
     try:
-        image = Image.open(file)
+        image = Image.open(file, formats=format.pillow)
         if page:
             image.seek(page)
     except UnidentifiedImageError:
