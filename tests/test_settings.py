@@ -97,7 +97,7 @@ OTHER = {
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
     "steady": "off", "keyframes": 1,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
-    "keep_times": True, "layout": "side-by-side",
+    "keep_times": True, "on_damage": "done", "layout": "side-by-side",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.archive import discover
 from pipeline.archive.places import check_places
+from pipeline.colour.lightness import eight_bits
 from pipeline.ground.errors import InputError, ItemError
 from pipeline.ground.files import words
 from pipeline.ground.items import Kind
@@ -76,7 +77,7 @@ def evaluate_photographs(
     done = Evaluation([[] for _ in nets])
 
     def measure(name: str, path: Path) -> None:
-        picture = read(path, max_megapixels=max_megapixels).pixels
+        picture = eight_bits(read(path, max_megapixels=max_megapixels).pixels)
         if not _has_colour(picture):
             done.grey.append(name)
             return

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline.colour.lightness import eight_bits
 from pipeline.colour.verdict import judge
 from pipeline.ground import files
 from pipeline.ground.errors import ItemError
@@ -40,8 +41,9 @@ class Pages:
 
     def _page(self, unit: Unit, span: Span, tools: Tools) -> Result:
         settings = tools.settings
-        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start)
-        verdict = judge(picture.pixels)
+        take = settings.on_damage == "done"
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start, damaged=take)
+        verdict = judge(eight_bits(picture.pixels))
         kept = verdict.kind == "color" and settings.on_color != "recolor"
         task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)
         data, _ = uncoloured(task) if kept else develop(task)  # what is lost, the join sees

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import PurePath
+from typing import Any
 
-import numpy as np
-
+from pipeline.colour.lightness import eight_bits
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground import files
 from pipeline.ground.items import Picture, Result, Seen, Unit
@@ -22,18 +22,19 @@ class Stills:
     def make(self, unit: Unit, tools: Tools) -> Result:
         """See `Whole.make`."""
         settings = tools.settings
-        picture = read(unit.source, max_megapixels=settings.max_megapixels)
-        verdict = judge(picture.pixels)
+        take = settings.on_damage == "done"
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take)
+        verdict = judge(eight_bits(picture.pixels))
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
         if verdict.kind == "color" and settings.on_color != "recolor":
             return tools.keep_colour(unit, seen)
         format = FORMATS[PurePath(unit.output).suffix.lower()]
-        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools))
+        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools, picture.page))
         result = tools.done(unit, tools.deliver(data, unit), seen, picture.note)
         return replace(result, metadata="; ".join(lost))
 
 
-def seen_of(picture: Picture[np.uint8], verdict: Verdict, sha256: str = "") -> Seen:
+def seen_of(picture: Picture[Any], verdict: Verdict, sha256: str = "") -> Seen:
     """Return what the manifest says of a picture."""
     return Seen(
         source_sha256=sha256,

@@ -13,6 +13,7 @@ from typing import Final
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import ItemError
+from pipeline.photo.words import TRUNCATED, failure
 
 # What Pillow's parsers raise on damaged files, as found by damaging some.
 DAMAGE: Final = (
@@ -50,7 +51,7 @@ def directories(file: io.BufferedReader) -> Iterator[TiffImagePlugin.ImageFileDi
             _load(directory, file)
             yield directory
     except DAMAGE as error:
-        raise ItemError(f"damaged: {error or type(error).__name__}") from None
+        raise failure([str(error)], cut_short="requires a buffer" in str(error), kind="TIFF") from None
 
 
 def compression(path: Path, page: int = 0) -> int:
@@ -75,4 +76,4 @@ def _load(directory: TiffImagePlugin.ImageFileDirectory_v2, file: io.BufferedRea
     with warnings.catch_warnings(action="ignore"):
         directory.load(file)
     if directory.next < 0:
-        raise ItemError("damaged: the file ends inside one of its directories")
+        raise ItemError(TRUNCATED)

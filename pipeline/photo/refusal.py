@@ -35,11 +35,12 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
 )
 
 
-def refusal(head: bytes) -> ItemError:
+def refusal(head: bytes, kind: str = "") -> ItemError:
     """Return why a file that no decoder knows can't be read.
 
     Args:
         head: its first bytes, 4,096 where there are as many.
+        kind: the format that they are of, where they are of one that is read.
     """
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return ItemError("HEIC is not supported; save it as JPEG or TIFF", Cause.NOT_SUPPORTED)
@@ -48,6 +49,8 @@ def refusal(head: bytes) -> ItemError:
     for start, cause, reason in _OTHERS:
         if head.startswith(start):
             return ItemError(reason, cause)
+    if kind:
+        return ItemError(f"damaged: a {kind} file whose header cannot be read")
     return _no_picture(head) or ItemError("not a picture, or of a kind that is not known", Cause.NOT_SUPPORTED)
 
 
@@ -74,6 +77,8 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
     while at + 9 <= len(head) and head[at] == 0xFF:
         marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
         if marker in (0xC0, 0xC1, 0xC2):
+            if head[at + 4] != 8:
+                return None
             height, width = struct.unpack_from(">HH", head, at + 5)
             return width, height
         at += 2 + length
