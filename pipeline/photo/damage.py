@@ -11,7 +11,7 @@ from pipeline.ground.errors import ItemError
 from pipeline.photo import webp
 from pipeline.photo.decoders import JPEG, JPEG2000, PNG, WEBP, Format
 from pipeline.photo.jpeg import warnings
-from pipeline.photo.words import LENGTH, TRUNCATED, heard
+from pipeline.photo.words import LENGTH, TRUNCATED, ZEROS, heard
 
 # Arithmetic-coded data hold no such run; a lost sector is one.
 _HOLE: Final = bytes(256)
@@ -69,7 +69,7 @@ def _of_codestream(data: bytes) -> str:
     if start < 0 or at < 0:
         return ""
     if data.find(_HOLE, data.find(_SOD, at), len(data)) >= 0:
-        return "a part of it is nothing but zeros"
+        return ZEROS
     while data[at : at + 4] == b"\xff\x90\0\x0a":
         length = int.from_bytes(data[at + 6 : at + 10], "big")
         if length == 0:  # to the end

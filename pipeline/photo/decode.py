@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -127,6 +128,7 @@ def with_tifffile(data: bytes, page: int = 0) -> Decoded:
         import tifffile
     except ImportError:
         raise Refused("") from None
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             found = file.pages[page]

@@ -266,9 +266,14 @@ def _orientation(source: _Source) -> int:
 
 
 def _read_tiff(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
-    chosen = read_tiff.chosen(file, page)
-    guard(chosen.size, max_megapixels)
-    found = read_tiff.decode(file, chosen)
+    try:
+        chosen = read_tiff.chosen(file, page)
+        guard(chosen.size, max_megapixels)
+        found = read_tiff.decode(file, chosen)
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's fault
+            raise
+        raise words.failure([str(error)], cut_short=False, kind=TIFF.name) from None
     notes = [f"first of {chosen.pages} pages"] if page is None and chosen.pages > 1 else []
     made = _picture(found.decoded, found.meaning, found.profile, found.phrase, damaged, *notes, *found.notes)
     return replace(made, page=chosen.number)

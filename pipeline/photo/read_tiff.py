@@ -16,7 +16,15 @@ from pipeline.photo.decode import Decoded, Refused, upright, with_opencv, with_p
 from pipeline.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.samples import Meaning
-from pipeline.photo.tiff import Directory, as_first, choose, cut_short, damaged_deflate, header_of_bigtiff
+from pipeline.photo.tiff import (
+    Directory,
+    as_first,
+    choose,
+    cut_short,
+    damaged_deflate,
+    header_of_bigtiff,
+    lost_sector,
+)
 
 _ORIENTATION: Final = 274
 
@@ -157,7 +165,7 @@ def _phrase(file: io.BufferedReader, chosen: Directory, made: Decoded) -> str:
             said = f"{said}\n{_opencv(file, chosen).said}"
         except Refused as error:
             said = f"{said}\n{error}"
-    phrase = words.heard(said) or damaged_deflate(file, chosen)
+    phrase = words.heard(said) or damaged_deflate(file, chosen) or lost_sector(file, chosen)
     if phrase and cut_short(file, chosen):
         raise ItemError(words.TRUNCATED)
     return phrase

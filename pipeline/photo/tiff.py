@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -17,7 +18,7 @@ from pipeline.ground.errors import Cause, ItemError
 from pipeline.photo.directories import DAMAGE, directories
 from pipeline.photo.pages import is_page
 from pipeline.photo.samples import Meaning
-from pipeline.photo.words import TRUNCATED
+from pipeline.photo.words import TRUNCATED, ZEROS
 
 # Tags (TIFF 6.0; DNG 1.4 for the raw ones).
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -31,10 +32,13 @@ _LOG: Final = (32844, 32845)
 _INTEGER, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _UNSUITED: Final = {5: "complex numbers", 6: "complex numbers"}
 _DEFLATE: Final = (8, 32946)
+_PACKBITS: Final = 32773
 # Compressions whose decoder in libtiff warns of damage and goes on: fax (2 to 4) and JPEG (7).
 _FORGIVING: Final = (2, 3, 4, 7)
 _TRANSPARENCY: Final = (1, 2)
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+
+_NUMBERS: Final = frozenset((254, 255, 256, 257, 258, 259, 262, 273, 277, 279, 281, 324, 325, 330, 338, 339))
 
 Tags = Mapping[int, Any]
 
@@ -63,7 +67,7 @@ class Directory:
     @property
     def bits(self) -> int:
         """Of the deepest sample."""
-        return max(_numbers(self.tags.get(_BITS, 1)))
+        return max(1, *_numbers(self.tags.get(_BITS, 1)))
 
     @property
     def sample_format(self) -> int:
@@ -108,7 +112,7 @@ class Directory:
         low, high = (self.tags.get(tag) for tag in (_SMIN_VALUE, _SMAX_VALUE))
         try:
             return (min(_floats(low)), max(_floats(high))) if high is not None and low is not None else None
-        except (TypeError, ValueError):
+        except DAMAGE:
             return None
 
 
@@ -153,10 +157,22 @@ def _found(file: io.BufferedReader, page: int | None) -> list[tuple[int, Tags]]:
     chain, found = directories(file), list[tuple[int, Tags]]()
     try:
         for number, tags in enumerate(chain if page is None else islice(chain, page, page + 1)):
-            found.append((number, dict(tags)))
+            found.append((number, _sound(tags)))
     except ItemError:
         if not found:
             raise
+    return found
+
+
+def _sound(tags: Tags) -> dict[int, Any]:
+    """Return the tags whose values can be read; those of numbers alone as far as they are numbers."""
+    found = dict[int, Any]()
+    for tag in tags:
+        with suppress(*DAMAGE):
+            value = tags[tag]
+            if tag in _NUMBERS:
+                _numbers(value)
+            found[tag] = value
     return found
 
 
@@ -189,7 +205,7 @@ def _within(file: io.BufferedReader, tags: Tags) -> Iterator[tuple[int, Tags]]:
             directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
             file.seek(offset)
             directory.load(file)
-            yield offset, dict(directory)
+            yield offset, _sound(directory)
         except DAMAGE:
             continue
 
@@ -254,6 +270,17 @@ def damaged_deflate(file: io.BufferedReader, chosen: Directory) -> str:
         file.seek(start)
         if not _inflates(file.read(size)):
             return f"the checksum of strip {number + 1} is wrong"
+    return ""
+
+
+def lost_sector(file: io.BufferedReader, chosen: Directory) -> str:
+    """Return a phrase where PackBits data hold a run of zeros, which they say in two bytes; empty for nothing."""
+    if chosen.tags.get(_COMPRESSION) != _PACKBITS:
+        return ""
+    for start, size in _strips(chosen):
+        file.seek(start)
+        if bytes(256) in file.read(size):
+            return ZEROS
     return ""
 
 

@@ -15,6 +15,7 @@ NO_DECODER: Final = "damaged: no decoder can read it"
 STEP: Final = "compressed data are out of step"
 WRONG: Final = "compressed data are wrong"
 LENGTH: Final = "compressed data have a wrong length"
+ZEROS: Final = "a part of it is nothing but zeros"
 HEADER: Final = "its header cannot be read"
 _UNKNOWN: Final = "of a kind that is not known"
 

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.segments import APP0, SOS, Jpeg, incomplete, parse
-from pipeline.photo.words import STEP, TRUNCATED, heard
+from pipeline.photo.words import STEP, TRUNCATED, ZEROS, heard
 
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker")
 _ENDS_EARLY: Final = "premature end of data segment"
 _COM: Final = 0xFE
+_ZEROS: Final = bytes(256)
 
 
 def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[bytes], str]) -> str:
@@ -36,7 +37,7 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
         ItemError: it is cut short.
     """
     if not said.strip():
-        return ""
+        return _hole(data)
     if "premature end of jpeg" in said.lower():
         raise ItemError(TRUNCATED)
     phrase = _phrase(data, said)
@@ -44,7 +45,23 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
         phrase = _phrase(cleaned, listen(cleaned))
     if phrase and _ENDS_EARLY in said.lower() and _is_cut(data, pixels):
         raise ItemError(TRUNCATED)
-    return phrase
+    return phrase or _hole(data)
+
+
+def _hole(data: bytes) -> str:
+    """Look for a lost sector in a progressive file's scans of AC coefficients, which is read as if it were a picture.
+
+    They hold no such run of zeros, for blocks without coefficients are counted there (T.81, G.1.2.2). The other scans
+    may, in a picture that is blank.
+    """
+    if _ZEROS not in data:
+        return ""
+    try:
+        jpeg = parse(data)
+    except ItemError:
+        return ""
+    holes = (data.find(_ZEROS, scan.segment.end, scan.end) >= 0 for scan in jpeg.scans if scan.first > 0)
+    return ZEROS if jpeg.frame.progressive and any(holes) else ""
 
 
 def _phrase(data: bytes, said: str) -> str:
