@@ -101,7 +101,8 @@ class Directory:
         """Number of channels behind the colours that are no transparency: infrared, masks, what is not said."""
         kinds = _numbers(self.tags.get(_EXTRA, ()))
         count = int(self.tags.get(_SAMPLES, 1)) - _COLOURS.get(self.tags.get(_PHOTOMETRIC, 1), 3)
-        return 0 if count <= 0 or any(kind in _TRANSPARENCY for kind in kinds) else count
+        # Where the tag is missing, other programs take the channel for transparency.
+        return 0 if count <= 0 or _EXTRA not in self.tags or any(kind in _TRANSPARENCY for kind in kinds) else count
 
     def meaning(self, *, shifted: bool) -> Meaning:
         """Return how the samples are to be taken; `shifted` as in `Meaning`."""

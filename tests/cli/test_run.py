@@ -463,6 +463,21 @@ def verify(bench: Bench) -> None:
     assert bench.worked("--verify") == 0
 
 
+def on_damage(bench: Bench) -> None:
+    path = bench.scans / "1.jpg"
+    path.parent.mkdir(parents=True)
+    data = bytearray(cv2.imencode(".jpg", landscape(1))[1].tobytes())
+    data[-700:-500] = bytes(200)
+    path.write_bytes(data)
+    bench.run()
+    assert bench.statuses() == {"1.jpg": "failed"}
+    assert "damaged inside: " in bench.manifest()["1.jpg"]["reason"]
+    assert "--on-damage done" in bench.manifest()["1.jpg"]["reason"]
+    bench.run("--on-damage", "done", "--retry-failed")
+    assert bench.statuses() == {"1.jpg": "done"}
+    assert bench.manifest()["1.jpg"]["reason"].startswith("damaged inside: ")
+
+
 def retry_failed(bench: Bench) -> None:
     path = bench.photograph()
     path.write_bytes(path.read_bytes()[:200])
@@ -474,7 +489,7 @@ EFFECTS = {
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout,
-        provenance, keep_times,
+        provenance, keep_times, on_damage,
         pages, saturation, on_color, jobs, executor, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
         effects.container, effects.width, effects.steady, effects.keyframes,
