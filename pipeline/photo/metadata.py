@@ -79,8 +79,8 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         raise
     except UnidentifiedImageError:
         return Metadata(lost=("metadata: not read, in a file of this kind",))
-    except DAMAGE as error:
-        return Metadata(lost=(f"metadata: cannot be read: {error or type(error).__name__}",))
+    except DAMAGE:
+        return Metadata(lost=("metadata: damaged",))
 
 
 def _opened(source: Path | bytes) -> Any:

@@ -107,11 +107,11 @@ def _order(chosen: Directory) -> tuple[str, ...]:
 
 
 def _suits_opencv(chosen: Directory) -> bool:
-    """Pillow knows no 16-bit colour and no odd depths but 12 bits, and takes signed and 32-bit samples for others."""
+    """Pillow knows no 16-bit colour, few odd depths, and takes signed and 32-bit samples for others."""
     bits, plain = chosen.bits, chosen.sample_format == 1
     if bits > 8 and chosen.colours > 1:
         return True
-    return (plain and bits > 8 and bits not in (12, 16)) or (chosen.sample_format == 2 and bits in (8, 16))
+    return bits == 64 or (plain and bits > 8 and bits != 16) or (chosen.sample_format == 2 and bits in (8, 16))
 
 
 def _opencv(file: io.BufferedReader, chosen: Directory) -> Decoded:

@@ -50,7 +50,7 @@ def scaled(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
     if samples.dtype in (bool, np.uint8):
         return (samples if samples.dtype == np.uint8 else samples.astype(np.uint8) * np.uint8(255)), ""
     pixels, guessed = _deep(samples, meaning)
-    return (np.invert(pixels) if meaning.inverted else pixels), guessed
+    return (np.invert(pixels) if meaning.inverted and samples.dtype.itemsize > 1 else pixels), guessed
 
 
 def _deep(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:

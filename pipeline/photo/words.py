@@ -36,6 +36,8 @@ WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"unknown|unrecognized|unsupported|cannot handle|not supported|codec", _UNKNOWN),
     (r"header|cannot identify|not a |token|chunk|directory|no image|no palette|seek", HEADER),
 )  # fmt: skip
+# Said of a sound file of a kind that a decoder was not built for.
+_LACKING: Final = re.compile(r"not configured|compression scheme|unknown compression|compression \d+ not")
 # Said of what is unusual and costs no pixel.
 _HARMLESS: Final = re.compile(
     r"iccp|icc profile|known incorrect srgb|gamma|chrm|interlace handling|jfif|adobe|exif|invalid sos parameters|"
@@ -71,11 +73,12 @@ def failure(said: list[str], *, cut_short: bool, kind: str = "picture") -> ItemE
     """
     if cut_short:
         return ItemError(TRUNCATED)
+    lacking = any(_LACKING.search(each.lower()) for each in said)
     phrases = [phrase for each in said if (phrase := phrase_of(each)) not in ("", TRUNCATED)]
     known = [phrase for phrase in phrases if phrase != _UNKNOWN]
-    if known:
+    if known and not lacking:
         return ItemError(f"damaged: {known[0]}")
-    if phrases:
+    if phrases or lacking:
         reason = f"damaged, or a kind of {kind} that is not supported; save it as 8- or 16-bit grey or RGB"
         return ItemError(reason, Cause.NOT_SUPPORTED)
     return ItemError(NO_DECODER)

@@ -19,6 +19,7 @@ _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker")
 _ENDS_EARLY: Final = "premature end of data segment"
 _COM: Final = 0xFE
 _ZEROS: Final = bytes(256)
+_CUT_SHARE: Final = 8  # reading out of step may lose a few rows, a cut loses more
 
 
 def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[bytes], str]) -> str:
@@ -108,5 +109,7 @@ def _is_cut(data: bytes, pixels: NDArray[Any]) -> bool:
         return True
     if jpeg.frame.progressive:
         return bool(incomplete(jpeg))
-    last = np.asarray(pixels[-8:])
+    if any(data.find(bytes(64), scan.segment.end, scan.end) >= 0 for scan in jpeg.scans):
+        return False  # a lost sector does the same
+    last = np.asarray(pixels[-max(8, len(pixels) // _CUT_SHARE) :])
     return bool((last == last[-1, -1]).all())
