@@ -29,6 +29,9 @@ _UPRIGHT: Final[dict[int, Callable[[NDArray[Any]], NDArray[Any]]]] = {
     8: lambda a: cv2.rotate(a, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
 _decoding = threading.Lock()
+# What is wrong with a file stands in the manifest; their logs would be printed where nobody has set up logging.
+for _library in ("PIL", "tifffile", "imagecodecs"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,6 @@ def with_tifffile(data: bytes, page: int = 0) -> Decoded:
         import tifffile
     except ImportError:
         raise Refused("") from None
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             found = file.pages[page]

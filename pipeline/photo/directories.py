@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -25,6 +26,9 @@ DAMAGE: Final = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    zlib.error,
     struct.error,
 )
 TIFF_MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
