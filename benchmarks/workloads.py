@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.contender import check
 from benchmarks.memory import memory
 from benchmarks.process import Work
+from pipeline.colour.lightness import eight_bits
 from pipeline.colour.recipe import Look, colorize
 from pipeline.colour.reference import LIGHTNESS_CENTRE, colorize_reference
 from pipeline.ground.items import Unit
@@ -117,7 +118,7 @@ def difference(net: NetSpec, engine: Engine) -> Work:
         return truth.predict(lightness + np.float32(LIGHTNESS_CENTRE)).transpose(2, 0, 1)
 
     def differ(path: Path) -> dict[str, float]:
-        pixels = read(path, max_megapixels=2000).pixels
+        pixels = eight_bits(read(path, max_megapixels=2000).pixels)
         reference = colorize_reference(pixels, predict, net.input_size)
         levels = cv2.absdiff(colorize(pixels, ours, Look(lightness="lab")), reference)
         return {

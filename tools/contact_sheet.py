@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.colour.lightness import eight_bits
 from pipeline.photo.read import read
 
 Picture = npt.NDArray[np.uint8]
@@ -20,7 +21,7 @@ Picture = npt.NDArray[np.uint8]
 
 def thumbnail(path: Path, width: int, height: int) -> Picture:
     """Read a picture upright, fitted onto a grey tile (height, width, 3) BGR."""
-    pixels = read(path, max_megapixels=1000.0).pixels
+    pixels = eight_bits(read(path, max_megapixels=1000.0).pixels)
     if pixels.ndim == 2:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR).astype(np.uint8)
     scale = min(width / pixels.shape[1], height / pixels.shape[0])

@@ -79,6 +79,7 @@ class Picture(Generic[Depth]):
         depth: bits of a sample in the source: 1, 8, 12, 16, 32 ...
         profile: the source's ICC profile; empty where it has none.
         note: what a person should know, such as "first of 3 pages"; usually empty.
+        page: number of the directory of a TIFF that it, or what it lies in, was read from, from 0.
     """
 
     pixels: NDArray[Depth]
@@ -86,6 +87,7 @@ class Picture(Generic[Depth]):
     depth: int
     profile: bytes = b""
     note: str = ""
+    page: int = 0
 
     @property
     def height(self) -> int:

@@ -17,8 +17,9 @@ from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import Kind
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
-# 2, photographs and pages: metadata and profiles are carried over.
-FORMAT_VERSIONS = {Kind.PHOTO: 2, Kind.PAGES: 2, Kind.FILM: 1}
+# 2, photographs and pages: metadata and profiles are carried over. 3, both: more than 8 bits stay more than 8, and
+# TIFFs are taken by their tags.
+FORMAT_VERSIONS = {Kind.PHOTO: 3, Kind.PAGES: 3, Kind.FILM: 1}
 
 
 def _setting(
@@ -138,6 +139,11 @@ class Settings:
         "",
         "List of single pictures for which a person has decided: lines such as `recolor box 3/017.jpg`.",
         metavar="FILE",
+    )
+    on_damage: str = _setting(
+        "failed",
+        "What becomes of pictures damaged inside: failed, or done, as far as they can be read; the reason says so.",
+        choices=("failed", "done"),
     )
     encoder: str = _setting(
         "auto",

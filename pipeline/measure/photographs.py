@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.archive import discover
 from pipeline.archive.places import check_places
-from pipeline.colour.lightness import net_lightness
+from pipeline.colour.lightness import eight_bits, net_lightness
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import InputError, ItemError
 from pipeline.ground.files import words
@@ -81,7 +81,7 @@ def evaluate_photographs(
     done = Evaluation([[] for _ in nets], bare=[{factor: [] for factor in saturations} for _ in nets])
 
     def measure(name: str, path: Path) -> None:
-        picture = read(path, max_megapixels=max_megapixels).pixels
+        picture = eight_bits(read(path, max_megapixels=max_megapixels).pixels)
         if judge(picture).kind != "color":
             done.grey.append(name)
             for net, bare in zip(nets, done.bare, strict=True):

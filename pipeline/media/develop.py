@@ -50,7 +50,7 @@ class Task:
 
     source: Path
     sha256: str
-    picture: Picture[np.uint8]
+    picture: Picture[Any]
     format: str
     tools: Tools
     page: int = 0
@@ -89,9 +89,23 @@ def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     picture = task.picture
     beside = task.settings.layout == "side-by-side"
     check_size(picture.width * (1 + beside), picture.height, task.format)
+    held = _depth_held(task)
+    if held == 8 < picture.pixels.dtype.itemsize * 8:
+        task = replace(task, picture=_in_8_bits(picture))
     data, lost = _side_by_side(task) if beside else _developed(task)
-    deep = picture.depth > 8 and (picture.pixels.dtype == np.uint8 or task.format in ("jpg", "webp"))
-    return data, (*lost, *([f"depth: {picture.depth} bits became 8"] if deep else []))
+    return data, (*lost, *([f"depth: {picture.depth} bits became {held}"] if picture.depth > held else []))
+
+
+def _depth_held(task: Task) -> int:
+    """Return how many bits of a sample the copy has: JPEG, WebP and the tutorial's arithmetic know 8 alone."""
+    if task.format in ("jpg", "webp") or task.settings.lightness == "lab":
+        return 8
+    return int(task.picture.pixels.dtype.itemsize) * 8
+
+
+def _in_8_bits(picture: Picture[Any]) -> Picture[Any]:
+    alpha = picture.alpha
+    return replace(picture, pixels=eight_bits(picture.pixels), alpha=None if alpha is None else eight_bits(alpha))
 
 
 def _developed(task: Task) -> tuple[Bytes, tuple[str, ...]]:
@@ -214,7 +228,7 @@ def _webp(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Bytes, 
     return encode(pixels, "webp", task.settings.quality, alpha, lossless=lossless, extra=extra), (*metadata.lost, *lost)
 
 
-def _alpha(picture: Picture[np.uint8], pixels: NDArray[Any]) -> NDArray[Any] | None:
+def _alpha(picture: Picture[Any], pixels: NDArray[Any]) -> NDArray[Any] | None:
     alpha: Any = picture.alpha
     return alpha if alpha is None or alpha.dtype == pixels.dtype else eight_bits(alpha)
 

@@ -40,7 +40,8 @@ class Pages:
 
     def _page(self, unit: Unit, span: Span, tools: Tools) -> Result:
         settings = tools.settings
-        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start)
+        take = settings.on_damage == "done"
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start, damaged=take)
         verdict = judge(picture.pixels, picture.alpha)
         kept = tools.keeps(unit, in_colour=verdict.kind == "color")
         task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)

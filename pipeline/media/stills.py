@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import PurePath
-
-import numpy as np
+from typing import Any
 
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground import files
@@ -22,21 +21,22 @@ class Stills:
     def make(self, unit: Unit, tools: Tools) -> Result:
         """See `Whole.make`."""
         settings = tools.settings
-        picture = read(unit.source, max_megapixels=settings.max_megapixels)
+        take = settings.on_damage == "done"
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take)
         verdict = judge(picture.pixels, picture.alpha)
         doubt = "" if unit.on_color or not verdict.doubtful else DOUBTFUL
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
         if tools.keeps(unit, in_colour=verdict.kind == "color"):
             return tools.keep_colour(unit, seen, doubt)
         format = FORMATS[PurePath(unit.output).suffix.lower()]
-        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools))
+        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools, picture.page))
         note = f"taken for {'colour' if verdict.kind == 'color' else 'black-and-white'}{doubt}" if doubt else ""
         reason = "; ".join(each for each in (picture.note, note) if each)
         result = tools.done(unit, tools.deliver(data, unit), seen, reason)
         return replace(result, metadata="; ".join(lost))
 
 
-def seen_of(picture: Picture[np.uint8], verdict: Verdict, sha256: str = "") -> Seen:
+def seen_of(picture: Picture[Any], verdict: Verdict, sha256: str = "") -> Seen:
     """Return what the manifest says of a picture."""
     return Seen(
         source_sha256=sha256,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import ItemError
+from pipeline.photo.words import TRUNCATED, failure
 
 # What Pillow's parsers raise on damaged files, as found by damaging some.
 DAMAGE: Final = (
@@ -24,6 +26,9 @@ DAMAGE: Final = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    RuntimeError,
+    AssertionError,
+    zlib.error,
     struct.error,
 )
 TIFF_MARKS: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -50,7 +55,7 @@ def directories(file: io.BufferedReader) -> Iterator[TiffImagePlugin.ImageFileDi
             _load(directory, file)
             yield directory
     except DAMAGE as error:
-        raise ItemError(f"damaged: {error or type(error).__name__}") from None
+        raise failure([str(error)], cut_short="requires a buffer" in str(error), kind="TIFF") from None
 
 
 def compression(path: Path, page: int = 0) -> int:
@@ -75,4 +80,4 @@ def _load(directory: TiffImagePlugin.ImageFileDirectory_v2, file: io.BufferedRea
     with warnings.catch_warnings(action="ignore"):
         directory.load(file)
     if directory.next < 0:
-        raise ItemError("damaged: the file ends inside one of its directories")
+        raise ItemError(TRUNCATED)

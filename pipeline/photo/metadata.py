@@ -12,6 +12,7 @@ from typing import Any, Final
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from pipeline.photo import xmp
+from pipeline.photo.decoders import PILLOW_FORMATS
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.profile import of_gamma
 
@@ -66,7 +67,11 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         OSError: the file cannot be opened.
     """
     try:
-        with warnings.catch_warnings(action="ignore"), _opened(source) as file, Image.open(file) as image:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            _opened(source) as file,
+            Image.open(file, formats=PILLOW_FORMATS) as image,
+        ):
             if page:
                 image.seek(page)
             return _of(image)
@@ -74,8 +79,8 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         raise
     except UnidentifiedImageError:
         return Metadata(lost=("metadata: not read, in a file of this kind",))
-    except DAMAGE as error:
-        return Metadata(lost=(f"metadata: cannot be read: {error or type(error).__name__}",))
+    except DAMAGE:
+        return Metadata(lost=("metadata: damaged",))
 
 
 def _opened(source: Path | bytes) -> Any:
@@ -205,7 +210,7 @@ def _exif_upright(block: bytes) -> bytes:
 def orientation_of(data: bytes) -> int:
     """Return the EXIF orientation of a picture, 1 to 8, as `read` sees it; 1 where it says none."""
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
             found = int(image.getexif().get(ORIENTATION, 1))
     except DAMAGE:
         return 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from PIL import TiffImagePlugin
 
@@ -52,11 +52,12 @@ def has_several_pages(path: Path) -> bool:
 
 def _pages(file: io.BufferedReader) -> Iterator[int]:
     for number, directory in enumerate(directories(file)):
-        if _is_page(directory):
+        if is_page(directory):
             yield number
 
 
-def _is_page(tags: TiffImagePlugin.ImageFileDirectory_v2) -> bool:
+def is_page(tags: Mapping[int, Any]) -> bool:
+    """Tell whether a directory is neither a reduced copy of a page nor a mask."""
     return not (tags.get(_NEW_SUBFILE_TYPE, 0) & (_REDUCED | _MASK) or tags.get(_SUBFILE_TYPE) == _OLD_REDUCED)
 
 

@@ -3,52 +3,40 @@
 from __future__ import annotations
 
 import io
-import threading
 import warnings
 from collections.abc import Callable
-from itertools import islice
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
-from pipeline.photo.directories import DAMAGE, directories
-from pipeline.photo.refusal import refusal
-from pipeline.photo.stderr import captured_stderr
+from pipeline.photo import damage, read_tiff, words
+from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
+from pipeline.photo.decoders import IMAGECODECS, JPEG, JPEG2000, OPENCV, PILLOW, PNG, TIFF, Format, recognise
+from pipeline.photo.directories import DAMAGE
+from pipeline.photo.refusal import header_size, refusal
+from pipeline.photo.samples import Meaning, parted, scaled
 
 # Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
-_TRUNCATED: Final = "truncated: the file ends before the picture does"
 _ORIENTATION: Final = 0x0112
-_BITS_PER_SAMPLE: Final = 258
-_PHOTOMETRIC: Final = 262
-# What each EXIF orientation needs to come upright (Exif 2.32, 4.6.4).
-_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: lambda a: cv2.flip(a, 1),
-    3: lambda a: cv2.rotate(a, cv2.ROTATE_180),
-    4: lambda a: cv2.flip(a, 0),
-    5: cv2.transpose,
-    6: lambda a: cv2.rotate(a, cv2.ROTATE_90_CLOCKWISE),
-    7: lambda a: cv2.flip(cv2.transpose(a), -1),
-    8: lambda a: cv2.rotate(a, cv2.ROTATE_90_COUNTERCLOCKWISE),
-}
-_decoding = threading.Lock()
 
 
-def read(path: Path, *, max_megapixels: float, page: int | None = None) -> Picture[np.uint8]:
-    """Decode a picture as 8 bits, upright as EXIF says.
+def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged: bool = False) -> Picture[Any]:
+    """Decode a picture, upright as EXIF says: 8 bits where its samples have no more, else 16.
 
     Args:
         path: the file.
         max_megapixels: larger ones are refused from their header.
-        page: its number in a file of several, from 0; None: the first, with a note where there are more.
+        page: number of a directory in a TIFF, from 0; None: the photograph, with a note where there are more.
+        damaged: take what a decoder made of a picture of which a part is wrong, with a note, instead of refusing it.
 
     Raises:
         FileNotFoundError: the file is gone.
@@ -56,7 +44,7 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None) -> Pictu
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, max_megapixels, page)
+            return _read(file, max_megapixels, page, damaged)
     except FileNotFoundError:
         raise
     except IsADirectoryError:
@@ -65,56 +53,6 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None) -> Pictu
         raise ItemError("not enough memory to decode this picture", Cause.MEMORY) from None
     except OSError as error:
         raise unreadable(error) from None
-
-
-def _read(file: io.BufferedReader, max_megapixels: float, page: int | None) -> Picture[np.uint8]:
-    head = file.peek(4096)[:4096]
-    if not head:
-        raise ItemError("empty file")
-    try:
-        image = Image.open(file)
-        if page:
-            image.seek(page)
-    except UnidentifiedImageError:
-        if head[:4] in (b"II*\0", b"MM\0*"):
-            return _read_tiff_with_opencv(file, max_megapixels, page or 0)
-        raise refusal(head) from None
-    except DAMAGE as error:
-        raise _damage(error) from None
-    with image:
-        guard(image.size, max_megapixels)
-        bits = _bits(image, head)
-        samples = _samples(image, file, bits, page or 0)
-        profile = image.info.get("icc_profile") or b""
-        return _picture(samples, bits, profile, _note(image) if page is None else "")
-
-
-def _samples(image: Image.Image, file: io.BufferedReader, bits: int, page: int) -> NDArray[Any]:
-    """Return upright samples in BGR order, from OpenCV where it knows the format well, else from Pillow."""
-    samples = None
-    if image.format in ("JPEG", "MPO", "PNG") and image.mode != "CMYK":
-        samples = _decode_with_opencv(file)
-    elif image.format == "TIFF" and image.mode in ("RGB", "RGBA") and bits > 8:
-        samples = _decode_with_opencv(file, page)  # Pillow knows no 16-bit colour
-    if samples is None:
-        return _decode_with_pillow(image, bits)
-    if image.format == "TIFF":  # OpenCV turns TIFF upright by itself
-        return samples
-    return _upright(samples, _orientation(image, file))
-
-
-def _picture(samples: NDArray[Any], bits: int, profile: bytes, note: str) -> Picture[np.uint8]:
-    """Part alpha from colour, and scale to 8 bits."""
-    pixels = _eight_bits(samples, bits)
-    alpha = None
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        alpha = np.ascontiguousarray(pixels[:, :, -1])
-        pixels = pixels[:, :, 0] if pixels.shape[2] == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR)  # type: ignore[assignment]
-        if alpha.min() == 255:
-            alpha = None
-    elif pixels.ndim == 3 and pixels.shape[2] == 1:
-        pixels = pixels[:, :, 0]
-    return Picture(np.ascontiguousarray(pixels), alpha, bits, profile, note)
 
 
 def guard(size: tuple[int, int], max_megapixels: float) -> None:
@@ -135,130 +73,207 @@ def _round(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
 
 
-def _damage(error: BaseException) -> ItemError:
-    text = str(error)
-    if isinstance(error, EOFError) or "truncated" in text.lower() or "unexpected end" in text.lower():
-        return ItemError(_TRUNCATED)
-    return ItemError(f"damaged: {text or type(error).__name__}")
+@dataclass(slots=True)
+class _Source:
+    """A file on its way through the decoders.
 
-
-def _decode_with_opencv(file: io.BufferedReader, page: int = 0) -> NDArray[Any] | None:
-    """Return samples as stored (BGR order, orientation not applied but for TIFF), None where OpenCV can't.
-
-    From memory and not by name, because `cv2.imread` fills in the rest of a truncated JPEG without a word.
+    Attributes:
+        file: open.
+        head: its first bytes.
+        format: what they say.
+        image: it, opened by Pillow; None where Pillow can't.
+        refused: what the decoders said that gave up, in their order.
     """
-    file.seek(0)
-    data = np.frombuffer(file.read(), np.uint8)
-    with _decoding, captured_stderr() as said:
-        try:
-            decoded = _decoded_page(data, page) if page else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            decoded = None
-    # libjpeg goes on after this warning and leaves the rest of the picture grey.
-    if "premature end" in said.text.lower():
-        raise ItemError(_TRUNCATED)
-    file.seek(0)
-    return decoded
+
+    file: io.BufferedReader
+    head: bytes
+    format: Format
+    image: Image.Image | None = None
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def data(self) -> bytes:
+        """Return all of it."""
+        self.file.seek(0)
+        data = self.file.read()
+        self.file.seek(0)
+        return data
 
 
-def _decoded_page(data: NDArray[np.uint8], page: int) -> NDArray[Any] | None:
-    fine, pages = cv2.imdecodemulti(data, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
-    return pages[0] if fine and pages else None
+def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
+    head = file.peek(4096)[:4096]
+    if not head:
+        raise ItemError("empty file")
+    format = recognise(head)
+    if format is None:
+        raise refusal(head)
+    if format is TIFF:
+        return _read_tiff(file, max_megapixels, page, damaged)
+    source = _Source(file, head, format)
+    _open(source, max_megapixels)
+    decoded = _decoded(source)
+    phrase = _damage(source, decoded)
+    image = source.image
+    profile = (image.info.get("icc_profile") or b"") if image else b""
+    notes = (_frames(image) if image else "", _named(source, decoded))
+    return _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
 
 
-def _decode_with_pillow(image: Image.Image, bits: int) -> NDArray[Any]:
-    """Return upright samples in BGR order: uint8, uint16 or float32; (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
-    inverted = False
-    if image.format == "TIFF" and image.mode.startswith("I;16"):
-        inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+def _open(source: _Source, max_megapixels: float) -> None:
+    """Open a file with Pillow; where Pillow does not know it, its header must say how large it is."""
     try:
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        mode = image.mode
-        if mode in ("1", "YCbCr", "CMYK", "LAB", "HSV", "RGBX"):
-            image = image.convert("L" if mode == "1" else "RGB")
-        elif mode in ("P", "PA", "La", "RGBa"):
-            target = "LA" if mode == "La" else "RGBA" if image.has_transparency_data else "RGB"
-            image = image.convert(target)
-        samples: NDArray[Any] = np.asarray(image)
+        source.image = Image.open(source.file, formats=source.format.pillow)
+        size: tuple[int, int] | None = source.image.size
     except DAMAGE as error:
-        raise _damage(error) from None
-    if samples.ndim == 3 and samples.shape[2] >= 3:
-        samples = cv2.cvtColor(samples, cv2.COLOR_RGB2BGR if samples.shape[2] == 3 else cv2.COLOR_RGBA2BGRA)
-    return ((1 << min(bits, 16)) - 1) - samples if inverted else samples
+        source.refused.append((PILLOW, str(error)))
+        size = header_size(source.head)
+    if size is None:
+        raise _failure(source)
+    guard(size, max_megapixels)
 
 
-def _eight_bits(samples: NDArray[Any], bits: int) -> NDArray[np.uint8]:
-    """Scale samples of any depth to uint8, full range to full range."""
-    if samples.dtype == np.uint8:
-        return samples
-    if samples.dtype == bool:
-        return samples.astype(np.uint8) * np.uint8(255)
-    if samples.dtype.byteorder not in ("=", "|"):
-        samples = samples.astype(samples.dtype.newbyteorder("="))
-    if samples.dtype == np.uint16:
-        return cv2.convertScaleAbs(samples, alpha=255 / ((1 << bits) - 1 if 8 < bits < 16 else 65535))  # type: ignore[return-value]
-    values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    # Floats carry no range of their own: 0..1, 8 or 16 bits where the values fit, else what is there.
-    if low >= 0:
-        white = next((white for white in (1.0, 255.0, 65535.0) if high <= white * 1.001), high)
-        low, high = 0.0, white
-    if high <= low:
-        return np.zeros(values.shape, np.uint8)
-    scaled: NDArray[np.uint8] = np.clip((values - low) * (255 / (high - low)) + 0.5, 0, 255).astype(np.uint8)
-    return scaled
+def _decoded(source: _Source) -> Decoded:
+    """Decode with the first of the format's decoders that can."""
+    for name in _order(source):
+        with suppress(_Next):
+            return _tried(name, source)
+    raise _failure(source)
 
 
-def _bits(image: Image.Image, head: bytes) -> int:
-    if image.format == "TIFF":
-        stored = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))
-        return int(max(stored)) if isinstance(stored, tuple) else int(stored)
-    if image.format == "PNG" and len(head) > 24 and head[12:16] == b"IHDR":
+def _order(source: _Source) -> tuple[str, ...]:
+    """Pillow comes first where OpenCV would show ink, and is passed over where it can't even open the file."""
+    names, image = source.format.order, source.image
+    if image is None:
+        return tuple(name for name in names if name != PILLOW)
+    return (PILLOW, *(name for name in names if name != PILLOW)) if image.mode == "CMYK" else names
+
+
+class _Next(Exception):
+    """The next decoder's turn."""
+
+
+def _tried(name: str, source: _Source) -> Decoded:
+    try:
+        return _DECODERS[name](source)
+    except Refused as error:
+        source.refused.append((name, str(error)))
+        raise _Next from None
+
+
+def _opencv(source: _Source) -> Decoded:
+    made = with_opencv(source.data())
+    return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
+
+
+def _pillow(source: _Source) -> Decoded:
+    assert source.image is not None
+    return with_pillow(source.image)
+
+
+def _imagecodecs(source: _Source) -> Decoded:
+    made = with_imagecodecs(source.data(), "jpeg" if source.format is JPEG else "jpeg2k")
+    return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
+
+
+_DECODERS: Final[dict[str, Callable[[_Source], Decoded]]] = {
+    OPENCV: _opencv,
+    PILLOW: _pillow,
+    IMAGECODECS: _imagecodecs,
+}
+
+
+def _failure(source: _Source) -> ItemError:
+    said = [text for _, text in source.refused]
+    short = damage.cut_short(source.format, source.data()) or _says_cut(said)
+    known = refusal(source.head, source.format.name) if source.image is None else None
+    if known and (not short or (source.format is JPEG and known.cause is Cause.NOT_SUPPORTED)):
+        return known
+    return words.failure(said, cut_short=short, kind=source.format.name)
+
+
+def _says_cut(said: list[str]) -> bool:
+    return bool(said) and all(words.phrase_of(each) == words.TRUNCATED for each in said if each)
+
+
+def _damage(source: _Source, decoded: Decoded) -> str:
+    """Return what is wrong inside a picture that was decoded; raise where the file ends before it."""
+    said = decoded.said
+    quiet = source.format in (JPEG, JPEG2000) and decoded.decoder != OPENCV
+    if quiet and (source.format is JPEG):
+        said = _listen(source.data())
+    if source.format is PNG and not said:
+        return ""
+    if source.format is JPEG and not said.strip():
+        return ""
+    return damage.damage_of(source.format, source.data(), said, decoded.samples, _listen)
+
+
+def _listen(data: bytes) -> str:
+    """Return what OpenCV's decoders say of a file, which is more than others let us know."""
+    try:
+        return with_opencv(data).said
+    except Refused as refused:
+        return str(refused)
+
+
+def _named(source: _Source, decoded: Decoded) -> str:
+    gave_up = [name for name, _ in source.refused if name != decoded.decoder]
+    return f"read by {decoded.decoder}: {' and '.join(dict.fromkeys(gave_up))} cannot" if gave_up else ""
+
+
+def _picture(
+    decoded: Decoded, meaning: Meaning, profile: bytes, phrase: str, damaged: bool, *notes: str
+) -> Picture[Any]:
+    """Scale to 8 or 16 bits, part alpha from colour, and say what was guessed."""
+    if phrase and not damaged:
+        raise words.inside(phrase)
+    pixels, guessed = scaled(decoded.samples, meaning)
+    colour, alpha = parted(pixels)
+    said = (f"damaged inside: {phrase}" if phrase else "", *notes, guessed)
+    note = "; ".join(each for each in said if each)
+    return Picture(np.ascontiguousarray(colour), alpha, meaning.bits, profile, note)
+
+
+def _bits(source: _Source, decoded: Decoded) -> int:
+    head, image = source.head, source.image
+    if source.format is PNG and len(head) > 24 and head[12:16] == b"IHDR":
         return head[24]
+    if image is None:
+        return decoded.samples.dtype.itemsize * 8
     if image.mode == "1":
         return 1
     return {"I": 16, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
 
 
-def _note(image: Image.Image) -> str:
+def _frames(image: Image.Image) -> str:
     if image.format == "MPO":  # a preview or the second eye; the first picture is the photograph
         return ""
     try:
         count = int(getattr(image, "n_frames", 1))
     except DAMAGE:
         return ""
-    return f"first of {count} {'pages' if image.format == 'TIFF' else 'frames'}" if count > 1 else ""
+    return f"first of {count} frames" if count > 1 else ""
 
 
-def _orientation(image: Image.Image, file: io.BufferedReader) -> int:
+def _orientation(source: _Source) -> int:
+    image = source.image
     # Asked for EXIF, Pillow decodes a whole PNG that has none in its header.
-    if image.format == "PNG" and "exif" not in image.info:
-        file.seek(0)
-        if b"eXIf" not in file.read():
-            return 1
+    if image is None or (image.format == "PNG" and "exif" not in image.info and b"eXIf" not in source.data()):
+        return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except DAMAGE:  # EXIF is full of rubbish; the picture is still good
         return 1
 
 
-def _upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
-    turn = _UPRIGHT.get(orientation)
-    return turn(samples) if turn else samples
-
-
-def _read_tiff_with_opencv(file: io.BufferedReader, max_megapixels: float, page: int) -> Picture[np.uint8]:
-    """Read a TIFF that Pillow refuses (grey with an extra sample, for one), its size checked from its directory."""
+def _read_tiff(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
     try:
-        directory = next(islice(directories(file), page, None))
-        size = int(directory[256]), int(directory[257])
-        stored = directory.get(_BITS_PER_SAMPLE, (1,))
-    except (ItemError, StopIteration, *DAMAGE):
-        raise ItemError("damaged: a TIFF without a picture") from None
-    guard(size, max_megapixels)
-    samples = _decode_with_opencv(file, page)
-    if samples is None:
-        reason = "damaged, or a kind of TIFF that is not supported; save it as 8- or 16-bit grey or RGB"
-        raise ItemError(reason, Cause.NOT_SUPPORTED)
-    return _picture(samples, int(max(stored)), b"", "")
+        chosen = read_tiff.chosen(file, page)
+        guard(chosen.size, max_megapixels)
+        found = read_tiff.decode(file, chosen)
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's fault
+            raise
+        raise words.failure([str(error)], cut_short=False, kind=TIFF.name) from None
+    notes = [f"first of {chosen.pages} pages"] if page is None and chosen.pages > 1 else []
+    made = _picture(found.decoded, found.meaning, found.profile, found.phrase, damaged, *notes, *found.notes)
+    return replace(made, page=chosen.number)

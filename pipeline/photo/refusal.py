@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import struct
+
 from pipeline.ground.errors import Cause, ItemError
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 _RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
 _JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
+_POSTSCRIPT = "PostScript is a program, and none is run to read a picture; save it as TIFF"
+_METAFILE = "a Windows metafile is not supported; save it as TIFF or PNG"
 # First bytes, cause, reason.
 _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"8BPS", Cause.NOT_SUPPORTED, "a Photoshop document is not supported; save it as TIFF"),
+    (b"%!", Cause.NOT_SUPPORTED, _POSTSCRIPT),
+    (b"\xc5\xd0\xd3\xc6", Cause.NOT_SUPPORTED, _POSTSCRIPT),
+    (b"\x04%!", Cause.NOT_SUPPORTED, _POSTSCRIPT),
+    (b"\xd7\xcd\xc6\x9a", Cause.NOT_SUPPORTED, _METAFILE),
+    (b"\1\0\0\0l\0\0\0", Cause.NOT_SUPPORTED, _METAFILE),
     (b"%PDF", Cause.NO_PICTURE, "not a picture: it is a PDF"),
     (b"PK\x03\x04", Cause.NO_PICTURE, "not a picture: it is a ZIP archive or an office document"),
     (b"\x89PNG", Cause.DAMAGED, "damaged: a PNG whose header cannot be read"),
@@ -26,11 +35,12 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
 )
 
 
-def refusal(head: bytes) -> ItemError:
+def refusal(head: bytes, kind: str = "") -> ItemError:
     """Return why a file that no decoder knows can't be read.
 
     Args:
         head: its first bytes, 4,096 where there are as many.
+        kind: the format that they are of, where they are of one that is read.
     """
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
         return ItemError("HEIC is not supported; save it as JPEG or TIFF", Cause.NOT_SUPPORTED)
@@ -39,7 +49,40 @@ def refusal(head: bytes) -> ItemError:
     for start, cause, reason in _OTHERS:
         if head.startswith(start):
             return ItemError(reason, cause)
+    if kind:
+        return ItemError(f"damaged: a {kind} file whose header cannot be read")
     return _no_picture(head) or ItemError("not a picture, or of a kind that is not known", Cause.NOT_SUPPORTED)
+
+
+def header_size(head: bytes) -> tuple[int, int] | None:
+    """Return width and height as the header of a JPEG, BMP or JPEG 2000 says; None where it says none, or is another's.
+
+    Args:
+        head: the first bytes of the file.
+    """
+    if head[:3] == b"\xff\xd8\xff":
+        return _jpeg_size(head)
+    if head[:2] == b"BM" and len(head) >= 26:
+        width, height = struct.unpack_from("<ii", head, 18)
+        return width, abs(height)
+    at = head.find(b"ihdr")
+    if head[4:8] == b"jP  " and at >= 0 and len(head) >= at + 12:
+        height, width = struct.unpack_from(">II", head, at + 4)
+        return width, height
+    return None
+
+
+def _jpeg_size(head: bytes) -> tuple[int, int] | None:
+    at = 2
+    while at + 9 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if marker in (0xC0, 0xC1, 0xC2):
+            if head[at + 4] != 8:
+                return None
+            height, width = struct.unpack_from(">HH", head, at + 5)
+            return width, height
+        at += 2 + length
+    return None
 
 
 def _no_picture(head: bytes) -> ItemError | None:

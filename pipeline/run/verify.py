@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pipeline.archive.places import Root, check_places, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
+from pipeline.colour.lightness import eight_bits
 from pipeline.colour.recipe import grey_of
 from pipeline.ground import files, inside
 from pipeline.ground.errors import ColorizeError, ItemError
@@ -136,9 +138,11 @@ def _same_pages(path: Path, source: Path) -> Luma:
     return Luma.EXACT if same else Luma.WRONG
 
 
-def _same(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Luma:
+def _same(one: NDArray[Any], other: NDArray[Any]) -> Luma:
+    if one.dtype != other.dtype:  # the format of one holds 8 bits alone
+        one, other = grey_of(eight_bits(one)), grey_of(eight_bits(other))
     return Luma.EXACT if np.array_equal(one, other) else Luma.WRONG
 
 
-def _grey(path: Path, page: int | None = None) -> NDArray[np.uint8]:
-    return grey_of(read(path, max_megapixels=_NO_LIMIT, page=page).pixels)
+def _grey(path: Path, page: int | None = None) -> NDArray[Any]:
+    return grey_of(read(path, max_megapixels=_NO_LIMIT, page=page, damaged=True).pixels)

@@ -501,6 +501,21 @@ def verify(bench: Bench) -> None:
     assert bench.worked("--verify") == 0
 
 
+def on_damage(bench: Bench) -> None:
+    path = bench.scans / "1.jpg"
+    path.parent.mkdir(parents=True)
+    data = bytearray(cv2.imencode(".jpg", landscape(1))[1].tobytes())
+    data[-700:-500] = bytes(200)
+    path.write_bytes(data)
+    bench.run()
+    assert bench.statuses() == {"1.jpg": "failed"}
+    assert "damaged inside: " in bench.manifest()["1.jpg"]["reason"]
+    assert "--on-damage done" in bench.manifest()["1.jpg"]["reason"]
+    bench.run("--on-damage", "done", "--retry-failed")
+    assert bench.statuses() == {"1.jpg": "done"}
+    assert bench.manifest()["1.jpg"]["reason"].startswith("damaged inside: ")
+
+
 def retry_failed(bench: Bench) -> None:
     path = bench.photograph()
     path.write_bytes(path.read_bytes()[:200])
@@ -547,7 +562,7 @@ EFFECTS = {
         keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
         max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
         effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
-        on_color_list,
+        on_color_list, on_damage,
     )
 }  # fmt: skip
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
+from pipeline.photo.decode import upright
 from pipeline.photo.jpeg import turbo
 from pipeline.photo.jpeg.record import is_record, original
 from pipeline.photo.jpeg.segments import parse
 from pipeline.photo.metadata import orientation_of
 from pipeline.photo.orientation import as_stored
-from pipeline.photo.read import _upright
 from tests.conftest import landscape
 from tests.media.conftest import Make, exif, grey_source, luma_of
 
@@ -89,7 +89,7 @@ def test_a_jpeg_keeps_its_orientation_and_the_original_inside(make: Make, orient
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_turning_back_is_the_inverse_of_turning_upright(orientation: int) -> None:
     picture = landscape(1, 7, 11)
-    np.testing.assert_array_equal(as_stored(_upright(picture, orientation), orientation), picture)
+    np.testing.assert_array_equal(as_stored(upright(picture, orientation), orientation), picture)
 
 
 @pytest.mark.parametrize("format", ["png", "webp"])

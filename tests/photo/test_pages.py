@@ -74,7 +74,7 @@ def test_damage_is_said_and_what_is_gone_is_gone(tmp_path: Path) -> None:
     data = path.read_bytes()
     second = struct.unpack_from("<I", data, _next_at(data, struct.unpack_from("<I", data, 4)[0]))[0]
     path.write_bytes(data[: second + 20])
-    with pytest.raises(ItemError, match="damaged: the file ends inside one of its directories") as caught:
+    with pytest.raises(ItemError, match="truncated") as caught:
         pages(path)
     assert caught.value.cause is Cause.DAMAGED
     assert has_several_pages(path), "or its first page would be done, and nobody would hear of the second"
@@ -109,7 +109,7 @@ def test_pages_in_16_bit_colour_read_each_as_its_own(tmp_path: Path) -> None:
     for number, pixels in enumerate(made):
         page = read(tmp_path / "a.tif", max_megapixels=1, page=number)
         assert page.depth == 16
-        np.testing.assert_array_equal(page.pixels, pixels // 257)
+        np.testing.assert_array_equal(page.pixels, pixels)
 
 
 def test_a_page_too_large_is_refused_by_its_own_size(tmp_path: Path) -> None:

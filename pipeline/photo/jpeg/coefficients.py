@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.ground.errors import ItemError
+from pipeline.photo.words import failure
 
 
 def available() -> bool:
@@ -41,4 +42,4 @@ def luma_coefficients(data: bytes) -> bytes:
             made.write_dct(str(target))
             return target.read_bytes()
         except (OSError, ValueError, RuntimeError, IndexError, TypeError) as error:
-            raise ItemError(f"damaged: {error}") from None
+            raise failure([str(error)], cut_short=False, kind="JPEG") from None

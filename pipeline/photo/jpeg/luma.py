@@ -16,6 +16,7 @@ from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg import coefficients, turbo
 from pipeline.photo.jpeg.record import Edit, apply
 from pipeline.photo.jpeg.segments import APP0, SOF0, SOF2, Jpeg, incomplete, parse
+from pipeline.photo.stderr import captured_stderr
 
 _APP14: Final = 0xEE
 _COM: Final = 0xFE
@@ -74,7 +75,8 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
     Raises:
         ItemError: it cannot be decoded.
     """
-    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+    with captured_stderr():  # `read` has heard what there is to say
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
     if grey is None:
         raise ItemError("its luma cannot be decoded by itself")
     return grey  # type: ignore[return-value]

@@ -10,6 +10,7 @@ import functools
 from typing import Any, Final
 
 from pipeline.ground.errors import ItemError
+from pipeline.photo.words import failure
 
 # By name only: `ctypes.util.find_library` starts programs to look for one.
 _NAMES: Final = (
@@ -69,7 +70,7 @@ def rewrite(data: bytes, *, grey: bool = False, progressive: bool = False) -> by
     try:
         arguments = ctypes.byref(made), ctypes.byref(size), ctypes.byref(order), _STOP_ON_WARNING | _LIMIT_SCANS
         if library.tjTransform(handle, data, len(data), 1, *arguments) != 0:
-            raise ItemError(f"damaged: {library.tjGetErrorStr2(handle).decode(errors='replace')}")
+            raise failure([library.tjGetErrorStr2(handle).decode(errors="replace")], cut_short=False, kind="JPEG")
         return ctypes.string_at(made, size.value)
     finally:
         library.tjFree(made)

@@ -1,0 +1,78 @@
+"""Damage that a decoder passes over in silence, looked for where a format allows it; and files that are cut short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from numpy.typing import NDArray
+
+from pipeline.ground.errors import ItemError
+from pipeline.photo import webp
+from pipeline.photo.decoders import JPEG, JPEG2000, PNG, WEBP, Format
+from pipeline.photo.jpeg import warnings
+from pipeline.photo.words import LENGTH, TRUNCATED, ZEROS, heard
+
+# Arithmetic-coded data hold no such run; a lost sector is one.
+_HOLE: Final = bytes(256)
+_TAIL: Final = 1 << 16
+_SOD: Final = b"\xff\x93"
+
+
+def damage_of(format: Format, data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[bytes], str]) -> str:
+    """Return what is wrong inside a picture that was decoded, as a phrase; empty for nothing. TIFF has its own.
+
+    Args:
+        format: of the file.
+        data: the whole file.
+        said: what the decoder printed.
+        pixels: what it made of it, as stored.
+        listen: decodes a file and returns what is printed.
+
+    Raises:
+        ItemError: it is cut short.
+    """
+    if format is JPEG:
+        return warnings.damage_of(data, said, pixels, listen)
+    if format in (WEBP, JPEG2000) and cut_short(format, data):
+        raise ItemError(TRUNCATED)
+    if format is WEBP:
+        return heard(said) or webp.damage_of(data)
+    return heard(said) or (_of_codestream(data) if format is JPEG2000 else "")
+
+
+def cut_short(format: Format, data: bytes) -> bool:
+    """Tell whether a file is shorter than it says; False where its format doesn't say, or is not known here."""
+    if format is WEBP:
+        return webp.cut_short(data)
+    if format is PNG:
+        return _png_is_cut(data)
+    ends = {JPEG.name: b"\xff\xd9", JPEG2000.name: b"\xff\xd9", "GIF": b";"}.get(format.name)
+    if format.name == "BMP":
+        return len(data) < min(int.from_bytes(data[2:6], "little"), 1 << 31)
+    return ends is not None and ends not in data[-_TAIL:]
+
+
+def _png_is_cut(data: bytes) -> bool:
+    at = 8
+    while at + 12 <= len(data):
+        if data[at + 4 : at + 8] == b"IEND":
+            return False
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return True
+
+
+def _of_codestream(data: bytes) -> str:
+    """Walk the tile-parts of a JPEG 2000 codestream (ISO 15444-1, A.4.2), whose lengths must lead to its end."""
+    start = data.find(b"\xff\x4f\xff\x51")
+    at = data.find(b"\xff\x90\0\x0a", start)
+    if start < 0 or at < 0:
+        return ""
+    if data.find(_HOLE, data.find(_SOD, at), len(data)) >= 0:
+        return ZEROS
+    while data[at : at + 4] == b"\xff\x90\0\x0a":
+        length = int.from_bytes(data[at + 6 : at + 10], "big")
+        if length == 0:  # to the end
+            return ""
+        at += length
+    return "" if data[at : at + 2] == b"\xff\xd9" else LENGTH

@@ -1,0 +1,161 @@
+"""Damage is heard in every format, what is harmless stays done, and truncated is what is cut short."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.ground.errors import Cause, ItemError
+from pipeline.photo import webp
+from pipeline.photo.read import read
+from tests.conftest import landscape
+from tests.photo.tiffs import tags_of, tiff
+
+GREY = cv2.GaussianBlur(landscape(3, 256, 256), (0, 0), 1)
+COLOUR = np.dstack([GREY, GREY // 2, GREY // 3])
+
+
+def saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+SOURCES = {
+    "JPEG": saved(GREY, "JPEG", quality=90),
+    "JPEG in colour": saved(COLOUR, "JPEG", quality=90),
+    "JPEG, progressive": saved(COLOUR, "JPEG", quality=90, progressive=True),
+    "PNG": saved(GREY, "PNG"),
+    "PNG of 16 bits": cv2.imencode(".png", GREY.astype(np.uint16) * 257)[1].tobytes(),
+    "JPEG in TIFF": saved(GREY, "TIFF", compression="jpeg", quality=90),
+    "Deflate TIFF": saved(GREY, "TIFF", compression="tiff_adobe_deflate"),
+    "LZW TIFF": saved(GREY, "TIFF", compression="tiff_lzw"),
+    "PackBits TIFF": saved(GREY, "TIFF", compression="packbits"),
+    "fax TIFF": saved(GREY > 150, "TIFF", compression="group4"),
+    "WebP": saved(COLOUR, "WEBP", quality=80),
+    "WebP, lossless": saved(COLOUR, "WEBP", lossless=True),
+    "JPEG 2000": saved(GREY, "JPEG2000", quality_mode="rates", quality_layers=[8], irreversible=True),
+    "JPEG 2000, lossless": saved(GREY, "JPEG2000"),
+    "GIF": saved(GREY, "GIF"),
+}
+
+
+def seen(tmp_path: Path, data: bytes, **options: object):
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    return read(path, max_megapixels=1, **options)
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_lost_sector_is_said(tmp_path, capfd, name):
+    data = bytearray(SOURCES[name])
+    at = max(len(data) // 2, len(data) * 2 // 3 - 256)
+    data[at : at + 512] = bytes(len(data[at : at + 512]))
+    with pytest.raises(ItemError, match=r"damaged|truncated") as caught:
+        seen(tmp_path, bytes(data))
+    assert caught.value.cause in (Cause.DAMAGED, Cause.NOT_SUPPORTED)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_cut_short_is_truncated(tmp_path, name):
+    data = SOURCES[name]
+    for share in (0.3, 0.6, 0.95):
+        with pytest.raises(ItemError, match="truncated: the file ends before the picture does"):
+            seen(tmp_path, data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize("name", ["JPEG", "JPEG, progressive", "JPEG in TIFF", "Deflate TIFF", "WebP", "PNG"])
+def test_a_flipped_bit_is_said(tmp_path, name):
+    said, changed = 0, 0
+    good = seen(tmp_path, SOURCES[name]).pixels
+    for at in np.random.default_rng(2).integers(700, len(SOURCES[name]) - 30, 20):
+        data = bytearray(SOURCES[name])
+        data[at] ^= 4
+        try:
+            photo = seen(tmp_path, bytes(data), damaged=True)
+        except ItemError:
+            said, changed = said + 1, changed + 1
+            continue
+        different = photo.pixels != good
+        if different.reshape(*good.shape[:2], -1).any(axis=2).mean() > 0.1:
+            changed += 1
+            said += photo.note.startswith("damaged inside: ")
+    assert said >= changed * (0.25 if name.startswith("JPEG") else 0.9)
+
+
+def test_what_is_left_can_be_had(tmp_path):
+    data = bytearray(SOURCES["JPEG"])
+    data[len(data) * 2 // 3 : len(data) * 2 // 3 + 512] = bytes(512)
+    with pytest.raises(ItemError, match=r"damaged inside: .*; --on-damage done"):
+        seen(tmp_path, bytes(data))
+    photo = seen(tmp_path, bytes(data), damaged=True)
+    assert photo.note.startswith("damaged inside: ")
+    np.testing.assert_array_equal(photo.pixels[:64], seen(tmp_path, SOURCES["JPEG"]).pixels[:64])
+
+
+def with_junk(data: bytes) -> dict[str, bytes]:
+    at = data.index(b"\xff\xdb")
+    return {
+        "before a table": data[:at] + b"some junk" + data[at:],
+        "zeros before the end": data[:-2] + bytes(64) + data[-2:],
+        "behind the end": data + b"a trailer" * 40,
+        "another JFIF": data[:11] + b"\x07" + data[12:],
+    }
+
+
+@pytest.mark.parametrize("kind", with_junk(SOURCES["JPEG"]))
+@pytest.mark.parametrize("name", ["JPEG", "JPEG in colour", "JPEG, progressive"])
+def test_what_is_harmless_stays_done_and_hides_nothing(tmp_path, name, kind):
+    data = with_junk(SOURCES[name])[kind]
+    np.testing.assert_array_equal(seen(tmp_path, data).pixels, seen(tmp_path, SOURCES[name]).pixels)
+    hurt = bytearray(data)
+    at = len(data) * 2 // 3 - 300
+    hurt[at : at + 300] = b"\x55" * 300
+    with pytest.raises(ItemError, match="damaged inside"):
+        seen(tmp_path, bytes(hurt))
+
+
+@pytest.mark.parametrize("quality", [10, 50, 80, 95, 100])
+@pytest.mark.parametrize("method", [0, 3, 6])
+@pytest.mark.parametrize("lossless", [False, True])
+def test_no_sound_webp_is_taken_for_a_damaged_one(quality, method, lossless):
+    noise = np.random.default_rng(quality).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    for pixels in (COLOUR[:77, :91], noise, np.full_like(noise, 9), noise[:1, :1]):
+        assert webp.damage_of(saved(pixels, "WEBP", quality=quality, method=method, lossless=lossless)) == ""
+
+
+def test_a_sound_tiff_whose_decoder_stumbles_is_not_called_truncated(tmp_path):
+    """Tiled, uncompressed, 0 is white: Pillow says truncated, and tifffile reads it."""
+    pytest.importorskip("tifffile", reason="extra: scans")
+    tiles = np.pad(GREY[:50, :60], ((0, 14), (0, 4)))
+    tags = tags_of(GREY[:50, :60], photometric=0, t322=(3, [64]), t323=(3, [64]), t32996=(3, [0]), t32997=(4, [1]))
+    data = tiff((tags, tiles.tobytes()))
+    data = data.replace(b"\x11\x01\x04\0\1\0\0\0", b"\x44\x01\x04\0\1\0\0\0").replace(
+        b"\x17\x01\x04\0\1\0\0\0", b"\x45\x01\x04\0\1\0\0\0"
+    )
+    photo = seen(tmp_path, data)
+    np.testing.assert_array_equal(photo.pixels, 255 - GREY[:50, :60])
+
+
+def test_an_empty_jfif_segment_is_left_to_the_next_decoder(tmp_path):
+    data = SOURCES["JPEG"]
+    photo = seen(tmp_path, data[:2] + b"\xff\xe0\x00\x07JFIF\0" + data[20:])
+    np.testing.assert_array_equal(photo.pixels, seen(tmp_path, data).pixels)
+    assert photo.note in ("", "read by OpenCV: Pillow cannot")
+
+
+def test_bmp_with_bitfields(tmp_path):
+    """Masks in an order that Pillow does not know."""
+    values = np.arange(256, dtype="<u4").reshape(16, 16)
+    rows = (values | values << 8 | values << 16).astype("<u4").tobytes()
+    header = b"BM" + (66 + len(rows)).to_bytes(4, "little") + bytes(4) + (66).to_bytes(4, "little")
+    info = np.array([40, 16, 16, 1 | 32 << 16, 3, len(rows), 0, 0, 0, 0, 0xFF, 0xFF0000, 0xFF00], "<u4").tobytes()
+    photo = seen(tmp_path, header + info + rows)
+    np.testing.assert_array_equal(photo.pixels[::-1, :, 1], values)
+    assert photo.note == "read by OpenCV: Pillow cannot"
