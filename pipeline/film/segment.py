@@ -13,11 +13,12 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from pipeline.film.encoders import add_picture, fed_format, fed_range, settle_encoder
-from pipeline.film.index import Index, scaled
+from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
-from pipeline.film.paint import Canvas, canvas, coloured, kept, lightness_of, upright
+from pipeline.film.paint import Canvas, beside, canvas, coloured, kept, lightness_of, upright
 from pipeline.film.planes import luma_of, sized
 from pipeline.film.reading import frames_of
+from pipeline.film.shape import painted, written
 from pipeline.film.source import BITEXACT
 from pipeline.film.steady import Plan, Seen, plan, small_luma, steadied
 from pipeline.ground.errors import ItemError, OutputError
@@ -59,15 +60,17 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
     if not (0 <= span.start < span.stop <= index.frames and span.step == 1):
         raise ValueError(f"{span} is no span of a film of {index.frames} frames")
     _, encoder = settle_encoder(options)
-    index = scaled(index, options.width)
-    painted = canvas(index.geometry, fed_format(index, encoder), fed_range(index, encoder), options.saturation)
-    painter = _Painter(index, net, options, painted)
+    whole, index = written(index, options), painted(index, options)
+    picture = canvas(index.geometry, fed_format(whole, encoder), fed_range(index, encoder), options.saturation)
+    painter = _Painter(index, net, options, picture)
     unshifted = {"avoid_negative_ts": "disabled"}
     try:
         with av.open(str(part), "w", format=encoder.part, container_options=unshifted) as out:
             out.flags |= BITEXACT
-            stream = add_picture(out, index, encoder, options)
+            stream = add_picture(out, whole, encoder, options)
             for number, frame in painter.frames(source, span):
+                if options.beside:
+                    frame = beside(frame, picture)
                 frame.pts, frame.dts, frame.time_base = number - span.start, None, 1 / index.rate
                 frame.duration = 1
                 out.mux(stream.encode(frame))

@@ -6,6 +6,7 @@ spans does it have), `Verb.PIECE` (one span into a part file) and `Verb.JOIN` (t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -105,6 +106,30 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewing:
+    """Which stretches of a film are worked on, and how they are shown; as it stands, all of it, in colour alone.
+
+    Attributes:
+        start, stop: in seconds of the film, as players count them.
+        sample: seconds in all, taken in short stretches from places spread evenly between these; 0: everything there.
+        beside: the grey picture stands beside the coloured one.
+    """
+
+    start: float = 0.0
+    stop: float = math.inf
+    sample: float = 0.0
+    beside: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether less than the whole film is wanted."""
+        return self.start > 0 or self.stop < math.inf or self.sample > 0
+
+
+WHOLE = Viewing()
+
+
+@dataclass(frozen=True, slots=True)
 class Filed:
     """A file that was written.
 
@@ -178,6 +203,7 @@ class Unit:
         parts_place: folder of the item's part files, relative to OUTPUT; empty where it has none.
         span: of a piece.
         parts: of a join, in their order.
+        viewing: of a film.
     """
 
     verb: Verb
@@ -191,6 +217,7 @@ class Unit:
     parts_place: str = ""
     span: Span | None = None
     parts: tuple[Part, ...] = ()
+    viewing: Viewing = WHOLE
 
 
 @dataclass(frozen=True, slots=True)
