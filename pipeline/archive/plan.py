@@ -23,7 +23,7 @@ from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files
 from pipeline.ground.errors import Cause, OutputError
-from pipeline.ground.items import MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
+from pipeline.ground.items import MADE, PICTURED, PROBLEMS, Forecast, Kind, Result, Seen, Status
 
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -59,6 +59,7 @@ class Decision(NamedTuple):
         action: see `Action`.
         why: a phrase for a person, such as "new", "source changed", "failed before: ...".
         result: what is recorded.
+        forecast: of a film that is to be done, what it will take; put in by the run.
     """
 
     found: Found
@@ -66,6 +67,7 @@ class Decision(NamedTuple):
     action: Action
     why: str
     result: Result | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,11 @@ def command(
     viewing = Viewing(start or 0.0, math.inf if stop is None else stop, sample or 0.0, side_by_side)
     if viewing.stop <= viewing.start:
         raise SettingsError("--to must lie behind --from.")
+
+    def announce(sentence: str) -> None:
+        if not presentation.quiet:
+            click.echo(sentence, err=True)
+
     with tqdm(total=0, unit=" frames", dynamic_ncols=True, disable=presentation.quiet or None) as bar:
 
         def watch(done: int, of: int) -> None:
@@ -78,7 +83,14 @@ def command(
             bar.update(done - bar.n)
 
         result = colorize_video(
-            source, destination, settings, force=force, watch=watch, viewing=viewing, sheet=contact_sheet
+            source,
+            destination,
+            settings,
+            force=force,
+            watch=watch,
+            viewing=viewing,
+            sheet=contact_sheet,
+            announce=announce,
         )
     if not presentation.quiet:
         notes = "; ".join(note for note in (result.reason, result.metadata) if note)

@@ -53,7 +53,7 @@ def scan_part(path: Path, viewing: Viewing) -> Index:
     """
     with open_film(path) as container:
         stream = moving_picture(container)
-        wanted = windows(viewing, _length(container, stream))
+        wanted = windows(viewing, length_of(container, stream))
     quick = [_scan_there(path, window) for window in wanted]
     parts = [each for each in quick if each is not None]
     if len(parts) < len(wanted):
@@ -64,7 +64,8 @@ def scan_part(path: Path, viewing: Viewing) -> Index:
     return _in_a_row(parts)
 
 
-def _length(container: InputContainer, stream: VideoStream) -> float:
+def length_of(container: InputContainer, stream: VideoStream) -> float:
+    """Return the seconds that a film lasts by its header; infinity where it does not say."""
     if container.duration:
         return container.duration / 1_000_000
     if stream.duration and stream.time_base:

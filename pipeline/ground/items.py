@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pipeline.ground.errors import Cause, ColorizeError
 
@@ -127,6 +127,24 @@ class Viewing:
 
 
 WHOLE = Viewing()
+
+
+class Forecast(NamedTuple):
+    """What colouring a film will take, as its header lets one estimate.
+
+    Attributes:
+        seconds: that are shown. frames: in them, about.
+        width, height: of what is written, in pixels.
+        work: seconds of one worker.
+        size: bytes of the output.
+    """
+
+    seconds: float
+    frames: int
+    width: int
+    height: int
+    work: float
+    size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.ground import files
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.ground.items import WHOLE, Result, Seen, Span, Status, Unit
+from pipeline.ground.items import WHOLE, Forecast, Result, Seen, Span, Status, Unit, Viewing
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools, lost_part
 from pipeline.photo.read import guard
@@ -125,6 +125,17 @@ def contact_sheet(film: Path, index_path: Path) -> bytes:
 
 
 _PROVENANCE: Final = "Colorized by colorize: the colours are invented by a neural net, the picture is the original's."
+
+
+def forecast(source: Path, settings: Settings, viewing: Viewing = WHOLE) -> Forecast:
+    """Estimate what colouring a film will take, by its header.
+
+    Raises:
+        ItemError, OSError: it cannot be opened as a film.
+    """
+    from pipeline.film.outline import forecast
+
+    return forecast(source, film_options(settings, ".mkv"), viewing)
 
 
 def suffix_of(own: str, settings: Settings) -> str:

@@ -33,6 +33,7 @@ from pipeline.run.engine import settle, settled_for
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
+from pipeline.run.forecast import Foreteller, check_space, start_line
 from pipeline.run.progress import Progress, problem_line, say, show_progress
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
@@ -49,7 +50,9 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     there = journal_path(output).exists()
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
-        yield from _plan(Context(inputs, output, roots, settings, net, engine), journal)
+        ahead = Foreteller(settings, journal.film_speed())
+        yield from ahead.plan(_plan(Context(inputs, output, roots, settings, net, engine), journal))
+    check_space(ahead.told, output)
 
 
 def run_archive(
@@ -78,7 +81,9 @@ def run_archive(
         begun = _begin(context, journal, stop)
         if begun is None:
             return _summary(context, journal, stop)
-        run_id, todo = begun
+        run_id, todo, ahead = begun
+        if ahead.told and not quiet:
+            say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))
         with show_progress(todo.total(), bar=bar, quiet=quiet or not todo) as progress:
             return _work(context, journal, stop, run_id, todo, progress)
 
@@ -112,9 +117,14 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
         yield decision
 
 
-def _begin(context: Context, journal: Journal, stop: Stop) -> tuple[str, Counter[Kind]] | None:
-    """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped."""
+def _begin(context: Context, journal: Journal, stop: Stop) -> tuple[str, Counter[Kind], Foreteller] | None:
+    """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped.
+
+    Raises:
+        OutputError: the disk cannot hold the films; nothing was written.
+    """
     engine = context.engine
+    ahead = Foreteller(context.settings, journal.film_speed())
     try:
         with journal.transaction(durable=True):
             run_id = journal.start_run(
@@ -124,16 +134,17 @@ def _begin(context: Context, journal: Journal, stop: Stop) -> tuple[str, Counter
                 version=version("colorize"),
             )
             todo = begin(
-                _until_stopped(_plan(context, journal), stop),
+                ahead.plan(_until_stopped(_plan(context, journal), stop)),
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
                 on_failure=lambda result: say(problem_line(result)),
             )
+            check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
     except _Stopped:
         return None
-    return run_id, todo
+    return run_id, todo, ahead
 
 
 def _work(

@@ -25,6 +25,7 @@ from pipeline.run.engine import settle
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
+from pipeline.run.forecast import Foreteller, check_space, films_line
 from pipeline.run.signals import Stop, stop_on_signals
 
 FILM_SUFFIXES: Final = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm"}
@@ -76,6 +77,7 @@ def colorize_video(
     watch: Watch = lambda done, of: None,
     viewing: Viewing = WHOLE,
     sheet: Path | None = None,
+    announce: Callable[[str], None] = lambda sentence: None,
 ) -> Result:
     """Colorize one film with all workers; as `colorize_picture`.
 
@@ -85,6 +87,7 @@ def colorize_video(
         watch: told the frames done and the frames in all, after each piece.
         viewing: which part of the film is wanted, and how it is shown.
         sheet: where a contact sheet of the shots goes, as JPEG; None: nowhere.
+        announce: told what lies ahead, before anything is begun.
 
     Raises:
         as `colorize_picture`.
@@ -105,12 +108,23 @@ def colorize_video(
         net, choice = settle(settings)
         job = Job(settings, net, choice.engine, destination.parent, tmp)
         jobs = wished_jobs(settings, net)
+        _foretell(source, destination, settings, viewing, jobs, announce)
         executor: Executor = Serial(job) if settings.executor == "serial" else Loky(job, jobs)
         unit = replace(_unit(source, destination, Kind.FILM, settings, tmp), viewing=viewing)
         result = _done(executor, unit, stop, watch)
         if sheet is not None and result.filed is not None:
             _write(sheet, contact_sheet(destination, tmp / INDEX))
     return _checked(result, source, destination, cannot_copy=cannot_copy)
+
+
+def _foretell(
+    source: Path, destination: Path, settings: Settings, viewing: Viewing, jobs: int, announce: Callable[[str], None]
+) -> None:
+    with closing(Foreteller(settings)) as ahead:
+        found = ahead.film(source, viewing)
+    if found is not None:
+        check_space([found], destination.parent)
+        announce(films_line([found], jobs))
 
 
 def _write(path: Path, data: bytes) -> None:
