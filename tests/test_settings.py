@@ -96,7 +96,7 @@ OTHER = {
     "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False,
     "quality": 5, "pages": "first", "saturation": 0.5, "on_color": "skip", "jobs": 3,
     "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow", "container": "mkv", "width": 64,
-    "steady": "off", "keyframes": 1,
+    "steady": "off", "keyframes": 1, "deinterlace": True,
     "exclude": ("*.tif",), "follow_symlinks": True, "max_megapixels": 1.0, "verify": True, "retry_failed": True,
 }  # fmt: skip
 
@@ -106,6 +106,7 @@ CHANGES = {
     Kind.PAGES: {"lightness", "saturation", "on_color"},  # they become TIFF, which has no quality
     Kind.FILM: {
         "saturation", "on_color", "encoder", "film_quality", "preset", "container", "width", "steady", "keyframes",
+        "deinterlace",
     },
 }  # fmt: skip
 

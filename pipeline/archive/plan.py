@@ -28,7 +28,7 @@ from pipeline.ground.items import MADE, PICTURED, PROBLEMS, Forecast, Kind, Resu
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.TOO_LARGE: ("max_megapixels",),
-    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width"),
+    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width", "deinterlace"),
     Cause.MEMORY: ("jobs", "max_megapixels"),
 }
 # What another version of the program may be able to do.

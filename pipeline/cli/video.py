@@ -40,7 +40,7 @@ Examples:
 @presentation_options
 @settings_flags(
     "model", "models_dir", "engine", "precision", "saturation", "on_color", "encoder", "film_quality", "preset",
-    "width", "steady", "keyframes", "jobs", "executor",
+    "width", "deinterlace", "steady", "keyframes", "jobs", "executor",
 )  # fmt: skip
 @click.pass_obj
 def command(

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import ItemError
+from pipeline.ground.errors import Cause, ItemError
 
 FORMAT: Final = 1
 KINDS: Final = ("neutral", "toned", "color")
@@ -216,7 +216,7 @@ def scaled(index: Index, width: int) -> Index:
     if width in (0, geometry.width):
         return index
     if geometry.interlaced:
-        raise ItemError("an interlaced film cannot be scaled")
+        raise ItemError("an interlaced film cannot be scaled, unless it is deinterlaced", Cause.FORMAT_LIMIT)
     wide = width - width % 2
     high = max(2, 2 * round(geometry.height * wide / geometry.width / 2))
     return replace(index, geometry=replace(geometry, width=wide, height=high))

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from pipeline.film.index import Geometry, Index, scaled
 from pipeline.film.options import FilmOptions
 
+_PROGRESSIVE: Final = 1
+
+
+def deinterlaced(index: Index, options: FilmOptions) -> bool:
+    """Say whether a film's fields are to be woven together."""
+    return options.deinterlace and index.geometry.interlaced
+
 
 def painted(index: Index, options: FilmOptions) -> Index:
     """Return the index of the film at the size at which it is coloured."""
+    if deinterlaced(index, options):
+        index = replace(index, geometry=replace(index.geometry, interlaced=False, field_order=_PROGRESSIVE))
     index = scaled(index, options.width)
     if not options.beside:
         return index

@@ -97,6 +97,7 @@ def film_options(settings: Settings, suffix: str) -> FilmOptions:
         saturation=settings.saturation,
         on_color="recolor" if settings.on_color == "recolor" else "keep",
         width=settings.width,
+        deinterlace=settings.deinterlace,
         provenance=_PROVENANCE,
     )
 

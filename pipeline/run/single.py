@@ -17,7 +17,7 @@ from pipeline.ground.items import MADE, WHOLE, Answer, Halt, Kind, Result, Statu
 from pipeline.ground.settings import Settings
 from pipeline.media.film import INDEX, contact_sheet
 from pipeline.media.medium import Job
-from pipeline.media.table import WORKABLE, first_verb
+from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
 from pipeline.run.capacity import wished_jobs
@@ -102,6 +102,7 @@ def colorize_video(
     if Kind.FILM not in WORKABLE:
         raise SettingsError("Films need the extra: pip install 'colorize[film]'.")
     cannot_copy = settings.on_color == "copy" and source.suffix.lower() != destination.suffix.lower()
+    suffix(Kind.FILM, source.suffix, replace(settings, container=container))  # raises where the encoder is not there
     cannot_copy = cannot_copy and viewing == WHOLE  # parts of a film are made, whatever is in them
     settings = replace(settings, container=container, on_color="skip" if cannot_copy else settings.on_color)
     with _tmp_beside(destination) as tmp, stop_on_signals(lambda sentence: None) as stop:

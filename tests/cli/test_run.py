@@ -442,7 +442,7 @@ EFFECTS = {
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, provenance,
         pages, saturation, on_color, jobs, executor, exclude,
         follow_symlinks, max_megapixels, verify, retry_failed, effects.encoder, effects.film_quality, effects.preset,
-        effects.container, effects.width, effects.steady, effects.keyframes,
+        effects.container, effects.width, effects.steady, effects.keyframes, effects.deinterlace,
     )
 }  # fmt: skip
 
