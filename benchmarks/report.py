@@ -26,6 +26,7 @@ def summary_lines(document: Document) -> Iterator[str]:
             f"{row['megapixels']:>5g}  {row['model']:<10.10} {row['engine']:<20} {row['pictures_per_second']:>10.2f} "
             f"{ratio:>11} {bare:>11}"
         )
+    yield from map(_film_line, document.get("films", []))
     yield from document["left_out"]
 
 
@@ -46,6 +47,7 @@ def _sections(document: Document) -> Iterator[str]:
     yield ""
     yield from _ratios(document)
     yield from _bare(document)
+    yield from _films(document)
     yield from _scaling(document)
     yield from _stages(document)
     yield from _memory(document)
@@ -130,6 +132,38 @@ def _bare(document: Document) -> Iterator[str]:
         for row in rows
     ]
     heads = ["net", "engine", "bare, predictions/s", f"pipeline at {rows[0]['megapixels']:g} MP, pictures/s", "share"]
+    yield from _table(heads, lines)
+
+
+def _film_line(row: Row) -> str:
+    ratio = f"{row['reference_ratio']:.2f}" if "reference_ratio" in row else "-"
+    gain = f", {row['gain']:.2f} times one worker" if "gain" in row else ""
+    return (
+        f"film {row['width']:>4}  {row['model']:<7.7} {row['engine']:<20} x{row['jobs']} "
+        f"{row['frames_per_second']:.1f} frames/s, {ratio} x reference{gain}"
+    )
+
+
+def _films(document: Document) -> Iterator[str]:
+    rows = document.get("films", [])
+    if not rows:
+        return
+    yield "### Films: scan, pieces and join to H.264, against the tutorial's loop, which writes MPEG-4 (mp4v)"
+    yield ""
+    heads = ["film", "net", "engine", "workers", "reference, frames/s", "frames/s", "times reference", "times 1 worker"]
+    lines = [
+        [
+            f"{row['width']} x {row['height']}, {row['frames']} frames",
+            row["model"],
+            row["engine"],
+            str(row["jobs"]),
+            f"{1 / median(row['reference_seconds']):.2f}" if "reference_seconds" in row else "-",
+            f"{row['frames_per_second']:.1f}",
+            f"**{row['reference_ratio']:.2f}x**" if "reference_ratio" in row else "-",
+            f"{row['gain']:.2f}" if "gain" in row else "-",
+        ]
+        for row in rows
+    ]
     yield from _table(heads, lines)
 
 

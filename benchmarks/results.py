@@ -26,6 +26,7 @@ class Results:
         comparisons: outputs against the reference's on the same net.
         reference: for each size, what the reference's process took to start and for its first picture, in seconds.
         scaling: pictures a second by number of workers.
+        films: one for each size of film and contender: seconds a frame, of the tutorial's loop too.
         left_out: what could not be measured, and why.
     """
 
@@ -34,6 +35,7 @@ class Results:
     comparisons: list[Row] = field(default_factory=list)
     reference: list[Row] = field(default_factory=list)
     scaling: list[Row] = field(default_factory=list)
+    films: list[Row] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     def document(self, conditions: dict[str, Any]) -> Document:

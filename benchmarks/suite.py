@@ -17,6 +17,8 @@ from typing import Any
 import cv2
 
 from benchmarks.contender import Contender
+from benchmarks.films import QUICK, measure_films
+from benchmarks.films import SIZES as FILM_SIZES
 from benchmarks.measurement import LARGE, Say, measurement
 from benchmarks.report import markdown
 from benchmarks.results import Document, Results
@@ -24,6 +26,7 @@ from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words, write_whole
 from pipeline.ground.settings import Settings
 from pipeline.measure.diagnosis import describe_machine
+from pipeline.media.film import INSTALLED
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS, installed, require
 from pipeline.nets.engines.choice import REFERENCE
@@ -88,6 +91,8 @@ def run_suite(settings: Settings, wishes: Wishes, say: Say) -> Document:
         for megapixels in wishes.sizes:
             suite.measure(megapixels)
             suite.save()
+        suite.films()
+        suite.save()
         if not wishes.quick and suite.jobs > 1:
             suite.scale()
             suite.save()
@@ -144,6 +149,24 @@ class _Suite:
         engine = self.best if self.best in self.engines else self.engines[0]
         with measurement(min(SIZES), self.folder, self.results, self.say) as size:
             size.scale(Contender(model, net, engine, self.jobs), rounds=self.wishes.rounds)
+
+    def films(self) -> None:
+        """Measure films, where they can be worked on: the fastest engine and OpenCV, on the tutorial's net and ours."""
+        if not INSTALLED:
+            self._leave_out("Films: the extra is not installed (pip install 'colorize[film]').")
+            return
+        engines = dict.fromkeys(each for each in (REFERENCE, self.best) if each in self.engines)
+        contenders = [
+            Contender(model, net, engine, self.jobs)
+            for model, net in self.nets.items()
+            for engine in engines
+            if not (model == "embedded" and "release" in self.nets and engine != self.best)
+        ]
+        sizes, rounds = (QUICK, 1) if self.wishes.quick else (FILM_SIZES, min(self.wishes.rounds, 3))
+        with tempfile.TemporaryDirectory(dir=self.folder) as place:
+            self.results.films += measure_films(
+                Path(place), contenders, self.nets.get("release"), self.say, rounds=rounds, sizes=sizes
+            )
 
     def document(self) -> Document:
         """Return what was found so far."""

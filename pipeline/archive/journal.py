@@ -333,6 +333,16 @@ class Journal(Database):
         with self.speaking():
             return int(self.db.execute(query, (run_id,)).fetchone()[0])
 
+    def film_speed(self) -> float | None:
+        """Return seconds of work a megapixel of film, from the films that were done here; None where none was."""
+        query = (
+            "SELECT sum(seconds), sum(1.0 * frames * width * height) / 1e6 FROM items "
+            "WHERE kind = 'film' AND status = 'done' AND frames > 0 AND seconds > 0"
+        )
+        with self.speaking():
+            seconds, megapixels = self.db.execute(query).fetchone()
+        return float(seconds / megapixels) if megapixels else None
+
     def last_record(self, run_id: str) -> str:
         """Return when the last item of a run was recorded; empty if none was."""
         query = "SELECT coalesce(max(finished_at), '') FROM items WHERE run_id = ?"

@@ -146,6 +146,17 @@ class Pieces:
                     inside.remove_tree(self._journal.output, place)
 
 
+def in_pieces(journal: Journal) -> list[tuple[str, str, int, int, float]]:
+    """Return of each item that is not finished: key, kind, frames done, frames in all, seconds of those done."""
+    query = (
+        "SELECT pieces.key, claims.kind, sum((stop - start) * (pieces.status != '')), sum(stop - start), sum(seconds) "
+        "FROM pieces JOIN claims USING (key) WHERE claims.pending AND number > ? "
+        "GROUP BY pieces.key ORDER BY pieces.key"
+    )
+    with journal.speaking():
+        return journal.db.execute(query, (_SCAN,)).fetchall()
+
+
 def _mark(unit: Unit, fingerprint: str) -> str:
     """Return what a piece depends on: the settings and the very file."""
     return f"{fingerprint}:{unit.size}:{unit.mtime_ns}"

@@ -23,12 +23,12 @@ from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files
 from pipeline.ground.errors import Cause, OutputError
-from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Result, Seen, Status
+from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Forecast, Kind, Result, Seen, Status
 
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.TOO_LARGE: ("max_megapixels",),
-    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width"),
+    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width", "deinterlace"),
     Cause.TIME: ("item_timeout",),
     Cause.MEMORY: ("jobs", "max_megapixels"),
 }
@@ -71,6 +71,7 @@ class Decision(NamedTuple):
         why: a phrase for a person, such as "new", "source changed", "failed before: ...".
         result: what is recorded.
         adopt: the time of its output, where times are to be taken over: the contents are the same.
+        forecast: of a film that is to be done, what it will take; put in by the run.
     """
 
     found: Found
@@ -79,6 +80,7 @@ class Decision(NamedTuple):
     why: str
     result: Result | None = None
     adopt: int | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, slots=True)

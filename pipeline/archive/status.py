@@ -10,7 +10,26 @@ from pathlib import Path
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import Owner, is_held, read_owner
+from pipeline.archive.pieces import in_pieces
 from pipeline.archive.schema import Run
+from pipeline.ground.items import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class InPieces:
+    """An item that is worked on in pieces, and not finished.
+
+    Attributes:
+        key: the item's. kind: of the item.
+        done, frames: finished, and in all; pages count as frames.
+        work_left: seconds of one worker that the others will take, as the finished ones did; None: not known yet.
+    """
+
+    key: str
+    kind: str
+    done: int
+    frames: int
+    work_left: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +47,7 @@ class Status:
         again: those of them that an earlier run had finished otherwise, and `counts` counts as that.
         rate: items a second of the last run; 0.0 when it can't be told.
         seconds_left: at that rate; None when nothing runs or the rate can't be told.
+        begun: items in pieces that are not finished.
     """
 
     output: Path
@@ -40,6 +60,7 @@ class Status:
     again: int
     rate: float
     seconds_left: float | None
+    begun: tuple[InPieces, ...] = ()
 
 
 def read_status(output: Path) -> Status:
@@ -65,7 +86,13 @@ def read_status(output: Path) -> Status:
             again=again,
             rate=rate,
             seconds_left=left / rate if running and rate else None,
+            begun=tuple(_begun(journal)),
         )
+
+
+def _begun(journal: Journal) -> Iterator[InPieces]:
+    for key, kind, done, frames, seconds in in_pieces(journal):
+        yield InPieces(key, kind, done, frames, (frames - done) * seconds / done if done else None)
 
 
 def _rate(run: Run, finished: int, last: str, running: bool) -> float:
@@ -82,6 +109,7 @@ def status_lines(status: Status) -> Iterator[str]:
         again = f" ({status.again:,} of them anew, counted above as they were)" if status.again else ""
         yield f"{'left':<12} {status.left:>9,}{again}"
     yield f"{'in all':<12} {sum(status.counts.values()) + status.left - status.again:>9,}"
+    yield from map(_begun_line, status.begun)
     run = status.run
     if run is None:
         yield "No run has begun here."
@@ -95,6 +123,18 @@ def status_lines(status: Status) -> Iterator[str]:
         yield f"The run of {run.started_at} was cut short; the same command goes on from here."
     else:
         yield f"The last run ended {run.finished_at} with exit code {run.exit_code}."
+
+
+def _begun_line(item: InPieces) -> str:
+    called = "frames" if item.kind == Kind.FILM else "pages"
+    line = f"{item.key}: {item.done:,} of {item.frames:,} {called}"
+    if item.work_left is None:
+        return line
+    return f"{line}, about {_span(item.work_left)} of one worker left"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:,.0f} min"
 
 
 def status_json(status: Status) -> str:

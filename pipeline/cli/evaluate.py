@@ -10,6 +10,7 @@ import click
 from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import ExitCode, OutputError, SettingsError
+from pipeline.ground.settings import Settings
 
 EPILOG = """\b
 Exit: 0 all done, 3 some pictures could not be read, 4 model, 5 input.
@@ -18,6 +19,7 @@ Exit: 0 all done, 3 some pictures could not be read, 4 model, 5 input.
 Examples:
   colorize evaluate holidays --csv figures.csv
   colorize evaluate holidays -m new.onnx --compare embedded --limit 100
+  colorize evaluate reels --films
 """
 
 
@@ -32,11 +34,12 @@ Examples:
     type=Place(),
     help="Write a row for each picture.",
 )
+@click.option("--films", "of_films", is_flag=True, help="Measure films instead: DIR is a folder, or one film.")
 @click.option("--limit", metavar="N", type=click.IntRange(1), help="An even selection of N pictures.")
 @click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")
 @json_option
 @presentation_options
-@settings_flags("model", "models_dir", "engine", "precision", "saturation", "palette", "max_megapixels")
+@settings_flags("model", "models_dir", "engine", "precision", "saturation", "palette", "max_megapixels", "keyframes")
 @click.pass_obj
 def command(
     presentation: Presentation,
@@ -45,6 +48,7 @@ def command(
     compare: str | None,
     saturations: str | None,
     csv_path: Path | None,
+    of_films: bool,
     limit: int | None,
     no_progress: bool,
     as_json: bool,
@@ -59,11 +63,17 @@ def command(
     and under a slight blur, how much of it is strong, wrong, or red, and how
     far it spreads on plain surfaces. Of pictures that are grey or toned, what
     can be said without a truth.
+
+    With --films: how steady colour is in the first frames of each film, by
+    --steady (flicker along the motion, CDC), how colourful, and PSNR where the
+    film is in colour.
     """
     import json
     from dataclasses import replace
 
     settings = read_settings(values)
+    if of_films:
+        return _evaluate_films(folder, settings, as_json=as_json)
     factors = _factors(saturations) if saturations is not None else (settings.saturation,)
     if csv_path is not None and not csv_path.parent.is_dir():
         raise OutputError(f"{csv_path}: the folder {csv_path.parent} is not there.")
@@ -100,6 +110,30 @@ def command(
         if done.failed:
             click.echo(f"\n{len(done.failed):,} could not be read.")
     return int(ExitCode.SOME_FAILED if done.failed else ExitCode.OK)
+
+
+def _evaluate_films(place: Path, settings: Settings, *, as_json: bool) -> int:
+    import json
+
+    from pipeline.ground.errors import ItemError
+    from pipeline.measure.clips import clip_lines, clips_json, films, measure_film
+    from pipeline.nets.engines.open import open_net
+    from pipeline.run.engine import settle
+    from pipeline.run.progress import say
+
+    found = films(place)
+    spec, choice = settle(settings)
+    net = open_net(spec, choice.engine)
+    rows, failed = [], {}
+    for name, path in found:
+        try:
+            rows += measure_film(name, path, net, settings.keyframes)
+        except ItemError as error:
+            failed[name] = str(error)
+            say(f"{name}: {error}")
+    for line in [json.dumps(clips_json(rows, failed), indent=2)] if as_json else clip_lines(rows):
+        click.echo(line)
+    return int(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
 def _factors(text: str) -> tuple[float, ...]:

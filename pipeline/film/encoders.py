@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Final
 
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
-from av.codec.context import Flags
+from av.codec.context import CodecContext, Flags
 from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from pipeline.film.index import Index
@@ -37,6 +40,8 @@ class Encoder:
         interlaced: can code fields.
         limited_only: cannot say that its range is full: such films are brought to limited range.
         smallest: side of the smallest picture that it takes.
+        device: what it needs beside FFmpeg; empty: nothing. Such encoders are used only when they are named, and do
+            not promise the same bytes twice.
     """
 
     codec: str
@@ -51,6 +56,17 @@ class Encoder:
     interlaced: bool = False
     limited_only: bool = False
     smallest: int = 1
+    device: str = ""
+
+
+_NVENC: Final = "an NVIDIA graphics card with NVENC and its driver"
+
+
+def _nvenc(codec: str, quality: int, containers: tuple[str, ...]) -> Encoder:
+    constant = {"rc": "vbr", "b": "0"}
+    return Encoder(
+        codec, quality, "cq", "p5", "preset", constant, containers, even_only=True, smallest=160, device=_NVENC
+    )
 
 
 ENCODERS: Final[dict[str, Encoder]] = {
@@ -88,12 +104,35 @@ ENCODERS: Final[dict[str, Encoder]] = {
     "ffv1": Encoder(
         "ffv1", 0, "", "", "", {"level": "3", "coder": "1", "context": "1", "slicecrc": "1", "g": "1"}, ("mkv",)
     ),
+    "h264_nvenc": _nvenc("h264_nvenc", 20, ("mp4", "mov", "mkv")),
+    "h265_nvenc": _nvenc("hevc_nvenc", 22, ("mp4", "mov", "mkv")),
+    "av1_nvenc": _nvenc("av1_nvenc", 28, ("mp4", "mkv", "webm")),
 }
 
 
 def available() -> dict[str, bool]:
-    """Say of each encoder whether this machine's FFmpeg holds it."""
-    return {name: _there(encoder.codec) for name, encoder in ENCODERS.items()}
+    """Say of each encoder that runs on the processor whether this machine's FFmpeg holds it."""
+    return {name: _there(encoder.codec) for name, encoder in ENCODERS.items() if not encoder.device}
+
+
+def hardware() -> dict[str, str]:
+    """Return the hardware encoders that this machine's FFmpeg holds, and what is in their way; empty: nothing."""
+    return {name: _trouble(name) for name, each in ENCODERS.items() if each.device and _there(each.codec)}
+
+
+@functools.cache
+def _trouble(name: str) -> str:
+    """Say what is in a hardware encoder's way, or nothing: a small one is opened."""
+    encoder = ENCODERS[name]
+    context = CodecContext.create(encoder.codec, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width = context.height = 256
+    context.pix_fmt, context.time_base = "yuv420p", Fraction(1, 25)
+    try:
+        context.open()
+    except FFmpegError as error:
+        return f"it needs {encoder.device} ({(error.strerror or str(error)).lower()})"
+    return ""
 
 
 def _there(codec: str) -> bool:
@@ -117,10 +156,14 @@ def settle_encoder(options: FilmOptions) -> tuple[str, Encoder]:
         name = next(each for each in ("h264", "vp9", "ffv1") if _there(ENCODERS[each].codec))
         return name, ENCODERS[name]
     if options.encoder not in ENCODERS:
-        raise SettingsError(f"encoder = {options.encoder!r}: it can be auto, {', '.join(ENCODERS)}.")
+        offered = [*available(), *(name for name, each in ENCODERS.items() if each.device and _there(each.codec))]
+        raise SettingsError(f"encoder = {options.encoder!r}: it can be auto, {', '.join(offered)}.")
     encoder = ENCODERS[options.encoder]
     if not _there(encoder.codec):
         raise SettingsError(f"encoder = {options.encoder!r}: the FFmpeg inside PyAV here has no {encoder.codec}.")
+    if encoder.device and (trouble := _trouble(options.encoder)):
+        software = options.encoder.partition("_")[0]
+        raise SettingsError(f"encoder = {options.encoder!r}: {trouble}; {software} does without.")
     return options.encoder, encoder
 
 

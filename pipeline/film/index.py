@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import ItemError
+from pipeline.ground.errors import Cause, ItemError
 
 FORMAT: Final = 1
 KINDS: Final = ("neutral", "toned", "color")
@@ -54,6 +54,24 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """One of the stretches of a film that an excerpt holds; times in units of the film's time base, as in the film.
+
+    Attributes:
+        first: number of its first frame in the excerpt.
+        before: frames of the film ahead of it; -1 where it was found by a seek, and nobody has counted.
+        start, stop: from its first frame's beginning to its last one's end.
+        shift: is subtracted from its times, so that the excerpt begins at 0 and has no gaps.
+    """
+
+    first: int
+    before: int
+    start: int
+    stop: int
+    shift: int
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """A film, frame by frame, as one pass over it found it.
 
@@ -72,6 +90,7 @@ class Index:
         faults: packets that did not decode, and frames that the decoder marked as damaged.
         mended: frames whose timestamp was missing or out of order.
         streams: one line for each stream of the file, for people: "1 audio aac 48000 Hz 5.1 (eng)".
+        stretches: of an excerpt; empty for a whole film.
     """
 
     geometry: Geometry
@@ -88,6 +107,7 @@ class Index:
     faults: int = 0
     mended: int = 0
     streams: tuple[str, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -96,7 +116,9 @@ class Index:
 
     @property
     def seconds(self) -> float:
-        """From the first frame's beginning to the last one's end."""
+        """From the first frame's beginning to the last one's end, gaps of an excerpt left out."""
+        if self.stretches:
+            return float(sum(each.stop - each.start for each in self.stretches) * self.time_base)
         return float((int(self.timestamps[-1]) - int(self.timestamps[0]) + self.last_duration) * self.time_base)
 
     @property
@@ -110,6 +132,22 @@ class Index:
     def all_color(self) -> bool:
         """True where every shot is in colour already: such a film is copied, not coloured."""
         return bool((self.kinds == KINDS.index("color")).all())
+
+    def stretch_of(self, frame: int) -> Stretch | None:
+        """Return the stretch of an excerpt that holds `frame`; None in a whole film."""
+        return next((each for each in reversed(self.stretches) if each.first <= frame), None)
+
+    def ahead(self, frame: int) -> int:
+        """Return how many frames of the film lie ahead of this one; -1 where nobody has counted."""
+        stretch = self.stretch_of(frame)
+        if stretch is None:
+            return frame
+        return -1 if stretch.before < 0 else stretch.before + frame - stretch.first
+
+    def runs(self, wanted: range) -> list[range]:
+        """Cut a range of frames where the film has a gap."""
+        gaps = [each.first for each in self.stretches if wanted.start < each.first < wanted.stop]
+        return [range(*each) for each in zip([wanted.start, *gaps], [*gaps, wanted.stop], strict=True)]
 
     def shot_of(self, frame: int) -> range:
         """Return the frames of the shot that holds `frame`."""
@@ -136,6 +174,7 @@ def save(index: Index, path: Path) -> None:
     head: dict[str, Any] = {
         each.name: getattr(index, each.name) for each in fields(index) if each.name not in (*_ARRAYS, "geometry")
     }
+    head["stretches"] = [asdict(each) for each in index.stretches]
     head |= {"geometry": asdict(index.geometry), "time_base": str(index.time_base), "rate": str(index.rate)}
     head["format"] = FORMAT
     text = np.frombuffer(json.dumps(head, sort_keys=True).encode(), np.uint8)
@@ -158,6 +197,7 @@ def load(path: Path) -> Index:
         geometry = head.pop("geometry")
         geometry["display_matrix"] = tuple(geometry["display_matrix"])
         head["streams"] = tuple(head["streams"])
+        head["stretches"] = tuple(Stretch(**each) for each in head.get("stretches", ()))
         time_base, rate = Fraction(head.pop("time_base")), Fraction(head.pop("rate"))
         return Index(geometry=Geometry(**geometry), time_base=time_base, rate=rate, **head, **arrays)
     except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
@@ -176,7 +216,7 @@ def scaled(index: Index, width: int) -> Index:
     if width in (0, geometry.width):
         return index
     if geometry.interlaced:
-        raise ItemError("an interlaced film cannot be scaled")
+        raise ItemError("an interlaced film cannot be scaled, unless it is deinterlaced", Cause.FORMAT_LIMIT)
     wide = width - width % 2
     high = max(2, 2 * round(geometry.height * wide / geometry.width / 2))
     return replace(index, geometry=replace(geometry, width=wide, height=high))

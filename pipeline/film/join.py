@@ -19,11 +19,13 @@ from av.video.stream import VideoStream
 from pipeline.film.check import check
 from pipeline.film.containers import Container, container_for
 from pipeline.film.encoders import Encoder, fed_format, fed_range, settle_encoder
-from pipeline.film.index import Index, scaled
+from pipeline.film.excerpt import place, place_chapters, together
+from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
 from pipeline.film.packets import Peekable, look_through, picture_packets
 from pipeline.film.planes import layout_of
 from pipeline.film.scan import FASTEST
+from pipeline.film.shape import written
 from pipeline.film.source import BITEXACT, is_cover, moving_picture, open_film
 from pipeline.ground.errors import ItemError, OutputError
 
@@ -67,8 +69,9 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
         OutputError: the output cannot be written: no space, no permission.
     """
     kind = container_for(source, index, options)
-    index = scaled(index, options.width)
-    depth = look_through(parts, index)
+    index = written(index, options)
+    shown = together(index)
+    depth = look_through(parts, shown)
     work = _Join(source, index, kind, options)
     try:
         with (
@@ -83,12 +86,12 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
             ) as out,
         ):
             work.describe(whole, first.streams.video[0], out)
-            work.copy(whole, Peekable(picture_packets(parts, index, depth, work.picture, work.shift)), out)
+            work.copy(whole, Peekable(picture_packets(parts, shown, depth, work.picture, work.shift)), out)
     except FFmpegError as error:
         if isinstance(error, OSError) and error.errno:
             raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
         raise ItemError(f"the film cannot be put together: {error.strerror or error}") from None
-    check(output, index, work.shift)
+    check(output, shown, work.shift)
     return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, settle_encoder(options)[1], kind)))
 
 
@@ -104,7 +107,9 @@ class _Join:
 
     @property
     def start(self) -> Fraction:
-        """Seconds that are subtracted from every stream."""
+        """Seconds that are subtracted from every stream; an excerpt's times are moved stretch by stretch instead."""
+        if self.index.stretches:
+            return Fraction(0)
         if self.index.container.split(",")[0] in _ANY_START or self.index.container in _ANY_START:
             return Fraction(self.index.start_time, 1_000_000)
         return Fraction(0)
@@ -127,7 +132,8 @@ class _Join:
                 self._add_picture(main, picture, out)
             else:
                 self._add_copy(stream, out)
-        out.set_chapters([self._shifted(chapter) for chapter in whole.chapters()])
+        chapters = [self._shifted(chapter) for chapter in whole.chapters()]
+        out.set_chapters(place_chapters(self.index, chapters) if self.index.stretches else chapters)
 
     def _add_picture(self, main: VideoStream, template: VideoStream, out: OutputContainer) -> None:
         stream = out.add_stream_from_template(template, opaque=True)
@@ -196,7 +202,10 @@ class _Join:
                 if not is_cover(packet.stream):
                     continue
                 packet.pts = packet.dts = round(self.start / packet.time_base)
-            shift = round(self.start / packet.time_base)
+            moved = place(self.index, _when(packet)) if self.index.stretches else self.start
+            if moved is None and not is_cover(packet.stream):
+                continue
+            shift = round((moved or 0) / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             if packet.dts is not None and number in last and packet.dts < last[number]:

@@ -27,6 +27,8 @@ class FilmOptions:
         on_color: what becomes of shots already in colour: "keep" their own chroma, or "recolor".
         width: of the output in samples, height in proportion; 0 keeps the size.
         provenance: a sentence for the output's `comment` tag; empty writes none.
+        beside: the grey picture is shown beside the coloured one.
+        deinterlace: frames that say they are interlaced are made progressive.
     """
 
     encoder: str = "auto"
@@ -39,6 +41,8 @@ class FilmOptions:
     on_color: str = "keep"
     width: int = 0
     provenance: str = ""
+    beside: bool = False
+    deinterlace: bool = False
 
     def __post_init__(self) -> None:
         for name, value, known in (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pipeline.film.chroma import Signal, chroma_planes, fitted, seen_by_net
 from pipeline.film.index import Geometry
 from pipeline.film.planes import FULL, LIMITED, Layout, brought, layout_of, luma_of, plane, signal_of
+from pipeline.film.shape import on_its_side
 from pipeline.film.steady import Predict
 
 
@@ -89,6 +90,20 @@ def kept(frame: VideoFrame, painted: Canvas) -> VideoFrame:
     luma = fitted(luma_of(frame, painted.layout), painted.source_signal, painted.signal)
     _fill(result, (luma,), painted.signal.bits)
     return _tagged(result, painted)
+
+
+def beside(frame: VideoFrame, painted: Canvas) -> VideoFrame:
+    """Return a coloured frame with its grey self beside it: on the left, as players show it."""
+    geometry, bits = painted.geometry, painted.signal.bits
+    turns = round(geometry.rotation / 90) % 4
+    axis = 0 if on_its_side(geometry) else 1
+    sides = geometry.width * (1 + axis), geometry.height * (2 - axis)
+    both = VideoFrame(*sides, painted.fed)
+    for number in range(3):
+        own = plane(frame, number, bits)
+        grey = own if number == 0 else np.full_like(own, 1 << (bits - 1))
+        plane(both, number, bits)[:] = np.concatenate((grey, own) if turns < 2 else (own, grey), axis)
+    return _tagged(both, painted)
 
 
 def _carrier(frame: VideoFrame, painted: Canvas) -> VideoFrame:

@@ -31,9 +31,14 @@ def frames_of(source: Path, index: Index, wanted: range) -> Iterator[tuple[int, 
     Raises:
         ItemError: the film is no longer what was scanned, or does not decode twice alike.
     """
+    for run in index.runs(wanted):
+        yield from _run(source, index, run)
+
+
+def _run(source: Path, index: Index, wanted: range) -> Iterator[tuple[int, VideoFrame]]:
     layout = layout_of(index.geometry.pix_fmt)
     following = wanted.start
-    for run_up in _RUN_UPS if wanted.start else (None,):
+    for run_up in (None,) if index.ahead(wanted.start) == 0 else _RUN_UPS:
         with open_film(source) as container:
             stream = moving_picture(container)
             for number, frame in _from(container, stream, index, following, run_up):
@@ -50,15 +55,12 @@ def _from(
     container: InputContainer, stream: VideoStream, index: Index, first: int, run_up: float | None
 ) -> Iterator[tuple[int, VideoFrame]]:
     """Yield frames from number `first` on, as well as they are found; ends where they are not."""
-    if run_up is None:
-        yield from ((number, each) for number, each in enumerate(decoded(container, stream)) if number >= first)
+    ahead = index.ahead(first)
+    if run_up is None and ahead >= 0:
+        counted = enumerate(decoded(container, stream), first - ahead)
+        yield from ((number, each) for number, each in counted if number >= first)
         return
-    # x264 writes its version into the first packet alone, and the decoder mends that version's faults.
-    next(decoded(container, stream), None)
-    aim = int(index.timestamps[first]) - round(run_up / index.time_base)
-    try:
-        container.seek(aim, stream=stream)
-    except (FFmpegError, OverflowError):
+    if run_up is not None and not moved(container, stream, int(index.timestamps[first]), run_up):
         return
     number = -1
     for frame in decoded(container, stream):
@@ -73,3 +75,14 @@ def _from(
         number += 1
         if number >= index.frames:
             return
+
+
+def moved(container: InputContainer, stream: VideoStream, to: int, run_up: float) -> bool:
+    """Seek to some seconds before a time; False where the container cannot."""
+    # x264 writes its version into the first packet alone, and the decoder mends that version's faults.
+    next(decoded(container, stream), None)
+    try:
+        container.seek(to - round(run_up / (stream.time_base or 1)), stream=stream)
+    except (FFmpegError, OverflowError):
+        return False
+    return True

@@ -45,7 +45,7 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
     with open_film(path) as container:
         stream = moving_picture(container)
         faults = Faults()
-        notes = _Notes(stream)
+        notes = Notes(stream)
         for frame in decoded(container, stream, faults):
             notes.take(frame)
             if watch is not None:
@@ -56,7 +56,7 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
         return notes.index(container, stream, faults.count)
 
 
-class _Notes:
+class Notes:
     """What is remembered of the frames: about 20 bytes each."""
 
     def __init__(self, stream: VideoStream) -> None:
@@ -75,6 +75,7 @@ class _Notes:
         self._interlaced = False
 
     def take(self, frame: VideoFrame) -> None:
+        """Note the next frame."""
         layout = self._checked(frame)
         self._timestamps.append(self._time_of(frame))
         self._last_duration = frame.duration or self._last_duration
@@ -140,6 +141,7 @@ class _Notes:
         return usual
 
     def index(self, container: InputContainer, stream: VideoStream, faults: int) -> Index:
+        """Put all that was noted together, once the last frame was taken."""
         assert self._geometry is not None
         scores = np.frombuffer(self._scores, np.float32)
         # A score is known three frames after its own: CutScores.latest.

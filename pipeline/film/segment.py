@@ -13,11 +13,13 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from pipeline.film.encoders import add_picture, fed_format, fed_range, settle_encoder
-from pipeline.film.index import Index, scaled
+from pipeline.film.fields import REACH, progressive
+from pipeline.film.index import Index
 from pipeline.film.options import FilmOptions
-from pipeline.film.paint import Canvas, canvas, coloured, kept, lightness_of, upright
+from pipeline.film.paint import Canvas, beside, canvas, coloured, kept, lightness_of, upright
 from pipeline.film.planes import luma_of, sized
 from pipeline.film.reading import frames_of
+from pipeline.film.shape import deinterlaced, painted, written
 from pipeline.film.source import BITEXACT
 from pipeline.film.steady import Plan, Seen, plan, small_luma, steadied
 from pipeline.ground.errors import ItemError, OutputError
@@ -59,15 +61,17 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
     if not (0 <= span.start < span.stop <= index.frames and span.step == 1):
         raise ValueError(f"{span} is no span of a film of {index.frames} frames")
     _, encoder = settle_encoder(options)
-    index = scaled(index, options.width)
-    painted = canvas(index.geometry, fed_format(index, encoder), fed_range(index, encoder), options.saturation)
-    painter = _Painter(index, net, options, painted)
+    found, whole, index = index, written(index, options), painted(index, options)
+    picture = canvas(index.geometry, fed_format(whole, encoder), fed_range(index, encoder), options.saturation)
+    painter = _Painter(index, net, options, picture, weave=deinterlaced(found, options))
     unshifted = {"avoid_negative_ts": "disabled"}
     try:
         with av.open(str(part), "w", format=encoder.part, container_options=unshifted) as out:
             out.flags |= BITEXACT
-            stream = add_picture(out, index, encoder, options)
+            stream = add_picture(out, whole, encoder, options)
             for number, frame in painter.frames(source, span):
+                if options.beside:
+                    frame = beside(frame, picture)
                 frame.pts, frame.dts, frame.time_base = number - span.start, None, 1 / index.rate
                 frame.duration = 1
                 out.mux(stream.encode(frame))
@@ -86,26 +90,33 @@ def _unwritten(error: FFmpegError) -> OutputError | ItemError:
 class _Painter:
     """Decodes, shows key frames to the net, and colours."""
 
-    def __init__(self, index: Index, net: Net, options: FilmOptions, painted: Canvas) -> None:
+    def __init__(self, index: Index, net: Net, options: FilmOptions, painted: Canvas, *, weave: bool) -> None:
         self.decoded = 0
         self.nets = 0
         self._index = index
         self._net = net
         self._options = options
         self._canvas = painted
+        self._weave = weave
         self._predict = upright(net.predict, index.geometry.rotation)
 
     def frames(self, source: Path, span: range) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the coloured frames of a span, in order."""
         works = self._works(span)
         everything = range(works[0].frames.start, works[-1].frames.stop)
-        reading = self._counted(frames_of(source, self._index, everything))
+        reading = self._counted(self._read(source, everything))
         for work in works:
             stretch = (next(reading) for _ in work.frames)
             if self._kept(work.shot):
                 yield from ((number, kept(frame, self._canvas)) for number, frame in stretch)
             else:
                 yield from self._shot(work, stretch)
+
+    def _read(self, source: Path, wanted: range) -> Iterator[tuple[int, VideoFrame]]:
+        if not self._weave:
+            return frames_of(source, self._index, wanted)
+        wider = range(max(0, wanted.start - REACH), min(self._index.frames, wanted.stop + REACH))
+        return (each for each in progressive(frames_of(source, self._index, wider)) if each[0] in wanted)
 
     def _works(self, span: range) -> list[Plan]:
         works = []

@@ -74,6 +74,8 @@ def _not_opened(error: FFmpegError, head: bytes) -> ItemError:
         return ItemError("no film's format, or one that points to other files: only the file itself is ever opened")
     if head[4:8] in (b"ftyp", b"mdat", b"wide", b"free", b"skip"):
         return ItemError("the table of contents (moov) is missing: the recording or copy was cut off")
+    if isinstance(error, av.error.EOFError):
+        return ItemError("damaged or cut short: the file ends before its first frame")
     if isinstance(error, av.error.InvalidDataError):
         return ItemError("not a film, or damaged from its first bytes on")
     return ItemError(f"cannot be opened as a film: {error.strerror or error}")

@@ -6,10 +6,11 @@ spans does it have), `Verb.PIECE` (one span into a part file) and `Verb.JOIN` (t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pipeline.ground.errors import Cause, ColorizeError
 
@@ -115,6 +116,48 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Viewing:
+    """Which stretches of a film are worked on, and how they are shown; as it stands, all of it, in colour alone.
+
+    Attributes:
+        start, stop: in seconds of the film, as players count them.
+        sample: seconds in all, taken in short stretches from places spread evenly between these; 0: everything there.
+        beside: the grey picture stands beside the coloured one.
+    """
+
+    start: float = 0.0
+    stop: float = math.inf
+    sample: float = 0.0
+    beside: bool = False
+
+    @property
+    def partial(self) -> bool:
+        """Whether less than the whole film is wanted."""
+        return self.start > 0 or self.stop < math.inf or self.sample > 0
+
+
+WHOLE = Viewing()
+
+
+class Forecast(NamedTuple):
+    """What colouring a film will take, as its header lets one estimate.
+
+    Attributes:
+        seconds: that are shown. frames: in them, about.
+        width, height: of what is written, in pixels.
+        work: seconds of one worker.
+        size: bytes of the output.
+    """
+
+    seconds: float
+    frames: int
+    width: int
+    height: int
+    work: float
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Filed:
     """A file that was written.
 
@@ -189,6 +232,7 @@ class Unit:
         span: of a piece.
         parts: of a join, in their order.
         on_color: what a person's list says of this item, a choice of the setting of that name; empty: nothing.
+        viewing: of a film.
     """
 
     verb: Verb
@@ -203,6 +247,7 @@ class Unit:
     span: Span | None = None
     parts: tuple[Part, ...] = ()
     on_color: str = ""
+    viewing: Viewing = WHOLE
 
 
 @dataclass(frozen=True, slots=True)

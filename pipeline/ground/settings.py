@@ -147,8 +147,19 @@ class Settings:
     )
     encoder: str = _setting(
         "auto",
-        "Encoder of films; auto takes H.264 where it is there.",
-        choices=("auto", "h264", "h265", "av1", "vp9", "prores", "ffv1"),
+        "Encoder of films; auto takes H.264 where it is there. Those that end in _nvenc need an NVIDIA card.",
+        choices=(
+            "auto",
+            "h264",
+            "h265",
+            "av1",
+            "vp9",
+            "prores",
+            "ffv1",
+            "h264_nvenc",
+            "h265_nvenc",
+            "av1_nvenc",
+        ),
         changes=(Kind.FILM,),
     )
     film_quality: int | str = _setting(
@@ -169,6 +180,9 @@ class Settings:
     )
     width: int = _setting(
         0, "Width that films are scaled to, in pixels; 0 keeps theirs.", low=0, high=16384, changes=(Kind.FILM,)
+    )
+    deinterlace: bool = _setting(
+        False, "Make interlaced frames of films progressive; else they stay interlaced.", changes=(Kind.FILM,)
     )
     steady: str = _setting(
         "normal",

@@ -51,6 +51,8 @@ class Diagnosis:
         machine: processor, abilities, cores, cores_of_machine, memory_bytes (free), memory_total_bytes, system.
         software: name -> version, or None where it cannot be imported.
         extras: name -> version, or None where it is not installed.
+        films: version (of PyAV, None where it is not installed), encoders that are there, devices: hardware encoder ->
+            what is in its way, empty where nothing is.
         model: name, path, bytes, sha256, input_size; empty when there is none that can be used.
         engines: one table for each engine and precision tried, see `nets.engines.choice.Trial`.
         use: engine, precision, why, jobs, why_jobs; empty when no picture could be colorized.
@@ -63,6 +65,7 @@ class Diagnosis:
     machine: dict[str, Any] = field(default_factory=dict)
     software: dict[str, str | None] = field(default_factory=dict)
     extras: dict[str, str | None] = field(default_factory=dict)
+    films: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     engines: list[dict[str, Any]] = field(default_factory=list)
     use: dict[str, Any] = field(default_factory=dict)
@@ -97,6 +100,7 @@ def diagnose(settings: Settings, *, anew: bool = False) -> Diagnosis:
     found = Diagnosis()
     found.machine = describe_machine()
     _software(found)
+    found.films = found.attempt("Films", film_encoders) or {}
     folders = found.attempt("The folders", lambda: _folders(settings))
     found.folders = folders or []
     for each in found.folders:
@@ -172,6 +176,20 @@ def _software(found: Diagnosis) -> None:
             f"{' and '.join(wheels)} are installed side by side and overwrite each other's files: "
             "uninstall all of them, then install opencv-python-headless alone."
         )
+
+
+def film_encoders() -> dict[str, Any]:
+    """Return what can be done with films here."""
+    version = _version("av")
+    if version is None:
+        return {"version": None, "encoders": [], "devices": {}}
+    from pipeline.film.encoders import available, hardware
+
+    return {
+        "version": version,
+        "encoders": [name for name, there in available().items() if there],
+        "devices": hardware(),
+    }
 
 
 def _version(distribution: str) -> str | None:
@@ -271,6 +289,8 @@ def _folder(what: str, path: Path, without: str) -> dict[str, Any]:
 
 
 def _advise(found: Diagnosis) -> None:
+    if found.films.get("version") is None:
+        found.advice.append("pip install 'colorize[film]': colorizes films.")
     for extra, version in found.extras.items():
         if version is None:
             found.advice.append(f"pip install 'colorize[{extra}]': {EXTRAS[extra]}.")

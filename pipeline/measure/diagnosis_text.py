@@ -26,6 +26,8 @@ def diagnosis_lines(found: Diagnosis) -> Iterator[str]:
     yield from _item(
         ", ".join(f"{EXTRA_MODULES[name]} {version or 'not installed'}" for name, version in found.extras.items())
     )
+    yield "Films"
+    yield from _films(found)
     yield "Model"
     if found.model:
         model = found.model
@@ -61,6 +63,16 @@ def diagnosis_lines(found: Diagnosis) -> Iterator[str]:
         yield "What would help"
         for sentence in found.advice:
             yield from _item(sentence)
+
+
+def _films(found: Diagnosis) -> Iterator[str]:
+    films = found.films
+    if not films.get("version"):
+        yield from _item("none: the extra film is not installed")
+        return
+    yield from _item(f"PyAV {films['version']} with {', '.join(films['encoders'])}")
+    for name, trouble in films["devices"].items():
+        yield from _item(f"{name}: {trouble or 'its device is there'}")
 
 
 def _in_brackets(words: list[str]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.ground import files
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.ground.items import Result, Seen, Span, Status, Unit
+from pipeline.ground.items import WHOLE, Forecast, Result, Seen, Span, Status, Unit, Viewing
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools, lost_part
 from pipeline.photo.read import guard
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 INSTALLED: Final = importlib.util.find_spec("av") is not None
 MISSING: Final = "a film: `pip install 'colorize[film]'` brings what colorizes them"
-_INDEX: Final = "index.npz"
+INDEX: Final = "index.npz"
 
 
 class Films:
@@ -32,15 +32,16 @@ class Films:
     def scan(self, unit: Unit, tools: Tools) -> Result:
         """See `InPieces.scan`; the index of the film is kept beside its parts."""
         from pipeline.film.containers import unfit_sounds
+        from pipeline.film.excerpt import scan_part
         from pipeline.film.index import save, spans
         from pipeline.film.scan import scan
 
-        index = scan(unit.source)
+        index = scan_part(unit.source, unit.viewing) if unit.viewing.partial else scan(unit.source)
         seen = _seen(index)
         guard((seen.width, seen.height), tools.settings.max_megapixels)
-        if tools.keeps(unit, in_colour=index.all_color):
+        if unit.viewing == WHOLE and tools.keeps(unit, in_colour=index.all_color):
             return tools.keep_colour(unit, _with_hash(seen, unit.source))
-        options = film_options(tools.settings, Path(unit.output).suffix)
+        options = _options(unit, tools)
         if unfit := unfit_sounds(index, options):
             reason = f"its sound ({', '.join(unfit)}) does not fit into {options.container}; choose container mkv"
             raise ItemError(reason, Cause.FORMAT_LIMIT)
@@ -49,7 +50,7 @@ class Films:
             save(index, path)
         except OSError as error:
             raise files.unwritable(error, tools.job.tmp_dir) from None
-        filed = tools.publish(path, f"{unit.parts_place}/{_INDEX}")
+        filed = tools.publish(path, f"{unit.parts_place}/{INDEX}")
         found = tuple(Span(number, start, stop) for number, (start, stop) in enumerate(spans(index)))
         return Result(unit.key, Status.DONE, filed=filed, seen=seen, spans=found)
 
@@ -59,7 +60,7 @@ class Films:
 
         assert unit.span is not None
         span = unit.span
-        options = film_options(tools.settings, Path(unit.output).suffix)
+        options = _options(unit, tools)
         path = tools.scratch(".part")
         piece(unit.source, _index(unit, tools), range(span.start, span.stop), tools.net, options, path)
         filed = tools.publish(path, f"{unit.parts_place}/{span.number:06d}.part")
@@ -71,7 +72,7 @@ class Films:
         from pipeline.film.packets import DamagedPart
 
         index = _index(unit, tools)
-        options = film_options(tools.settings, Path(unit.output).suffix)
+        options = _options(unit, tools)
         whole = tools.scratch(".film")
         try:
             joined = join(unit.source, index, tools.parts(unit), whole, options)
@@ -96,11 +97,46 @@ def film_options(settings: Settings, suffix: str) -> FilmOptions:
         saturation=settings.saturation,
         on_color="recolor" if settings.on_color == "recolor" else "keep",
         width=settings.width,
+        deinterlace=settings.deinterlace,
         provenance=_PROVENANCE,
     )
 
 
+def _options(unit: Unit, tools: Tools) -> FilmOptions:
+    options = film_options(tools.settings, Path(unit.output).suffix)
+    excerpt = f"{options.provenance} An excerpt." if unit.viewing.partial else options.provenance
+    return replace(options, provenance=excerpt, beside=unit.viewing.beside)
+
+
+def contact_sheet(film: Path, index_path: Path) -> bytes:
+    """Return a contact sheet of a coloured film's shots, as JPEG.
+
+    Args:
+        film: the coloured film.
+        index_path: of its source; where there is none (the film was copied), the film is its own source.
+    """
+    import cv2
+
+    from pipeline.film.index import load
+    from pipeline.film.scan import scan
+    from pipeline.film.sheet import contact_sheet
+
+    index = load(index_path) if index_path.exists() else scan(film)
+    return cv2.imencode(".jpg", contact_sheet(film, index), [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+
+
 _PROVENANCE: Final = "Colorized by colorize: the colours are invented by a neural net, the picture is the original's."
+
+
+def forecast(source: Path, settings: Settings, viewing: Viewing = WHOLE) -> Forecast:
+    """Estimate what colouring a film will take, by its header.
+
+    Raises:
+        ItemError, OSError: it cannot be opened as a film.
+    """
+    from pipeline.film.outline import forecast
+
+    return forecast(source, film_options(settings, ".mkv"), viewing)
 
 
 def suffix_of(own: str, settings: Settings) -> str:
@@ -121,7 +157,7 @@ def _index(unit: Unit, tools: Tools) -> Index:
     from pipeline.film.index import load
 
     try:
-        return load(tools.job.output / unit.parts_place / _INDEX)
+        return load(tools.job.output / unit.parts_place / INDEX)
     except FileNotFoundError:
         raise ItemError("the index of the film has gone; the next run makes it anew", Cause.SYSTEM) from None
 

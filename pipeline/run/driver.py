@@ -35,6 +35,7 @@ from pipeline.run.engine import settle, settled_for
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
+from pipeline.run.forecast import Foreteller, check_space, start_line
 from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
@@ -54,7 +55,9 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     there = journal_path(output).exists()
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
-        yield from _plan(Context(inputs, output, roots, settings, net, engine, choices), journal)
+        ahead = Foreteller(settings, journal.film_speed())
+        yield from ahead.plan(_plan(Context(inputs, output, roots, settings, net, engine, choices), journal))
+    check_space(ahead.told, output)
 
 
 def run_archive(
@@ -86,7 +89,9 @@ def run_archive(
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
-        run_id, todo = begun
+        run_id, todo, ahead = begun
+        if ahead.told and not quiet:
+            say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))
         with show_progress(todo.total(), bar=bar, quiet=quiet or not todo) as progress:
             return _work(context, journal, stop, run_id, todo, progress)
 
@@ -136,9 +141,16 @@ def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
         say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
 
 
-def _begin(context: Context, journal: Journal, stop: Stop, *, quiet: bool) -> tuple[str, Counter[Kind]] | None:
-    """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped."""
+def _begin(
+    context: Context, journal: Journal, stop: Stop, *, quiet: bool
+) -> tuple[str, Counter[Kind], Foreteller] | None:
+    """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped.
+
+    Raises:
+        OutputError: the disk cannot hold the films; nothing was written.
+    """
     engine, plan = context.engine, _plan(context, journal)
+    ahead = Foreteller(context.settings, journal.film_speed())
     try:
         with journal.transaction(durable=True):
             run_id = journal.start_run(
@@ -148,17 +160,18 @@ def _begin(context: Context, journal: Journal, stop: Stop, *, quiet: bool) -> tu
                 version=version("colorize"),
             )
             todo = begin(
-                _until_stopped(plan if quiet else _telling(plan), stop),
+                ahead.plan(_until_stopped(plan if quiet else _telling(plan), stop)),
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
                 on_failure=lambda result: say(problem_line(result)),
             )
+            check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
         _name_unknown(context, journal)
     except _Stopped:
         return None
-    return run_id, todo
+    return run_id, todo, ahead
 
 
 def _name_unknown(context: Context, journal: Journal) -> None:

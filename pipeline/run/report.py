@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pipeline.archive.plan import Action, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
+from pipeline.run.forecast import films_line, forecast_words
 from pipeline.run.progress import duration, printable
 from pipeline.run.summary import Summary
 
@@ -50,23 +51,36 @@ def summary_json(summary: Summary) -> str:
 def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Iterator[str]:
     """Yield what a run would do: one line an item, then the counts."""
     todo = total = 0
+    films = []
     for decision in decisions:
         if decision.found.path == "":  # gone: nothing is done with it
             continue
         total += 1
         todo += decision.action is Action.TODO
+        films += [decision.forecast] if decision.forecast else []
         output = escape(decision.names.output) if decision.names and decision.action is Action.TODO else ""
         yield _plan_json(decision, output) if as_json else _plan_line(decision, output)
+    if films and not as_json:
+        yield films_line(films)
     if not as_json:
         yield f"{todo:,} of {total:,} files to do; nothing was written."
 
 
 def _plan_line(decision: Decision, output: str) -> str:
     arrow = f" -> {output}" if output else ""
-    return printable(f"{decision.action:<6} {decision.found.key}{arrow} ({decision.why})")
+    ahead = f"; {forecast_words(decision.forecast)}" if decision.forecast else ""
+    return printable(f"{decision.action:<6} {decision.found.key}{arrow} ({decision.why}{ahead})")
 
 
 def _plan_json(decision: Decision, output: str) -> str:
     found = decision.found
-    fields = {"key": found.key, "kind": found.kind, "action": decision.action, "why": decision.why, "output": output}
+    fields: dict[str, object] = {
+        "key": found.key,
+        "kind": found.kind,
+        "action": decision.action,
+        "why": decision.why,
+        "output": output,
+    }
+    if decision.forecast:
+        fields["forecast"] = decision.forecast._asdict()
     return json.dumps(fields)

@@ -12,10 +12,12 @@ from typing import Final
 
 from pipeline.archive.discover import Found, examine
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
-from pipeline.ground.items import MADE, Answer, Halt, Kind, Result, Status, Unit, Verb, part_of
+from pipeline.ground.files import words, write_whole
+from pipeline.ground.items import MADE, WHOLE, Answer, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
 from pipeline.ground.settings import Settings
+from pipeline.media.film import INDEX, contact_sheet
 from pipeline.media.medium import Job
-from pipeline.media.table import WORKABLE, first_verb
+from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
 from pipeline.run.capacity import wished_jobs
@@ -23,9 +25,12 @@ from pipeline.run.engine import settle
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
+from pipeline.run.forecast import Foreteller, check_space, films_line
 from pipeline.run.signals import Stop, stop_on_signals
 
 FILM_SUFFIXES: Final = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm"}
+
+_SHEETS: Final = {".jpg": "jpg", ".jpeg": "jpg"}
 
 Watch = Callable[[int, int], None]
 
@@ -64,7 +69,15 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
 
 
 def colorize_video(
-    source: Path, destination: Path, settings: Settings, *, force: bool = False, watch: Watch = lambda done, of: None
+    source: Path,
+    destination: Path,
+    settings: Settings,
+    *,
+    force: bool = False,
+    watch: Watch = lambda done, of: None,
+    viewing: Viewing = WHOLE,
+    sheet: Path | None = None,
+    announce: Callable[[str], None] = lambda sentence: None,
 ) -> Result:
     """Colorize one film with all workers; as `colorize_picture`.
 
@@ -72,25 +85,54 @@ def colorize_video(
         source, destination, force: as there; the destination's suffix chooses the container.
         settings: `container` is taken from the suffix instead.
         watch: told the frames done and the frames in all, after each piece.
+        viewing: which part of the film is wanted, and how it is shown.
+        sheet: where a contact sheet of the shots goes, as JPEG; None: nowhere.
+        announce: told what lies ahead, before anything is begun.
 
     Raises:
         as `colorize_picture`.
     """
     container = _chosen(destination, FILM_SUFFIXES, "container")
     _check(source, destination, force=force)
+    if sheet is not None:
+        _chosen(sheet, _SHEETS, "contact sheet's format")
+        _check(source, sheet, force=force)
     if _kind_of(source) is not Kind.FILM:
         raise InputError(f"{source} is not a film.")
     if Kind.FILM not in WORKABLE:
         raise SettingsError("Films need the extra: pip install 'colorize[film]'.")
     cannot_copy = settings.on_color == "copy" and source.suffix.lower() != destination.suffix.lower()
+    suffix(Kind.FILM, source.suffix, replace(settings, container=container))  # raises where the encoder is not there
+    cannot_copy = cannot_copy and viewing == WHOLE  # parts of a film are made, whatever is in them
     settings = replace(settings, container=container, on_color="skip" if cannot_copy else settings.on_color)
     with _tmp_beside(destination) as tmp, stop_on_signals(lambda sentence: None) as stop:
         net, choice = settle(settings)
         job = Job(settings, net, choice.engine, destination.parent, tmp)
         jobs = wished_jobs(settings, net)
+        _foretell(source, destination, settings, viewing, jobs, announce)
         executor: Executor = Serial(job) if settings.executor == "serial" else Loky(job, jobs)
-        result = _done(executor, _unit(source, destination, Kind.FILM, settings, tmp), stop, watch)
+        unit = replace(_unit(source, destination, Kind.FILM, settings, tmp), viewing=viewing)
+        result = _done(executor, unit, stop, watch)
+        if sheet is not None and result.filed is not None:
+            _write(sheet, contact_sheet(destination, tmp / INDEX))
     return _checked(result, source, destination, cannot_copy=cannot_copy)
+
+
+def _foretell(
+    source: Path, destination: Path, settings: Settings, viewing: Viewing, jobs: int, announce: Callable[[str], None]
+) -> None:
+    with closing(Foreteller(settings)) as ahead:
+        found = ahead.film(source, viewing)
+    if found is not None:
+        check_space([found], destination.parent)
+        announce(films_line([found], jobs))
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_whole(path, data)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {words(error)}.") from None
 
 
 def _chosen(destination: Path, suffixes: dict[str, str], what: str) -> str:

@@ -562,7 +562,7 @@ EFFECTS = {
         keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
         max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
         effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
-        on_color_list, on_damage,
+        on_color_list, on_damage, effects.deinterlace,
     )
 }  # fmt: skip
 

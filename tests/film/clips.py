@@ -110,6 +110,26 @@ def write_clip(
     return path
 
 
+def interlaced_clip(
+    path: Path, count: int = 10, width: int = 96, height: int = 64, *, top_first: bool = True, **options: Any
+) -> Path:
+    """Write a film whose frames hold two moments each, of a bar that moves eight samples a field."""
+    moments = []
+    for number in range(2 * count):
+        moments.append(np.full((height, width), 60, np.uint8))
+        at = 8 * number % (width - 16)
+        moments[-1][:, at : at + 16] = 200
+    odd = np.arange(height)[:, np.newaxis] % 2 == int(top_first)
+    woven = [np.where(odd, late, early) for early, late in zip(moments[::2], moments[1::2], strict=True)]
+    return write_clip(
+        path,
+        woven,
+        picture={"flags": (1 << 18) | (1 << 29), "field_order": 2 if top_first else 3},
+        options={"x264-params": "tff=1" if top_first else "bff=1", "crf": "10"},
+        **options,
+    )
+
+
 def _add_sound(out: Any, number: int, codec: str, layout: str) -> Any:
     stream = out.add_stream(codec, rate=48000, layout=layout)
     stream.metadata["language"] = ("eng", "fra", "deu")[number % 3]

@@ -7,7 +7,7 @@ from typing import Any
 
 import av
 
-from tests.film.clips import pictures, scenes, write_clip
+from tests.film.clips import interlaced_clip, pictures, scenes, write_clip
 
 
 def _reel(bench: Any, frames: int = 12, name: str = "reel.mp4") -> Path:
@@ -61,6 +61,15 @@ def width(bench: Any) -> None:
     bench.run("--width", "48")
     frame = pictures(bench.colour / "reel.mp4")[0]
     assert (frame.width, frame.height) == (48, 32)
+
+
+def deinterlace(bench: Any) -> None:
+    bench.scans.mkdir(exist_ok=True)
+    interlaced_clip(bench.scans / "reel.mp4")
+    bench.run()
+    assert all(frame.interlaced_frame for frame in pictures(bench.colour / "reel.mp4"))
+    assert bench.worked("--deinterlace") == 1
+    assert not any(frame.interlaced_frame for frame in pictures(bench.colour / "reel.mp4"))
 
 
 def steady(bench: Any) -> None:

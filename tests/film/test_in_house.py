@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 
 pytest.importorskip("av")
 
+from pipeline.archive.status import read_status, status_lines
 from tests.conftest import ENTRY, environment, landscape
 from tests.film.clips import luma, packets_of, pictures, scenes, times_of, write_clip
 
@@ -96,7 +98,14 @@ def test_a_film_that_was_killed_goes_on_where_it_was(tmp_path: Path, colorize: C
     assert not (colour / "reel.mkv").exists()
     kept = {path.name: path.stat().st_mtime_ns for path in parts(colour)}
 
+    (begun,) = read_status(colour).begun
+    assert (begun.key, begun.kind, begun.frames) == ("reel.mp4", "film", 1500)
+    assert 0 < begun.done < 1500
+    (line,) = [each for each in status_lines(read_status(colour)) if each.startswith("reel.mp4: ")]
+    assert re.fullmatch(r"reel.mp4: [\d,]+ of 1,500 frames, about \d+ s of one worker left", line)
+
     assert colorize(*command, "-o", colour).returncode == 0
+    assert read_status(colour).begun == ()
     assert parts(colour) == []
     assert (colour / "reel.mkv").read_bytes() == (whole / "reel.mkv").read_bytes()
     assert len(kept) >= len(before)

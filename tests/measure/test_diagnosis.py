@@ -114,3 +114,25 @@ def test_two_wheels_of_opencv_side_by_side_are_advised_against(checked, monkeypa
 def test_lines_are_at_most_eighty_columns_but_for_paths(checked):
     long = [line for line in diagnosis_lines(diagnose(Settings(engine="opencv"))) if len(line) > 80]
     assert all("/" in line for line in long)
+
+
+def test_film_encoders_are_listed_and_devices_say_what_is_missing(checked, monkeypatch):
+    pytest.importorskip("av")
+    from pipeline.film import encoders
+
+    monkeypatch.setattr(encoders, "hardware", lambda: {"h264_nvenc": "it needs a card", "av1_nvenc": ""})
+    found = diagnose(Settings(engine="opencv"))
+    assert "ffv1" in found.films["encoders"]
+    lines = text(found)
+    assert f"PyAV {found.films['version']} with h264" in lines
+    assert "h264_nvenc: it needs a card" in lines
+    assert "av1_nvenc: its device is there" in lines
+
+
+def test_without_the_extra_films_are_advised(checked, monkeypatch):
+    version = diagnosis._version
+    monkeypatch.setattr(diagnosis, "_version", lambda name: None if name == "av" else version(name))
+    found = diagnose(Settings(engine="opencv"))
+    assert found.films["version"] is None
+    assert "none: the extra film is not installed" in text(found)
+    assert any("colorize[film]" in sentence for sentence in found.advice)
