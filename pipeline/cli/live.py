@@ -98,9 +98,11 @@ def _say(presentation: Presentation, address: str) -> None:
 def _sum_up(presentation: Presentation, figures: Figures, save: Path | None) -> None:
     if presentation.quiet:
         return
-    kept = f"{save}: " if save and figures.shown else ""
+    if not figures.shown:
+        click.echo("Nothing was shown.", err=True)
+        return
     click.echo(
-        f"{kept}{figures.shown:,} frames shown, {figures.dropped:,} dropped, {figures.rate:.1f} a second, "
-        f"{figures.latency:.0f} ms late, at most {figures.slowest} frames",
+        f"{f'{save}: ' if save else ''}{figures.shown:,} frames shown, {figures.dropped:,} dropped, "
+        f"{figures.rate:.1f} a second, {figures.latency:.0f} ms late ({figures.slowest} frames at the worst)",
         err=True,
     )

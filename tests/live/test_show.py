@@ -50,10 +50,10 @@ def run(
 def test_a_slow_net_drops_frames_instead_of_lagging() -> None:
     begun = time.monotonic()
     figures, said = run(Pictures(75, rate=50, timed=True), Net(0.1))
-    assert time.monotonic() - begun < 4  # of 1.5 seconds; 7.5 were nothing dropped
+    assert time.monotonic() - begun < 6  # of 1.5 seconds; 7.5 were nothing dropped
     assert figures.shown + figures.dropped == 75
     assert figures.dropped > 30
-    assert figures.latency < 400
+    assert figures.latency < 1000
     assert len(said) == 1
 
 
