@@ -63,6 +63,8 @@ class Row:
     was_reason: str = _column()
 
 
+RECOVERED = "recovered"  # fingerprint and run of what was taken back from a manifest, which tells neither
+UNKNOWN_SIZE = -1  # of such an item's source
 COLUMNS = tuple(each.name for each in fields(Row))
 HEADERS = tuple(each.metadata["header"] for each in fields(Row) if each.metadata["header"])
 _SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
