@@ -17,7 +17,7 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.own import COPY, FOLDER, MANIFEST, check_own
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
-from pipeline.archive.spelling import unescape
+from pipeline.archive.spelling import uncell, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
 from pipeline.ground.items import KEPT, Status
@@ -103,7 +103,8 @@ def _put_back(output: Path) -> int:
 def _finished(output: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of the manifest that name an output and its hash."""
     with suppress(FileNotFoundError), (output / MANIFEST).open(encoding="utf-8-sig", newline="") as file:
-        for row in csv.DictReader(file):
+        for cells in csv.DictReader(file):
+            row = {name: uncell(text) for name, text in cells.items() if name and isinstance(text, str)}
             if row.get("status") in KEPT and row.get("output") and row.get("output_sha256"):
                 yield row
 

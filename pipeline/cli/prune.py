@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.archive.spelling import printable
 from pipeline.cli.presentation import Place, presentation_options
-from pipeline.run.progress import printable
 
 EPILOG = """\b
 Examples:
