@@ -24,7 +24,14 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("output", metavar="OUTPUT", type=Place())
 @click.option("--problems", is_flag=True, help="List what failed or crashed, and why.")
-@click.option("--list", "statuses", multiple=True, type=click.Choice(list(Status)), help="List what is so.")
+@click.option(
+    "--list",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    type=click.Choice([str(each) for each in Status]),
+    help="List sources of this status, such as edited.",
+)
 @click.option("-0", "nul", is_flag=True, help="With a list: only sources, as they are, each ended by a NUL.")
 @json_option
 @presentation_options
