@@ -44,7 +44,8 @@ def begin(
             journal.mark(found.key, decision.result.status, decision.result.reason)
         elif decision.adopt is not None:
             journal.unmark(found.key)
-            journal.adopt(found.key, size=found.size, mtime_ns=found.mtime_ns, output_mtime_ns=decision.adopt)
+            times = (found.size, found.mtime_ns, decision.adopt)
+            journal.adopt(found.key, times, fingerprint=fingerprint(kind), run_id=run_id)
         elif decision.result is not None:
             journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
             if decision.result.status is Status.FAILED:

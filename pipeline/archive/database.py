@@ -125,6 +125,17 @@ class Database:
         if tables and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check found it malformed")
 
+    def copy_to(self, path: Path) -> None:
+        """Copy all of it into an empty file, and check the copy."""
+        with self.speaking():
+            copy = sqlite3.connect(path, isolation_level=None)
+            try:
+                self.db.backup(copy)
+                if copy.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                    raise sqlite3.DatabaseError("its copy is malformed")
+            finally:
+                copy.close()
+
     @contextmanager
     def speaking(self) -> Iterator[None]:
         """Turn what SQLite raises into a sentence."""
@@ -136,7 +147,8 @@ class Database:
             raise OutputError(f"The journal {self.path} cannot be used: {error}.") from None
         except sqlite3.DatabaseError as error:
             raise OutputError(
-                f"The journal {self.path} is damaged ({error}): put back a copy of it, or give another OUTPUT."
+                f"The journal {self.path} is damaged ({error}): "
+                f"`colorize recover {self.output}` takes back what its copy and the manifest know."
             ) from None
 
     @contextmanager

@@ -14,19 +14,29 @@ from typing import NamedTuple
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
+from pipeline.ground.errors import InputError
 from pipeline.ground.files import words
 from pipeline.ground.items import PICTURED, Kind
 from pipeline.photo.directories import TIFF_MARKS
 from pipeline.photo.pages import has_several_pages
 
-# Left behind by operating systems and network drives; hidden names (.DS_Store, ._*) are passed over anyway.
-_JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "icon\r"})
+# Left behind by operating systems and network drives, in lower case; README lists them. Names that begin with "._" or
+# ".trash" are too.
+_JUNK = frozenset(
+    {
+        "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "icon\r", "#recycle",
+        "system volume information", "lost+found", ".ds_store", ".spotlight-v100", ".fseventsd", ".temporaryitems",
+        ".appledouble", ".directory", ".thumbnails", ".colorize",
+    }
+)  # fmt: skip
 
 NOT_A_FILE = "not a file but a named pipe, socket or device"
 NOT_FOLLOWED = "a symbolic link; --follow-symlinks takes up what it points to"
 WALKED_BEFORE = "a symbolic link to a folder that is walked anyway"
 UNREADABLE = "it cannot be read: "
 EXCLUDED = "excluded by --exclude"
+HIDDEN = "a hidden name"
+OTHER_OUTPUT = "filled by this program: its pictures are no originals"
 
 Identity = tuple[int, int]
 
@@ -77,7 +87,8 @@ def discover(
 ) -> Iterator[Folder]:
     """Walk the INPUTs lazily; each folder before those in it, names sorted by their bytes. No file is opened.
 
-    Hidden names, OUTPUT, and what systems leave behind (`Thumbs.db`) are passed over in silence. Folders reached only
+    OUTPUT and what systems leave behind (`Thumbs.db`) are passed over in silence. Hidden names, and what another run of
+    this program filled, are found and not walked into. Folders reached only
     through symbolic links come after all others, each real folder once.
 
     Args:
@@ -163,6 +174,12 @@ class _Walk:
             finally:
                 through_link = False
             self._seen.add(identity)
+            if os.path.exists(f"{path}/.colorize/journal.sqlite"):  # noqa: PTH110 - fast, for many
+                if not place:
+                    raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
+                folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
+                yield folder
+                continue
             below = self._fill(folder, entries)
             yield folder
             stack.extend(reversed(below))
@@ -172,6 +189,10 @@ class _Walk:
         below = []
         for entry in entries:
             place = f"{folder.place}/{entry.name}" if folder.place else entry.name
+            if entry.name.startswith("."):
+                place += "/" if entry.is_dir(follow_symlinks=False) else ""
+                folder.files.append(Found(entry.path, place, escape(place), Kind.EXCLUDED, reason=HIDDEN))
+                continue
             if entry.is_dir(follow_symlinks=False):
                 folder.folders.append(entry.name)
                 below.append((entry.path, place))
@@ -233,7 +254,8 @@ def _identity(status: os.stat_result) -> Identity:
 
 
 def _is_silent(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _JUNK
+    low = name.lower()
+    return low in _JUNK or low.startswith(("._", ".trash"))
 
 
 def _head(path: str) -> bytes:

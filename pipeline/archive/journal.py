@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.archive.database import Database
-from pipeline.archive.row import COLUMNS, RECORD, SELECT, Row, row_of
+from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.schema import Claim, Run
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
@@ -182,6 +182,12 @@ class Journal(Database):
             for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited')"):
                 yield Known(*found)
 
+    def of_status(self, status: Status) -> Iterator[Known]:
+        """Yield the items of one status, by key."""
+        with self.speaking():
+            for found in self.db.execute(f"{_KNOWN} items WHERE status = ? ORDER BY key", (status,)):
+                yield Known(*found)
+
     def census(self, *, by_input: bool = False) -> list[tuple[str, str, int, int]]:
         """Count what is known to lie in INPUTs: run id, first part of the keys if `by_input`, items, those made."""
         head = "substr(key, 1, instr(key || '/', '/') - 1)" if by_input else "''"
@@ -209,11 +215,16 @@ class Journal(Database):
             query = "UPDATE items SET status = was, reason = was_reason WHERE key = ? AND was != ''"
             self.db.execute(query, (key,))
 
-    def adopt(self, key: str, *, size: int, mtime_ns: int, output_mtime_ns: int) -> None:
-        """Take over the times of a source and an output that are known by their contents to be the same."""
+    def adopt(self, key: str, sizes: tuple[int, int, int], *, fingerprint: str, run_id: str) -> None:
+        """Take over the source's size and time and the output's time: by their contents they are the same.
+
+        What was taken back from a manifest counts as made by this run's settings from then on.
+        """
         query = "UPDATE items SET source_size = ?, source_mtime_ns = ?, output_mtime_ns = ? WHERE key = ?"
+        known = "UPDATE items SET fingerprint = ?, run_id = ? WHERE key = ? AND fingerprint = ?"
         with self.speaking():
-            self.db.execute(query, (size, mtime_ns, output_mtime_ns, key))
+            self.db.execute(query, (*sizes, key))
+            self.db.execute(known, (fingerprint, run_id, key, RECOVERED))
 
     def claim(self, claim: Claim, *, run_id: str) -> None:
         """Say that files of these names are about to be written for an item.

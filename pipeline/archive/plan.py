@@ -19,6 +19,7 @@ from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles
 from pipeline.archive.outputs import Outputs, State
+from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files
@@ -188,7 +189,7 @@ class Plan:
 
     def _decision(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
         made = row is not None and row.status in KEPT and found.kind is not Kind.EXCLUDED
-        if made and row is not None and not self._of_these_inputs(row.run_id):
+        if made and row is not None and row.source_size != UNKNOWN_SIZE and not self._of_these_inputs(row.run_id):
             self._others.compare(found, row)
         decision = self._decide(found, names, row, begun)
         if decision.action is Action.TODO and names is not None:
@@ -243,7 +244,7 @@ class Plan:
         """Return why a finished item would be made otherwise now, or nothing."""
         if not same:
             return "source changed"
-        if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
+        if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
             return "settings changed"
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
@@ -289,7 +290,7 @@ class Plan:
         return any(run.settings.get(name) != self._wishes.settings.get(name) for name in names)
 
     def _is_unchanged(self, found: Found, row: Known) -> bool:
-        if found.size != row.source_size:
+        if found.size != row.source_size and row.source_size != UNKNOWN_SIZE:
             return False
         if found.mtime_ns == row.source_mtime_ns and not self._wishes.verify:
             return True

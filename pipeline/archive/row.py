@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from pipeline.archive.spelling import cell
+from pipeline.ground.inside import is_inside
 from pipeline.ground.items import PICTURED, Kind, Result
 
 
@@ -63,6 +65,8 @@ class Row:
     was_reason: str = _column()
 
 
+RECOVERED = "recovered"  # fingerprint and run of what was taken back from a manifest, which tells neither
+UNKNOWN_SIZE = -1  # of such an item's source
 COLUMNS = tuple(each.name for each in fields(Row))
 HEADERS = tuple(each.metadata["header"] for each in fields(Row) if each.metadata["header"])
 _SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
@@ -127,7 +131,8 @@ def cells(row: Row) -> Iterator[str | int]:
         if name == "kind":
             yield value if value in PICTURED else ""
         elif isinstance(value, str):
-            yield value.translate(_CONTROL) if name in ("reason", "metadata") else value
+            value = value.translate(_CONTROL) if name in ("reason", "metadata") else value
+            yield "" if name == "output" and not is_inside(value) else cell(value)
         elif decimals is not None:
             yield "" if value is None or (name == "seconds" and not value) else f"{value:.{decimals}f}"
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +93,14 @@ def read_status(output: Path) -> Status:
 def _begun(journal: Journal) -> Iterator[InPieces]:
     for key, kind, done, frames, seconds in in_pieces(journal):
         yield InPieces(key, kind, done, frames, (frames - done) * seconds / done if done else None)
+
+
+def listed(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield key and reason of the items of these statuses, by key."""
+    with Journal(output, read_only=True) as journal:
+        for row in journal.rows():
+            if row.status in statuses:
+                yield row.key, row.reason
 
 
 def _rate(run: Run, finished: int, last: str, running: bool) -> float:

@@ -2,29 +2,52 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import click
 
-from pipeline.archive.status import read_status, status_json, status_lines
+from pipeline.archive.spelling import printable, unescape
+from pipeline.archive.status import listed, read_status, status_json, status_lines
 from pipeline.cli.presentation import Place, json_option, presentation_options
+from pipeline.ground.items import PROBLEMS, Status
 
 EPILOG = """\b
 Examples:
   colorize status colour
-  colorize status colour --json
+  colorize status colour --problems
+  colorize status colour --list edited -0
 """
 
 
 @click.command(epilog=EPILOG)
 @click.argument("output", metavar="OUTPUT", type=Place())
+@click.option("--problems", is_flag=True, help="List what failed or crashed, and why.")
+@click.option(
+    "--list",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    type=click.Choice([str(each) for each in Status]),
+    help="List sources of this status, such as edited.",
+)
+@click.option("-0", "nul", is_flag=True, help="With a list: only sources, as they are, each ended by a NUL.")
 @json_option
 @presentation_options
-def command(output: Path, as_json: bool) -> int:
+def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, as_json: bool) -> int:
     """Show where the run into OUTPUT stands: counts, rate, whether it is at work.
 
     It can be asked at any time, also while a run is at work.
     """
+    wanted = {*statuses, *(PROBLEMS if problems else ())}
+    if wanted:
+        for key, reason in listed(output, wanted):
+            if nul:
+                click.echo(os.fsencode(unescape(key)) + b"\0", nl=False)
+            else:
+                click.echo(json.dumps([key, reason]) if as_json else printable(f"{key}: {reason}" if reason else key))
+        return 0
     status = read_status(output)
     for line in [status_json(status)] if as_json else status_lines(status):
         click.echo(line)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.archive.spelling import printable
 from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
 from pipeline.ground.errors import ExitCode
 
@@ -42,9 +43,9 @@ def command(presentation: Presentation, /, output: Path, as_json: bool) -> int:
         restorable += finding.restorable
         wrong += bool(finding.problems)
         if as_json:
-            click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+            click.echo(json.dumps(asdict(finding)))
         elif finding.problems:
-            click.echo(f"{finding.output}: {'; '.join(finding.problems)}")
+            click.echo(printable(f"{finding.output}: {'; '.join(finding.problems)}"))
     if not as_json and not presentation.quiet:
         click.echo(f"{counts.total():,} outputs checked, {wrong:,} wrong; {restorable:,} hold their original.")
         for luma, count in sorted(counts.items()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.manifest import ManifestDrawer
@@ -22,6 +23,8 @@ from pipeline.run.progress import Progress, problem_line
 from pipeline.run.schedule import Schedule
 from pipeline.run.signals import Stop
 
+FAULTS_IN_A_ROW: Final = 10  # then the run ends: the next ten thousand would fail as well
+
 
 class Collector:
     """Feeds an executor with what a run is to do, and records what comes back."""
@@ -32,6 +35,7 @@ class Collector:
         self._schedule = Schedule(map(self._first, journal.claims(run_id)))
         self._pieces = Pieces(journal)
         self._assemblies: dict[str, Assembly] = {}
+        self._faults = 0  # of the system, in a row
         self._kept: set[str] = set()  # keys of items that failed, whose parts stay
         self._drawer = ManifestDrawer(context.output) if journal.shared else None
 
@@ -88,7 +92,27 @@ class Collector:
     def _halted_by(self, answer: Answer) -> ColorizeError | None:
         if isinstance(answer, Halt):
             return answer.error
-        return input_gone(self._context.inputs) if answer.status is Status.VANISHED else None
+        fault = answer.status is Status.FAILED and answer.cause is Cause.SYSTEM
+        if not fault:
+            self._faults = 0
+        elif not self._failed_before(answer.key):
+            self._faults += 1
+        if fault or answer.status is Status.VANISHED:
+            return input_gone(self._context.inputs) or self._too_many(answer)
+        return None
+
+    def _failed_before(self, key: str) -> bool:
+        """Tell whether an earlier run met a fault here too: that one is no news of a disk."""
+        row = self._journal.row(key)
+        return row is not None and row.status == Status.FAILED and row.cause == Cause.SYSTEM
+
+    def _too_many(self, answer: Result) -> InputError | None:
+        if self._faults < FAULTS_IN_A_ROW:
+            return None
+        return InputError(
+            f"{self._faults} files in a row failed by a fault of the system ({answer.reason}): is a disk lost? "
+            "The next run tries them again."
+        )
 
     def _receive(self, unit: Unit, result: Result) -> None:
         fingerprint = self._context.fingerprint(unit.kind, unit.key)

@@ -21,6 +21,7 @@ from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Action, Decision, Plan, Wishes
+from pipeline.archive.recover import check_lost, keep_copy
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import Kind, Status
@@ -83,6 +84,7 @@ def run_archive(
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
+    check_lost(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
         engine = settled_for(journal, choice, settings)
         context = Context(inputs, output, roots, settings, net, engine, choices)
@@ -204,6 +206,7 @@ def _work(
     seconds = time.monotonic() - progress.began
     summary = _summary(context, journal, stop, progress.count, todo.total() - progress.count, seconds, jobs)
     journal.finish_run(run_id, summary.exit_code)
+    keep_copy(journal)
     if not stop.at_once:
         write_manifest(journal, context.output)
     return summary

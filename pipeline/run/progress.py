@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
+from pipeline.archive.spelling import printable as printable
 from pipeline.ground.items import Result
 
 LINE_EVERY = 60.0  # seconds
@@ -80,11 +81,6 @@ def say(sentence: str) -> None:
 def problem_line(result: Result) -> str:
     """Return one line on an item that failed or crashed."""
     return f"{result.status}: {result.key}: {result.reason}"
-
-
-def printable(text: str) -> str:
-    """Return `text` without control characters: no file name shall steer a terminal."""
-    return text.translate(dict.fromkeys((*range(32), *range(127, 160)), "?"))
 
 
 def duration(seconds: float) -> str:

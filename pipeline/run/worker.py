@@ -14,6 +14,7 @@ from pipeline.media.table import work
 from pipeline.nets.engines.open import open_net
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
+FOLDER_GONE = "its folder is gone"
 
 
 class Worker:
@@ -48,6 +49,10 @@ class Worker:
             )
         except (OutputError, ModelError) as error:
             return Halt(error)
+        except FileNotFoundError as error:
+            answer = failure(unit.key, error, seen)
+            if not unit.source.parent.is_dir():
+                answer = Result(unit.key, Status.FAILED, Cause.SYSTEM, FOLDER_GONE)
         except Exception as error:
             answer = failure(unit.key, error, seen)
         return replace(answer, seconds=round(time.perf_counter() - began, 4))

@@ -36,10 +36,24 @@ def test_walks_in_a_stable_order_and_passes_over_what_is_hidden_or_junk(tmp_path
         put(scans / name)
     put(scans / "notes.txt", b"notes")
     found = walk(scans, output=tmp_path / "out")
-    assert list(found) == ["B.jpg", "b.jpg", "notes.txt", "ä ö.jpg", "a/1.jpg", "a/2.jpg"]
+    assert list(found) == [".hidden.jpg", "B.jpg", "b.jpg", "notes.txt", "ä ö.jpg", "a/1.jpg", "a/2.jpg"]
+    assert (found[".hidden.jpg"].kind, found[".hidden.jpg"].reason) == ("excluded", "a hidden name")
     assert found["a/1.jpg"].source == scans / "a/1.jpg"
     assert found["a/1.jpg"].size == len(JPEG)
     assert (found["notes.txt"].kind, found["notes.txt"].reason) == ("other", "not a picture or film")
+
+
+def test_what_another_run_filled_is_no_original(tmp_path: Path) -> None:
+    put(tmp_path / "in/1.jpg")
+    put(tmp_path / "in/.album/2.jpg")
+    put(tmp_path / "in/colour/1.jpg")
+    put(tmp_path / "in/colour/.colorize/journal.sqlite")
+    found = walk(tmp_path / "in", output=tmp_path / "out")
+    assert {key: str(each.kind) for key, each in found.items()} == {
+        "1.jpg": "photo", ".album/": "excluded", "colour/": "excluded",
+    }  # fmt: skip
+    with pytest.raises(InputError, match="filled by this program"):
+        walk(tmp_path / "in/colour", output=tmp_path / "out")
 
 
 def test_is_lazy(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pytest
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.row import HEADERS
+from pipeline.archive.spelling import uncell
 from pipeline.ground.errors import OutputError
 from pipeline.ground.items import Kind, Result, Status
 
@@ -55,13 +57,16 @@ def test_one_row_an_item_sorted_by_source(archive: Archive) -> None:
 
 def test_strange_names_and_reasons_survive(tmp_path: Path) -> None:
     keys = ["a,b", 'quo"te', "new\nline", "cr\rlf\r\n", "=1+1", " lead", "\x01\x7f", "'", r"\xe9"]
+    keys += ["+1", "-rf", "@SUM(A1)", "\x1b[2J", "a\u202egpj.exe", "two\u2028lines", r"\u001b", r"back\slash", "\x1b\\"]
+    keys += ["'=1", "''", "\x85"]
     with Journal(tmp_path) as journal:
         for key in keys:
             result = Result(key, Status.FAILED, reason="bad\0\r\nthing \udce9")
             journal.record(result, kind=Kind.PHOTO, fingerprint="f", run_id="r")
         rows = read(write_manifest(journal, tmp_path))
-    assert sorted(row["source"] for row in rows) == sorted(keys)
-    assert {row["reason"] for row in rows} == {r"bad   thing \udce9"}
+    assert sorted(uncell(row["source"]) for row in rows) == sorted(keys)
+    assert not any(re.search("^[=+@-]|[\x00-\x1f\x7f-\x9f\u2028-\u202e]", row["source"]) for row in rows)
+    assert {uncell(row["reason"]) for row in rows} == {r"bad   thing \udce9"}
 
 
 def test_a_failed_write_leaves_the_old_manifest_and_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sqlite3
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.plan import Action
+from pipeline.archive.schema import MIGRATIONS
 from pipeline.archive.status import read_status
 from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings, fingerprint_v1
@@ -137,6 +139,19 @@ def test_what_was_finished_is_not_done_again(old: Old) -> None:
         "parrot.png": ("copied", "in colour", "photo"),
     }
     assert len((old.output / "manifest.csv").read_text().splitlines()) == 5
+
+
+def test_an_output_of_the_second_version_is_taken_up_and_edits_are_seen_from_then_on(old: Old) -> None:
+    for number in range(2):
+        old.row(old.photograph(f"{number}.png", number), "done", f"{number}.jpg")
+    old.db.executescript(f"{MIGRATIONS[1]} PRAGMA user_version = 2;")
+    assert old.run() == set()
+    assert {row[0] for row in old.rows().values()} == {"done"}
+    (old.output / "1.jpg").write_bytes(b"Made by colorize 0.1")
+    os.utime(old.output / "1.jpg", ns=(1, 1))
+    assert old.run(replace(SETTINGS, quality=80)) == {"0.png"}
+    assert old.rows()["1.png"][0] == "edited"
+    assert (old.output / "1.jpg").read_bytes() == b"Made by colorize 0.1"
 
 
 def test_what_was_waiting_is_done(old: Old) -> None:
@@ -274,8 +289,6 @@ def test_a_reader_leaves_the_old_file_as_it_is(old: Old) -> None:
 
 
 def test_the_first_step_of_the_migrations_is_what_colorize_0_1_made(tmp_path: Path) -> None:
-    from pipeline.archive.schema import MIGRATIONS
-
     def columns(script: str) -> list[tuple[str, list[tuple[str, str]]]]:
         with sqlite3.connect(":memory:") as db:
             db.executescript(script)

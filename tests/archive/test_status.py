@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline.archive.lock import hold
 from pipeline.archive.status import read_status, status_json, status_lines
+from pipeline.cli.status import command
 from pipeline.ground.errors import OutputError
 
 if TYPE_CHECKING:
@@ -48,6 +50,21 @@ def test_a_finished_run(archive: Archive) -> None:
     archive.put("1.jpg")
     archive.run()
     assert any("exit code 0" in line for line in status_lines(read_status(archive.output)))
+
+
+def test_problems_one_a_line_and_for_xargs(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.put("a\nb.jpg")
+    archive.put("caf\udce9.jpg")
+    archive.fails = {"a\nb.jpg", r"caf\xe9.jpg"}
+    archive.run()
+
+    def said(*words: str) -> bytes:
+        return CliRunner().invoke(command, [str(archive.output), *words]).stdout_bytes
+
+    assert said("--problems") == b"a?b.jpg: truncated\ncaf\\xe9.jpg: truncated\n"
+    assert said("--problems", "-0") == b"a\nb.jpg\0caf\xe9.jpg\0"
+    assert said("--list", "done") == b"1.jpg\n"
 
 
 def test_no_run_yet(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import Row
+from pipeline.ground.errors import InputError
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
@@ -62,6 +63,44 @@ def test_another_version_of_the_program(
     monkeypatch.setattr(driver, "version", lambda name: "99.0")
     assert run().worked == 1
     assert run().worked == 0
+
+
+def test_a_disk_that_is_lost_ends_the_run_and_known_faults_do_not(
+    tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(30):
+        cv2.imwrite(str(tmp_path / "scans" / f"{number:02d}.png"), landscape(number))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.media.stills.read", refuse)
+        for met in (9, 18):  # the tenth is not held against its picture
+            with pytest.raises(InputError, match="10 files in a row") as caught:
+                run()
+            assert caught.value.exit_code == 5
+            with Journal(tmp_path / "colour", read_only=True) as journal:
+                assert journal.counts() == {"failed": met}
+    assert run().counts == {"done": 30}
+
+
+def test_a_folder_that_is_gone_is_a_fault_and_nothing_that_vanished(
+    tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scans" / "box").mkdir()
+    cv2.imwrite(str(tmp_path / "scans" / "0.png"), landscape(1))
+    cv2.imwrite(str(tmp_path / "scans" / "box" / "1.png"), landscape(2))
+    begin = driver.begin
+
+    def unplug(*arguments: object, **rest: object) -> object:
+        todo = begin(*arguments, **rest)  # type: ignore[arg-type]
+        (tmp_path / "scans" / "box").rename(tmp_path / "away")
+        return todo
+
+    monkeypatch.setattr(driver, "begin", unplug)
+    summary = run()
+    assert (summary.counts, summary.exit_code) == ({"done": 1, "failed": 1}, 3)
 
 
 def test_a_disk_that_works_again(tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,106 @@
+"""The journal lost is not the archive lost; what nobody wants goes, what somebody changed stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.archive.database import journal_path
+from pipeline.archive.journal import Journal
+from pipeline.archive.manifest import write_manifest
+from pipeline.archive.prune import prunable, prune, reject
+from pipeline.archive.recover import check_lost, keep_copy, recover
+from pipeline.ground.errors import InputError, OutputError
+from tests.archive.test_outputs import edit, hashed
+
+if TYPE_CHECKING:
+    from tests.archive.conftest import Archive
+
+__all__ = ["hashed"]
+
+
+def finish(archive: Archive, *, copy: bool = False) -> None:
+    for name in ("1.jpg", "a/2.jpg", "ä=3.jpg"):
+        archive.put(name)
+    archive.put("notes.txt", b"notes")
+    archive.run()
+    with Journal(archive.output) as journal:
+        write_manifest(journal, archive.output)
+        if copy:
+            keep_copy(journal)
+
+
+def lose(output: Path) -> None:
+    for path in journal_path(output).parent.glob("journal.sqlite*"):
+        path.unlink()
+
+
+def test_finished_outputs_are_taken_back_from_the_manifest(hashed: Archive) -> None:
+    finish(hashed)
+    edited = edit(hashed.output / "1.jpg")
+    lose(hashed.output)
+    with pytest.raises(OutputError, match="`colorize recover"):
+        check_lost(hashed.output)
+    assert recover(hashed.output) == (0, 2, 1)
+    check_lost(hashed.output)
+    hashed.made.clear()
+    hashed.run()
+    assert hashed.made == []
+    assert (hashed.output / "1.jpg").read_bytes() == edited
+    assert hashed.counts(fingerprint="f2")["todo"] == 2, "they count as made by the run after"
+    assert len(list((hashed.output / ".colorize").glob("manifest.*.csv"))) == 1
+
+
+@pytest.mark.parametrize("damage", [None, b"rubbish " * 1000])
+def test_the_copy_of_the_journal_is_put_back(hashed: Archive, damage: bytes | None) -> None:
+    finish(hashed, copy=True)
+    before = hashed.statuses()
+    lose(hashed.output)
+    if damage:
+        journal_path(hashed.output).write_bytes(damage)
+        with pytest.raises(OutputError, match=r"damaged .* `colorize recover"):
+            Journal(hashed.output)
+    assert recover(hashed.output) == (4, 0, 0)
+    assert hashed.statuses() == before
+    assert hashed.counts() == {"done": 3, "keep": 1}
+
+
+def test_a_whole_journal_is_left_alone_and_nothing_is_made_of_nothing(hashed: Archive, tmp_path: Path) -> None:
+    finish(hashed)
+    with pytest.raises(OutputError, match="is whole"):
+        recover(hashed.output)
+    with pytest.raises(OutputError, match="neither a copy"):
+        recover(tmp_path)
+
+
+def test_prune_takes_outputs_of_gone_sources_and_leaves_what_was_changed(hashed: Archive) -> None:
+    finish(hashed)
+    edited = edit(hashed.output / "1.jpg")
+    for name in ("1.jpg", "a/2.jpg"):
+        (hashed.source / name).unlink()
+    hashed.run()
+    with Journal(hashed.output) as journal:
+        journal.db.execute("UPDATE items SET status = 'gone' WHERE key = '1.jpg'")
+    assert list(prunable(hashed.output)) == [("1.jpg", "1.jpg", False), ("a/2.jpg", "a/2.jpg", True)]
+    assert (hashed.output / "a" / "2.jpg").exists()
+    assert prune(hashed.output) == 1
+    assert not (hashed.output / "a").exists()
+    assert (hashed.output / "1.jpg").read_bytes() == edited
+    assert set(hashed.statuses()) == {"1.jpg", "ä=3.jpg", "notes.txt"}
+
+
+def test_what_is_rejected_stays_away_until_it_is_wanted_again(hashed: Archive) -> None:
+    finish(hashed)
+    assert reject(hashed.output, [hashed.output / "1.jpg", Path("a/2.jpg")]) == ["1.jpg", "a/2.jpg"]
+    assert not (hashed.output / "1.jpg").exists()
+    hashed.made.clear()
+    hashed.run(fingerprint="f2", accept_gone=True)
+    assert hashed.made == ["ä=3.jpg"]
+    reject(hashed.output, [Path("1.jpg")], undo=True)
+    hashed.run(fingerprint="f2")
+    assert hashed.statuses()["1.jpg"] == "done"
+    assert hashed.statuses()["a/2.jpg"] == "rejected"
+    with pytest.raises(InputError, match="no item"):
+        reject(hashed.output, [Path("nobody.jpg")])
