@@ -50,13 +50,14 @@ def small(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Small:
         picture: BGR (H, W, 3), sRGB; uint8, uint16, or float 0..1.
         alpha: of the same dtype (H, W), 0 is transparent; None: all is opaque.
     """
-    bgr = registered(_unit(_reduced(picture)))
-    lab: Any = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB)
-    ab = cv2.blur(np.ascontiguousarray(lab[:, :, 1:]), (3, 3)).reshape(*lab.shape[:2], 2).astype(np.float32)
-    seen = np.ones(lab.shape[:2], np.bool_)
+    bgr = _unit(_reduced(picture))
+    seen = np.ones(bgr.shape[:2], np.bool_)
     if alpha is not None:
         opaque = _unit(_reduced(alpha)) > 0.5
         seen = opaque if opaque.any() else seen
+        bgr[~seen] = bgr[seen].mean(axis=0)  # what is hidden tells nothing of where the channels lie
+    lab: Any = cv2.cvtColor(registered(bgr), cv2.COLOR_BGR2LAB)
+    ab = cv2.blur(np.ascontiguousarray(lab[:, :, 1:]), (3, 3)).reshape(*lab.shape[:2], 2).astype(np.float32)
     return Small(np.ascontiguousarray(lab[:, :, 0]) / np.float32(100), ab, seen)
 
 
