@@ -201,8 +201,8 @@ def _damage(source: _Source, decoded: Decoded) -> str:
     said = decoded.said
     if source.format is JPEG and decoded.decoder != OPENCV:
         said = _listen(source.data())
-    if source.format is PNG and not said:
-        return ""
+    if source.format not in damage.LOOKED_INTO:
+        return words.heard(said)
     return damage.damage_of(source.format, source.data(), said, decoded.samples, _listen)
 
 
