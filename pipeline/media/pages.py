@@ -47,6 +47,7 @@ class Pages:
         task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)
         data, _ = uncoloured(task) if kept else develop(task)  # what is lost, the join sees
         filed = tools.publish(data, f"{unit.parts_place}/{span.number:06d}.tif")
+        _leave_note(picture.note, unit, span, tools)
         result = tools.done(unit, filed, seen_of(picture, verdict))
         return replace(result, status=Status.COPIED) if kept else result
 
@@ -63,6 +64,7 @@ class Pages:
         except OSError as error:
             raise files.unwritable(error, tools.job.tmp_dir) from None
         reason = f"{kept} of {len(paths)} pages were in colour and kept theirs" if kept else ""
+        reason = "; ".join(each for each in (reason, _notes(unit, tools)) if each)
         lost = _lost(unit.source, unit.parts, paths)
         return replace(tools.done(unit, tools.deliver(whole, unit), seen, reason), metadata=lost)
 
@@ -71,6 +73,25 @@ class Pages:
 def _sha256(source: Path, size: int, mtime_ns: int) -> str:
     """Hash a file once for all of its pages that a worker has before it."""
     return files.sha256(source)
+
+
+def _leave_note(note: str, unit: Unit, span: Span, tools: Tools) -> None:
+    """Write what a person should know of a page beside its part, for the join."""
+    place = f"{unit.parts_place}/{span.number:06d}.txt"
+    if note:
+        tools.publish(note.encode(), place)
+    else:
+        (tools.job.output / place).unlink(missing_ok=True)
+
+
+def _notes(unit: Unit, tools: Tools) -> str:
+    """Return what the pieces left to say, each with the pages that it is said of."""
+    pages_of = dict[str, list[int]]()
+    for part in unit.parts:
+        path = tools.job.output / unit.parts_place / f"{part.span.number:06d}.txt"
+        if path.is_file():
+            pages_of.setdefault(path.read_text(), []).append(part.span.number + 1)
+    return "; ".join(f"{_listed(numbers)}: {note}" for note, numbers in pages_of.items())
 
 
 def _lost(source: Path, parts: Sequence[Part], paths: Sequence[Path]) -> str:

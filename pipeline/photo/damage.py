@@ -15,6 +15,8 @@ from pipeline.photo.words import LENGTH, TRUNCATED, ZEROS, heard
 
 # Arithmetic-coded data hold no such run; a lost sector is one.
 _HOLE: Final = bytes(256)
+# Formats that are looked into beyond what their decoders say.
+LOOKED_INTO: Final = (JPEG, WEBP, JPEG2000)
 _TAIL: Final = 1 << 16
 _SOD: Final = b"\xff\x93"
 
@@ -23,7 +25,7 @@ def damage_of(format: Format, data: bytes, said: str, pixels: NDArray[Any], list
     """Return what is wrong inside a picture that was decoded, as a phrase; empty for nothing. TIFF has its own.
 
     Args:
-        format: of the file.
+        format: of the file, one of `LOOKED_INTO`.
         data: the whole file.
         said: what the decoder printed.
         pixels: what it made of it, as stored.
@@ -34,11 +36,9 @@ def damage_of(format: Format, data: bytes, said: str, pixels: NDArray[Any], list
     """
     if format is JPEG:
         return warnings.damage_of(data, said, pixels, listen)
-    if format in (WEBP, JPEG2000) and cut_short(format, data):
+    if cut_short(format, data):
         raise ItemError(TRUNCATED)
-    if format is WEBP:
-        return heard(said) or webp.damage_of(data)
-    return heard(said) or (_of_codestream(data) if format is JPEG2000 else "")
+    return heard(said) or (webp.damage_of(data) if format is WEBP else _of_codestream(data))
 
 
 def cut_short(format: Format, data: bytes) -> bool:

@@ -18,7 +18,7 @@ from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
 from pipeline.photo import damage, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
-from pipeline.photo.decoders import IMAGECODECS, JPEG, JPEG2000, OPENCV, PILLOW, PNG, TIFF, Format, recognise
+from pipeline.photo.decoders import IMAGECODECS, JPEG, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.refusal import header_size, refusal
 from pipeline.photo.samples import Meaning, parted, scaled
@@ -90,13 +90,15 @@ class _Source:
     format: Format
     image: Image.Image | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
+    _data: bytes = b""
 
     def data(self) -> bytes:
         """Return all of it."""
-        self.file.seek(0)
-        data = self.file.read()
-        self.file.seek(0)
-        return data
+        if not self._data:
+            self.file.seek(0)
+            self._data = self.file.read()
+            self.file.seek(0)
+        return self._data
 
 
 def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
@@ -197,13 +199,10 @@ def _says_cut(said: list[str]) -> bool:
 def _damage(source: _Source, decoded: Decoded) -> str:
     """Return what is wrong inside a picture that was decoded; raise where the file ends before it."""
     said = decoded.said
-    quiet = source.format in (JPEG, JPEG2000) and decoded.decoder != OPENCV
-    if quiet and (source.format is JPEG):
+    if source.format is JPEG and decoded.decoder != OPENCV:
         said = _listen(source.data())
-    if source.format is PNG and not said:
-        return ""
-    if source.format is JPEG and not said.strip():
-        return ""
+    if source.format not in damage.LOOKED_INTO:
+        return words.heard(said)
     return damage.damage_of(source.format, source.data(), said, decoded.samples, _listen)
 
 

@@ -6,7 +6,7 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -39,6 +39,9 @@ _TRANSPARENCY: Final = (1, 2)
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 
 _NUMBERS: Final = frozenset((254, 255, 256, 257, 258, 259, 262, 273, 277, 279, 281, 324, 325, 330, 338, 339))
+
+# What is to be known of a page behind the one that is taken.
+_OF_PAGES: Final = (254, 255, 262, 330, 50706)
 
 Tags = Mapping[int, Any]
 
@@ -158,17 +161,17 @@ def _found(file: io.BufferedReader, page: int | None) -> list[tuple[int, Tags]]:
     chain, found = directories(file), list[tuple[int, Tags]]()
     try:
         for number, tags in enumerate(chain if page is None else islice(chain, page, page + 1)):
-            found.append((number, _sound(tags)))
+            found.append((number, _sound(tags, _OF_PAGES if any(is_page(each) for _, each in found[-1:]) else tags)))
     except ItemError:
         if not found:
             raise
     return found
 
 
-def _sound(tags: Tags) -> dict[int, Any]:
-    """Return the tags whose values can be read; those of numbers alone as far as they are numbers."""
+def _sound(tags: Tags, wanted: Iterable[int]) -> dict[int, Any]:
+    """Return the wanted tags whose values can be read; those of numbers alone as far as they are numbers."""
     found = dict[int, Any]()
-    for tag in tags:
+    for tag in wanted:
         with suppress(*DAMAGE):
             value = tags[tag]
             if tag in _NUMBERS:
@@ -206,7 +209,7 @@ def _within(file: io.BufferedReader, tags: Tags) -> Iterator[tuple[int, Tags]]:
             directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
             file.seek(offset)
             directory.load(file)
-            yield offset, _sound(directory)
+            yield offset, _sound(directory, directory)
         except DAMAGE:
             continue
 
@@ -294,7 +297,7 @@ def _inflates(data: bytes) -> bool:
             data = engine.unconsumed_tail
     except zlib.error:
         return False
-    return engine.eof
+    return True  # some writers do not finish; where data are missing libtiff says so
 
 
 def _strips(chosen: Directory) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.colour.lightness import eight_bits
-from pipeline.ground.items import Kind, Unit, Verb
+from pipeline.ground.items import Kind, Unit, Verb, part_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.media.pages import Pages
@@ -99,3 +99,19 @@ def test_the_thumbnail_before_a_photograph_gives_neither_picture_nor_metadata(ma
     np.testing.assert_array_equal(cv2.cvtColor(made, cv2.COLOR_BGR2GRAY), grey)
     with Image.open(path) as image:
         assert image.tag_v2[270] == "p"
+
+
+def test_what_is_said_of_pages_is_said_of_the_file(tmp_path: Path) -> None:
+    grey = landscape(1, 48, 64)
+    floats = (grey * 1.0).astype(np.float32)
+    data = tiff((tags_of(grey), grey.tobytes()), *[(tags_of(floats), floats.tobytes())] * 2)
+    source = tmp_path / "a.tif"
+    source.write_bytes(data)
+    tools = Tools(job(tmp_path / "out", Settings()), Painted())
+    unit = Unit(Verb.SCAN, "a.tif", Kind.PAGES, source, "a.tif", "a.tif", parts_place=".colorize/parts/a")
+    parts = []
+    for span in Pages().scan(unit, tools).spans:
+        piece = replace(unit, verb=Verb.PIECE, span=span)
+        parts.append(part_of(piece, Pages().piece(piece, tools)))
+    result = Pages().join(replace(unit, verb=Verb.JOIN, parts=tuple(parts)), tools)
+    assert result.reason == "2 pages, the first is 2: float samples: black is taken at 0, white at 255"

@@ -42,7 +42,8 @@ def test_what_is_heard(said, phrase):
     "said",
     ["decoder error -2", "broken data stream when reading image file", "could not create decoder object",
      "b'Token too long'", "unpack requires a buffer of 4 bytes", "image file is truncated (126 bytes not processed)",
-     "CalledProcessError", "", "Failed to decode frame 0: Decoding of color planes failed", "cannot identify image file"],
+     "CalledProcessError", "", "Failed to decode frame 0: Decoding of color planes failed",
+     "cannot identify image file"],
 )  # fmt: skip
 def test_no_sentence_of_a_library_reaches_a_person(said):
     reason = str(failure([said], cut_short=False))

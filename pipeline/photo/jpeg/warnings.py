@@ -19,6 +19,7 @@ _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker")
 _ENDS_EARLY: Final = "premature end of data segment"
 _COM: Final = 0xFE
 _ZEROS: Final = bytes(256)
+_FEW: Final = 1  # byte that a careless writer may leave
 _CUT_SHARE: Final = 8  # reading out of step may lose a few rows, a cut loses more
 
 
@@ -78,6 +79,8 @@ def _is_padding(data: bytes, count: int) -> bool:
     except ItemError:
         return False
     ends = {scan.end for scan in jpeg.scans}
+    if count <= _FEW:
+        return True
     if any(part.body - 4 - part.start >= count for part in jpeg.segments if part.start not in ends):
         return True
     return any(not data[end - count : end].strip(b"\0") for end in ends)
