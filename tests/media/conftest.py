@@ -76,8 +76,8 @@ Make = Callable[..., tuple[Result, Path]]
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Make]:
     """Colorize the bytes of a source; returns the result and the output's path."""
-    tmp = tmp_path / "unfinished"
-    tmp.mkdir()
+    tmp = tmp_path / "out" / "unfinished"
+    tmp.mkdir(parents=True)
     threads = cv2.getNumThreads()
     settings = Settings(engine="opencv", precision="float32", on_color="recolor")
 
