@@ -17,10 +17,12 @@ from pipeline.archive.discover import discover
 from pipeline.archive.journal import Journal, input_spelling
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
+from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
-from pipeline.archive.places import check_places
+from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Action, Decision, Plan, Wishes
 from pipeline.archive.recover import check_lost, keep_copy
+from pipeline.archive.spelling import unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import Kind, Status
@@ -102,6 +104,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         replace_edited=settings.replace_edited,
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
+        source_of=lambda key: source_path(context.roots, unescape(key)),
     )
     return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
 
@@ -131,6 +134,7 @@ def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
 
 def _begin(context: Context, journal: Journal, stop: Stop, *, quiet: bool) -> tuple[str, Counter[Kind]] | None:
     """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped."""
+    finish_moves(journal)  # of a run that was killed
     engine, plan = context.engine, _plan(context, journal)
     try:
         with journal.transaction(durable=True):
@@ -150,6 +154,7 @@ def _begin(context: Context, journal: Journal, stop: Stop, *, quiet: bool) -> tu
             journal.planned(run_id, todo.total())
     except _Stopped:
         return None
+    finish_moves(journal)
     return run_id, todo
 
 
