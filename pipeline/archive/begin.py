@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from pipeline.archive.journal import Journal
+from pipeline.archive.moves import follow
 from pipeline.archive.plan import Action, Decision
 from pipeline.archive.schema import Claim
 from pipeline.ground.items import Kind, Result, Status
@@ -40,6 +41,8 @@ def begin(
         kind = found.kind or Kind.OTHER
         if decision.action is Action.FORGET:
             journal.forget([found.key])
+        elif decision.action is Action.MOVE and decision.result is not None:
+            todo[follow(journal, found.key, decision.result.key)] -= 1
         elif decision.action is Action.MARK and decision.result is not None:
             journal.mark(found.key, decision.result.status, decision.result.reason)
         elif decision.adopt is not None:

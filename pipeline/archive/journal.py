@@ -182,6 +182,15 @@ class Journal(Database):
             for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited')"):
                 yield Known(*found)
 
+    def unknown_of_size(self, size: int) -> list[str]:
+        """Return the keys of items that are to be done for the first time and have a source of this size."""
+        query = (
+            "SELECT key FROM claims WHERE pending AND source_size = ? "
+            "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) LIMIT 100"
+        )
+        with self.speaking():
+            return [key for (key,) in self.db.execute(query, (size,))]
+
     def of_status(self, status: Status) -> Iterator[Known]:
         """Yield the items of one status, by key."""
         with self.speaking():

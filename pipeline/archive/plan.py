@@ -59,6 +59,7 @@ class Action(StrEnum):
     DONE = "done"  # finished before
     KEEP = "keep"  # settled before, and not tried again
     MARK = "mark"  # its row stays and gets a status: `Decision.result`
+    MOVE = "move"  # its source was renamed: `Decision.result` has the new key
     FORGET = "forget"  # its row says nothing any more
 
 
@@ -100,6 +101,7 @@ class Wishes:
         retry_failed: failed and crashed items are to be done again.
         replace_edited: so are outputs that somebody has changed.
         accept_gone: most sources may be gone.
+        source_of: from a key to where the source lies.
         deleted_outputs: "redo" or "rejected": what is done with an output that is not there any more.
     """
 
@@ -114,6 +116,7 @@ class Wishes:
     replace_edited: bool = False
     accept_gone: bool = False
     deleted_outputs: str = "redo"
+    source_of: Callable[[str], Path] = Path
     listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
 
     def are_met_by(self, row: Known, kind: Kind) -> bool:
@@ -316,7 +319,25 @@ class Plan:
         if self._census.misses_made:
             for row in self._not_found(self._journal.made(), lambda row: (row.key, row.run_id)):
                 lost = Found("", "", row.key, Kind.VANISHED)
+                renamed = self._renamed(row)
+                if renamed:
+                    yield Decision(lost, None, Action.MOVE, f"renamed to {renamed}", Result(renamed, Status.DONE))
+                    continue
                 yield self._mark(lost, None, row, Status.GONE, "its source is no longer there")
+
+    def _renamed(self, row: Known) -> str:
+        """Return the key under which the source of a finished item was found anew, or nothing."""
+        kind = _KINDS.get(row.kind, Kind.OTHER)
+        current = row.fingerprint in self._wishes.fingerprints.get(kind, ()) or row.status == Status.EDITED
+        if not current or not row.source_sha256:
+            return ""
+        for key in self._journal.unknown_of_size(row.source_size):
+            try:
+                if files.sha256(self._wishes.source_of(key)) == row.source_sha256:
+                    return key
+            except OSError:
+                continue
+        return ""
 
     @cached_property
     def _hashes(self) -> NDArray[np.int64]:

@@ -18,10 +18,12 @@ from pipeline.archive.discover import discover
 from pipeline.archive.journal import Journal, input_spelling
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
+from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
-from pipeline.archive.places import check_places
+from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Action, Decision, Plan, Wishes
 from pipeline.archive.recover import check_lost, keep_copy
+from pipeline.archive.spelling import unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import Kind, Status
@@ -116,6 +118,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
         listed=context.fingerprints_of_listed,
+        source_of=lambda key: source_path(context.roots, unescape(key)),
     )
     return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
 
@@ -151,6 +154,7 @@ def _begin(
     Raises:
         OutputError: the disk cannot hold the films; nothing was written.
     """
+    finish_moves(journal)  # of a run that was killed
     engine, plan = context.engine, _plan(context, journal)
     ahead = Foreteller(context.settings, journal.film_speed())
     try:
@@ -173,6 +177,7 @@ def _begin(
         _name_unknown(context, journal)
     except _Stopped:
         return None
+    finish_moves(journal)
     return run_id, todo, ahead
 
 

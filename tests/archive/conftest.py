@@ -13,6 +13,7 @@ import pytest
 from pipeline.archive.begin import begin
 from pipeline.archive.discover import discover
 from pipeline.archive.journal import Journal, input_spelling, remove_superseded
+from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Decision, Plan, Wishes
@@ -71,6 +72,7 @@ class Archive:
             unworkable="films are not colorized here",
             verify=verify,
             retry_failed=retry_failed,
+            source_of=lambda key: source_path(check_places(inputs, self.output), unescape(key)),
             **more,  # type: ignore[arg-type]
         )
         folders = discover(check_places(inputs, self.output), self.output, exclude=exclude)
@@ -116,6 +118,7 @@ class Archive:
                     on_failure=lambda result: None,
                 )
                 journal.planned(run_id, todo.total())
+            finish_moves(journal)
             roots = check_places(inputs, self.output)
             for number, claim in enumerate(journal.claims(run_id)):
                 killed = number == kill_after

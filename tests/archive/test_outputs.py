@@ -173,3 +173,20 @@ def test_one_of_two_inputs_that_is_empty_is_refused(archive: Archive, tmp_path: 
     (other / "2.jpg").unlink()
     with pytest.raises(InputError, match="other holds 0 files"):
         archive.plan(inputs=[archive.source, other])
+
+
+def test_outputs_follow_their_renamed_sources_edited_or_not(hashed: Archive) -> None:
+    for number in range(3):
+        hashed.put(f"box/{number}.jpg", b"\xff\xd8\xff\xe0 %d" % number)
+    hashed.run()
+    edited = edit(hashed.output / "box" / "1.jpg")
+    before = (hashed.output / "box" / "0.jpg").read_bytes()
+    (hashed.source / "box").rename(hashed.source / "crate")
+    hashed.run()
+    assert len(hashed.made) == 3
+    assert not (hashed.output / "box").exists()
+    assert (hashed.output / "crate" / "0.jpg").read_bytes() == before
+    assert (hashed.output / "crate" / "1.jpg").read_bytes() == edited
+    hashed.run()
+    assert hashed.statuses() == {"crate/0.jpg": "done", "crate/1.jpg": "edited", "crate/2.jpg": "done"}
+    assert len(hashed.made) == 3

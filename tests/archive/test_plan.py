@@ -333,7 +333,7 @@ def test_names_swapped_between_sources_lose_nothing(archive: Archive) -> None:
 
 
 def test_items_that_are_gone(archive: Archive) -> None:
-    paths = {name: archive.put(f"{name}.jpg") for name in ["done", "failed", "waiting", "rest"]}
+    paths = {name: archive.put(f"{name}.jpg", JPEG + name.encode()) for name in ["done", "failed", "waiting", "rest"]}
     notes = archive.put("notes.txt", b"notes")
     archive.fails = {"failed.jpg"}
     archive.run(kill_after=2)  # done, failed; then rest, waiting are left
