@@ -15,11 +15,11 @@ from pipeline.ground.errors import ItemError
 from pipeline.photo.jpeg.segments import APP0, SOS, Jpeg, incomplete, parse
 from pipeline.photo.words import STEP, TRUNCATED, ZEROS, heard
 
-_EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker")
+_EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ENDS_EARLY: Final = "premature end of data segment"
 _COM: Final = 0xFE
 _ZEROS: Final = bytes(256)
-_FEW: Final = 1  # byte that a careless writer may leave
+_FEW: Final = 4  # bytes that a careless writer may leave
 _CUT_SHARE: Final = 8  # reading out of step may lose a few rows, a cut loses more
 
 
@@ -68,18 +68,18 @@ def _hole(data: bytes) -> str:
 
 def _phrase(data: bytes, said: str) -> str:
     if found := _EXTRANEOUS.search(said):
-        return "" if _is_padding(data, int(found[1])) else STEP
+        return "" if _is_padding(data, int(found[1]), last=found[2] == "d9") else STEP
     return heard(said)
 
 
-def _is_padding(data: bytes, count: int) -> bool:
-    """Tell whether so many bytes lie between segments, or are zeros at the end of a scan."""
+def _is_padding(data: bytes, count: int, *, last: bool) -> bool:
+    """Tell whether so many bytes lie between segments, or are zeros at the end of a scan, or few behind the last."""
     try:
         jpeg = parse(data)
     except ItemError:
         return False
     ends = {scan.end for scan in jpeg.scans}
-    if count <= _FEW:
+    if last and count <= _FEW:
         return True
     if any(part.body - 4 - part.start >= count for part in jpeg.segments if part.start not in ends):
         return True
