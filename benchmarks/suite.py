@@ -17,8 +17,7 @@ from typing import Any
 import cv2
 
 from benchmarks.contender import Contender
-from benchmarks.films import QUICK, measure_films
-from benchmarks.films import SIZES as FILM_SIZES
+from benchmarks.films import measure_films
 from benchmarks.measurement import LARGE, Say, measurement
 from benchmarks.report import markdown
 from benchmarks.results import Document, Results
@@ -91,8 +90,9 @@ def run_suite(settings: Settings, wishes: Wishes, say: Say) -> Document:
         for megapixels in wishes.sizes:
             suite.measure(megapixels)
             suite.save()
-        suite.films()
-        suite.save()
+        if not wishes.quick:
+            suite.films()
+            suite.save()
         if not wishes.quick and suite.jobs > 1:
             suite.scale()
             suite.save()
@@ -162,10 +162,10 @@ class _Suite:
             for engine in engines
             if not (model == "embedded" and "release" in self.nets and engine != self.best)
         ]
-        sizes, rounds = (QUICK, 1) if self.wishes.quick else (FILM_SIZES, min(self.wishes.rounds, 3))
+        rounds = min(self.wishes.rounds, 3)
         with tempfile.TemporaryDirectory(dir=self.folder) as place:
             self.results.films += measure_films(
-                Path(place), contenders, self.nets.get("release"), self.say, rounds=rounds, sizes=sizes
+                Path(place), contenders, self.nets.get("release"), self.say, rounds=rounds
             )
 
     def document(self) -> Document:
