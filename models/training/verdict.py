@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--hidden", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=160)
-    parser.add_argument("--threshold", type=float, default=1.5, help="on the logit, from the curve")
+    parser.add_argument("--threshold", type=float, default=3.0, help="on the logit, from the curve")
     parser.add_argument("--doubt", type=float, default=1.5, help="logits from the threshold that are doubtful")
     arguments = parser.parse_args()
     measures = _measures(arguments)
