@@ -28,6 +28,7 @@ from pipeline.colour.features import measured, small
 NAMES: Final = (*KINDS, *COLOUR_KINDS)
 _PRINTS: Final = 4  # made of each photograph
 _SIDES: Final = (180, 400)
+_DECAY: Final = 0.02
 
 Floats = npt.NDArray[np.floating[Any]]
 Bytes = npt.NDArray[np.uint8]
@@ -130,7 +131,7 @@ class Layers:
             second += 0.001 * (slope**2 - second)
             ahead = first / (1 - 0.9**self._steps)
             spread = np.sqrt(second / (1 - 0.999**self._steps)) + 1e-8
-            weights -= rate * (ahead / spread + 0.02 * weights * (weights.ndim > 1))
+            weights -= rate * (ahead / spread + _DECAY * weights * (weights.ndim > 1))
 
 
 def fit(measures: Measures, hidden: int, epochs: int, seed: int = 1) -> Layers:
@@ -205,7 +206,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--hidden", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=160)
-    parser.add_argument("--threshold", type=float, default=0.3, help="on the logit, from the curve")
+    parser.add_argument("--threshold", type=float, default=3.0, help="on the logit, from the curve")
     parser.add_argument("--doubt", type=float, default=1.5, help="logits from the threshold that are doubtful")
     arguments = parser.parse_args()
     measures = _measures(arguments)

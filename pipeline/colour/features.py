@@ -50,10 +50,10 @@ def small(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Small:
         picture: BGR (H, W, 3), sRGB; uint8, uint16, or float 0..1.
         alpha: of the same dtype (H, W), 0 is transparent; None: all is opaque.
     """
-    bgr = _unit(_reduced(picture))
+    bgr = unit(resized(picture))
     seen = np.ones(bgr.shape[:2], np.bool_)
     if alpha is not None:
-        opaque = _unit(_reduced(alpha)) > 0.5
+        opaque = unit(resized(alpha)) > 0.5
         seen = opaque if opaque.any() else seen
         bgr[~seen] = bgr[seen].mean(axis=0)  # what is hidden tells nothing of where the channels lie
     lab: Any = cv2.cvtColor(registered(bgr), cv2.COLOR_BGR2LAB)
@@ -61,26 +61,27 @@ def small(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Small:
     return Small(np.ascontiguousarray(lab[:, :, 0]) / np.float32(100), ab, seen)
 
 
-def _unit(picture: NDArray[Any]) -> Floats:
+def unit(picture: NDArray[Any]) -> Floats:
     """Return samples as float32, 0..1."""
     if picture.dtype.kind == "f":
         return np.asarray(np.clip(np.nan_to_num(picture), 0, 1), np.float32)
     return picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max)
 
 
-def _reduced(picture: NDArray[Any]) -> NDArray[Any]:
+def resized(picture: NDArray[Any], longest: int = LONGEST) -> NDArray[Any]:
+    """Return a picture at `longest` pixels on its longer side, or as it is where it is smaller."""
     height, width = picture.shape[:2]
-    scale = LONGEST / max(height, width)
+    scale = longest / max(height, width)
     if scale >= 1:
         return np.ascontiguousarray(picture)
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
     if scale < 1 / 4:
         # Whole pixels are skipped first: averaging 24 megapixels would cost as much as decoding them.
-        picture = _resized(picture, 4 * width, 4 * height, cv2.INTER_NEAREST)
-    return _resized(picture, width, height, cv2.INTER_AREA)
+        picture = _to(picture, 4 * width, 4 * height, cv2.INTER_NEAREST)
+    return _to(picture, width, height, cv2.INTER_AREA)
 
 
-def _resized(picture: NDArray[Any], width: int, height: int, how: int) -> NDArray[Any]:
+def _to(picture: NDArray[Any], width: int, height: int, how: int) -> NDArray[Any]:
     return cv2.resize(picture, (width, height), interpolation=how)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.features import Floats, Small, measured, small
+from pipeline.colour.one_tone import is_one_tone
 
 # Chroma in Lab units below which a scan's own noise lies.
 _NEUTRAL_MEAN: Final = 1.5
@@ -41,7 +42,8 @@ def judge(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Verdict:
     """Say whether a picture is grey, toned or in colour, from a copy of at most 128 pixels.
 
     Next to no chroma is neutral. Of the rest `features` measures what one tone leaves unexplained, and a net of one
-    hidden layer weighs that; its table comes from `models/training/verdict.py`, docs/verdict.md has its curve.
+    hidden layer weighs that, unless the strict rule of `one_tone` holds. The net's table comes from
+    `models/training/verdict.py`; docs/verdict.md has its curve.
 
     Args:
         picture: BGR (H, W, 3) or grey (H, W), sRGB; uint8, uint16, or float 0..1.
@@ -57,6 +59,8 @@ def judge(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Verdict:
     if mean > _TONE_MOST and of.lightness[of.seen].std() < _FLAT:
         return Verdict("color", mean, doubtful=True)
     above = score(of)
+    if above >= 0 and is_one_tone(picture):
+        return Verdict("toned", mean, doubtful=True)
     return Verdict("color" if above >= 0 else "toned", mean, doubtful=abs(above) < _table().doubt)
 
 

@@ -11,6 +11,7 @@ av = pytest.importorskip("av")
 from pipeline.film.reading import frames_of  # noqa: E402
 from pipeline.film.scan import scan  # noqa: E402
 from pipeline.ground.errors import ItemError  # noqa: E402
+from tests.conftest import in_colour  # noqa: E402
 from tests.film.clips import luma, pictures, scenes, write_clip  # noqa: E402
 
 
@@ -83,7 +84,8 @@ def test_a_name_like_an_address_is_a_name(tmp_path: Path) -> None:
 def test_toned_and_coloured_films_are_told_apart(tmp_path: Path) -> None:
     grey = scenes(13, 128, 96)
     amber = [np.dstack([each * 0.55, each * 0.8, each * 1.0]).astype(np.uint8) for each in grey]
-    colour = [np.dstack([each, np.roll(each, 40, 1), 255 - each[::-1]]) for each in grey]
+    colour = [np.dstack([each, np.roll(each, 40, 1), 255 - each[:, ::-1]]) for each in grey]
+    colour = [np.clip(each * 0.6 + in_colour(96, 128) * 0.4, 0, 255).astype(np.uint8) for each in colour]
     verdicts = [
         scan(write_clip(tmp_path / f"{number}.mkv", frames)).verdict
         for number, frames in enumerate([grey, amber, colour])
