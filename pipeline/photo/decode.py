@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from pipeline.photo.decoders import IMAGECODECS, OPENCV, PILLOW, TIFFFILE
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.stderr import captured_stderr
+from pipeline.photo.words import lacks
 
 # What each EXIF orientation needs to come upright (Exif 2.32, 4.6.4).
 _UPRIGHT: Final[dict[int, Callable[[NDArray[Any]], NDArray[Any]]]] = {
@@ -71,7 +72,7 @@ def with_opencv(data: bytes, page: int = 0) -> Decoded:
             samples = _page_of(array, page) if page else cv2.imdecode(array, cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             samples, said.text = None, str(error.err)
-    if samples is None:
+    if samples is None or lacks(said.text):
         raise Refused(said.text)
     return Decoded(samples, said.text, OPENCV)
 

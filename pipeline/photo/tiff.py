@@ -28,6 +28,7 @@ _SMIN_VALUE, _SMAX_VALUE = 340, 341
 _PROFILE: Final = 34675
 _DNG_VERSION: Final = 50706
 _RAW: Final = (32803, 34892)  # colour filter array, linear raw
+_RAW_IS_NOT_READ: Final = "camera raw is not supported; develop it to TIFF or JPEG first"
 _LOG: Final = (32844, 32845)
 _INTEGER, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
 _UNSUITED: Final = {5: "complex numbers", 6: "complex numbers"}
@@ -143,6 +144,9 @@ def choose(file: io.BufferedReader, page: int | None) -> Directory:
         OSError: it cannot be read.
         ItemError: damaged, camera raw, or of samples that nothing here understands.
     """
+    file.seek(0)
+    if file.read(10)[8:] == b"CR":  # Canon's CR2: its first directory is a preview like any other
+        raise ItemError(_RAW_IS_NOT_READ, Cause.NOT_SUPPORTED)
     found = _found(file, page)
     if not found:
         raise ItemError(TRUNCATED if _ends_before_directory(file) else "damaged: a TIFF without a picture")
@@ -216,7 +220,7 @@ def _within(file: io.BufferedReader, tags: Tags) -> Iterator[tuple[int, Tags]]:
 
 def _refuse_raw(tags: Tags) -> None:
     if tags.get(_PHOTOMETRIC) in _RAW or _DNG_VERSION in tags:
-        raise ItemError("camera raw is not supported; develop it to TIFF or JPEG first", Cause.NOT_SUPPORTED)
+        raise ItemError(_RAW_IS_NOT_READ, Cause.NOT_SUPPORTED)
 
 
 def _refuse_unsuited(chosen: Directory) -> None:

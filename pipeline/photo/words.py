@@ -38,6 +38,8 @@ WORDS: Final[tuple[tuple[str, str], ...]] = (
 )  # fmt: skip
 # Said of a sound file of a kind that a decoder was not built for.
 _LACKING: Final = re.compile(r"not configured|compression scheme|unknown compression|compression \d+ not")
+# libtiff, through OpenCV, calls an error what leaves a part of the picture black.
+_ERROR: Final = "tiff_error"
 # Said of what is unusual and costs no pixel.
 _HARMLESS: Final = re.compile(
     r"iccp|icc profile|known incorrect srgb|gamma|chrm|interlace handling|jfif|adobe|exif|invalid sos parameters|"
@@ -51,6 +53,11 @@ def phrase_of(said: str) -> str:
     return next((phrase for pattern, phrase in WORDS if re.search(pattern, said.lower())), "")
 
 
+def lacks(said: str) -> bool:
+    """Tell whether a decoder says that it was not built for a file; OpenCV gives a black picture then."""
+    return bool(_LACKING.search(said.lower()))
+
+
 def heard(said: str) -> str:
     """Return the damage that a decoder spoke of on its way, as a phrase; empty where it said nothing that counts.
 
@@ -58,7 +65,12 @@ def heard(said: str) -> str:
         said: what it printed, a line for each thing.
     """
     for line in said.lower().splitlines():
-        if line.strip(" >:\t") and not _HARMLESS.search(line) and (phrase := phrase_of(line)) not in ("", _UNKNOWN):
+        if not line.strip(" >:\t") or _HARMLESS.search(line):
+            continue
+        phrase = phrase_of(line)
+        if phrase in ("", _UNKNOWN):
+            phrase = WRONG if _ERROR in line else ""
+        if phrase:
             return "compressed data end too early" if phrase == TRUNCATED else phrase
     return ""
 
@@ -73,7 +85,7 @@ def failure(said: list[str], *, cut_short: bool, kind: str = "picture") -> ItemE
     """
     if cut_short:
         return ItemError(TRUNCATED)
-    lacking = any(_LACKING.search(each.lower()) for each in said)
+    lacking = any(lacks(each) for each in said)
     phrases = [phrase for each in said if (phrase := phrase_of(each)) not in ("", TRUNCATED)]
     known = [phrase for phrase in phrases if phrase != _UNKNOWN]
     if known and not lacking:

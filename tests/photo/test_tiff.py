@@ -55,7 +55,8 @@ def test_a_reduced_copy_alone_is_better_than_nothing(tmp_path):
 def test_camera_raw_is_camera_raw_and_not_its_thumbnail(tmp_path, within):
     first = tags_of(SMALL, t254=REDUCED), SMALL.tobytes()
     raw = tags_of(DEEP, photometric=CFA), DEEP.tobytes()
-    for data in (tiff(first, raw, within=within), one(GREY, t50706=(1, [1, 4, 0, 0]))):
+    canon = b"II*\0\x10\0\0\0CR\2\0" + bytes(60)
+    for data in (tiff(first, raw, within=within), one(GREY, t50706=(1, [1, 4, 0, 0])), canon):
         with pytest.raises(ItemError, match="camera raw is not supported; develop it") as caught:
             seen(tmp_path, data)
         assert caught.value.cause is Cause.NOT_SUPPORTED
@@ -152,8 +153,13 @@ def test_what_is_not_understood_is_refused_in_words(tmp_path):
         with pytest.raises(ItemError, match=reason) as caught:
             seen(tmp_path, one(GREY, **tags))
         assert caught.value.cause is Cause.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize("compression", [12345, 34712, 34925, 50002, 65432])
+def test_a_compression_that_nobody_here_knows_gives_no_black_picture(tmp_path, compression):
     with pytest.raises(ItemError, match="kind of TIFF that is not supported") as caught:
-        seen(tmp_path, one(GREY, t259=(3, [34925])))
+        seen(tmp_path, one(GREY, t259=(3, [compression])))
+    assert caught.value.cause is Cause.NOT_SUPPORTED
 
 
 def test_cut_short_is_truncated_wherever_it_is_cut(tmp_path):
