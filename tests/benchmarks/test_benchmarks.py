@@ -2,6 +2,7 @@ import json
 import os
 import statistics
 from contextlib import closing
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from benchmarks import measurement, suite, workloads
 from benchmarks.contender import Contender, check, cycle, emptied, units
+from benchmarks.films import measure_films
 from benchmarks.measurement import block_of, steps
 from benchmarks.pictures import sides, write_pictures
 from benchmarks.process import Process
@@ -17,6 +19,7 @@ from benchmarks.results import Results
 from benchmarks.runners import NetRunner, PipelineRunner
 from pipeline.ground.errors import ColorizeError, EngineError, OutputError
 from pipeline.ground.items import Halt, Result, Status
+from pipeline.media.film import INSTALLED
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run.executors import loky
@@ -216,3 +219,13 @@ def test_names_become_engines():
     assert OPENCV in suite.wished([])
     with pytest.raises(EngineError, match="bfloat16"):
         suite.wished(["opencv/bfloat16"])
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the extra film is not installed")
+def test_a_film_is_coloured_whole_by_each_in_turn(tmp_path, contender, net):
+    contenders = [replace(contender, jobs=2)]
+    rows = measure_films(tmp_path, contenders, net, quiet, rounds=2, sizes=((96, 64, 24),))
+    assert [row["jobs"] for row in rows] == [1, 2]
+    assert [len(row["seconds"]) for row in rows] == [2, 2]
+    assert rows[1]["gain"] > 0
+    assert all(row["reference_ratio"] > 0 for row in rows)

@@ -54,6 +54,7 @@ def asked(monkeypatch):
     monkeypatch.setattr(Measurement, "alone", lambda size, contenders: contenders)
     monkeypatch.setattr(Measurement, "in_turns", in_turns)
     monkeypatch.setattr(Measurement, "scale", lambda size, contender, rounds: asked.append(f"scale {contender}"))
+    monkeypatch.setattr(suite, "measure_films", lambda *_arguments, rounds: [])
     monkeypatch.setattr(suite, "made_up_release", lambda _folder: None)
     monkeypatch.setattr("benchmarks.measurement.write_pictures", lambda *_arguments: [])
     return asked
