@@ -31,6 +31,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.TOO_LARGE: ("max_megapixels",),
     Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width", "deinterlace"),
     Cause.TIME: ("item_timeout",),
+    Cause.DAMAGED: ("on_damage",),
     Cause.MEMORY: ("jobs", "max_megapixels"),
 }
 # What another version of the program may be able to do.
