@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.archive.lock import hold
 from pipeline.archive.status import read_status, status_json, status_lines
-from pipeline.cli.status import command
+from pipeline.cli.main import commands
 from pipeline.ground.errors import OutputError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def test_problems_one_a_line_and_for_xargs(archive: Archive) -> None:
     archive.run()
 
     def said(*words: str) -> bytes:
-        return CliRunner().invoke(command, [str(archive.output), *words]).stdout_bytes
+        return CliRunner().invoke(commands, ["status", str(archive.output), *words]).stdout_bytes
 
     assert said("--problems") == b"a?b.jpg: truncated\ncaf\\xe9.jpg: truncated\n"
     assert said("--problems", "-0") == b"a\nb.jpg\0caf\xe9.jpg\0"
