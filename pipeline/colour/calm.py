@@ -52,10 +52,23 @@ def planes_of(lightness: Floats) -> NDArray[np.int32]:
     small = cv2.GaussianBlur(small, (0, 0), _GRAIN)
     across, down = (cv2.Sobel(small, cv2.CV_32F, x, 1 - x, scale=1 / 8) for x in (1, 0))
     smooth = (np.hypot(across, down) < _SMOOTH).astype(np.uint8)
+    return large_planes(smooth, _LEAST)
+
+
+def large_planes(smooth: NDArray[np.uint8], least: float) -> NDArray[np.int32]:
+    """Return the number of the connected plane that each pixel is in, 0 for none.
+
+    Args:
+        smooth: uint8 (H, W), 1 where the picture is smooth.
+        least: share of the picture from which on a plane counts.
+
+    Returns:
+        int32 (H, W).
+    """
     # Thin bridges would make one of two surfaces.
     smooth = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(np.uint8)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(smooth, connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] >= _LEAST * _SIDE**2
+    large = stats[:, cv2.CC_STAT_AREA] >= least * smooth.size
     large[0] = False
     planes: NDArray[np.int32] = np.where(large[labels], labels, 0).astype(np.int32)
     return planes

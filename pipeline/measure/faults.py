@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.measure.figures import COMMON_SIDE, FLAT, Floats, at_common_size, gradient
+from pipeline.colour.calm import large_planes
+from pipeline.measure.figures import FLAT, Floats, at_common_size, gradient
 
 # Chroma from which a colour catches the eye: skin has 15 to 25.
 STRONG: Final = 25.0
@@ -79,13 +79,7 @@ def planes_of(lightness: Floats) -> NDArray[np.int32]:
         lightness: (S, S), S at least 64; averaging it down has taken the grain out.
     """
     smooth = (gradient(at_common_size(lightness)[:, :, np.newaxis]) < FLAT).astype(np.uint8)
-    # Thin bridges between two surfaces are no surface.
-    smooth = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(smooth, connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] >= PLANE * COMMON_SIDE**2
-    large[0] = False
-    numbers: NDArray[np.int32] = np.where(large[labels], labels, 0).astype(np.int32)
-    return numbers
+    return large_planes(smooth, PLANE)
 
 
 def spread_on(planes: NDArray[np.int32], ab: Floats) -> float:

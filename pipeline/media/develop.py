@@ -203,9 +203,9 @@ def uncoloured(task: Task) -> tuple[Bytes, tuple[str, ...]]:
 
 
 def _written(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Bytes, tuple[str, ...]]:
-    lost = list[str]()
     if task.format == "webp":
         return _webp(task, pixels, metadata)
+    lost = list[str]()
     kind = (compression(task.source, task.page) if task.format == "tif" else 0) or LZW
     alpha = _alpha(task.picture, pixels)
     data = bytes(encode(pixels, task.format, task.settings.quality, alpha, compression=kind))

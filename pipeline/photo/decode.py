@@ -140,9 +140,7 @@ def with_tifffile(data: bytes, page: int = 0) -> Decoded:
                 samples = 255 - samples  # as the others do; of deeper ones nobody does
     except Exception as error:  # of any kind, as its parsers meet them
         raise Refused(f"broken data stream: {error}") from error
-    if samples.ndim not in (2, 3):
-        raise Refused("of a kind that is not supported: more than one picture in one")
-    return Decoded(_bgr(samples), "", TIFFFILE)
+    return _one_picture(samples, TIFFFILE)
 
 
 def with_imagecodecs(data: bytes, codec: str) -> Decoded:
@@ -163,9 +161,13 @@ def with_imagecodecs(data: bytes, codec: str) -> Decoded:
         samples = np.asarray(getattr(imagecodecs, f"{codec}_decode")(data))
     except Exception as error:
         raise Refused(f"broken data stream: {error}") from error
+    return _one_picture(samples, IMAGECODECS)
+
+
+def _one_picture(samples: NDArray[Any], decoder: str) -> Decoded:
     if samples.ndim not in (2, 3):
         raise Refused("of a kind that is not supported: more than one picture in one")
-    return Decoded(_bgr(samples), "", IMAGECODECS)
+    return Decoded(_bgr(samples), "", decoder)
 
 
 def upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
