@@ -21,6 +21,7 @@ from benchmarks.films import measure_films
 from benchmarks.measurement import LARGE, Say, measurement
 from benchmarks.report import markdown
 from benchmarks.results import Document, Results
+from pipeline import __version__
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words, write_whole
 from pipeline.ground.settings import Settings
@@ -43,7 +44,7 @@ REFERENCE_BYTES_A_PIXEL = 90
 
 NO_RELEASE = (
     'Without the extra "import" there is no net of the release\'s size, hence no reference: '
-    "pip install 'colorize[import]'."
+    "pip install 'colorize-archive[import]'."
 )
 
 
@@ -153,7 +154,7 @@ class _Suite:
     def films(self) -> None:
         """Measure films, where they can be worked on: the fastest engine and OpenCV, on the tutorial's net and ours."""
         if not INSTALLED:
-            self._leave_out("Films: the extra is not installed (pip install 'colorize[film]').")
+            self._leave_out("Films: the extra is not installed (pip install 'colorize-archive[film]').")
             return
         engines = dict.fromkeys(each for each in (REFERENCE, self.best) if each in self.engines)
         contenders = [
@@ -231,8 +232,13 @@ def made_up_release(folder: Path) -> NetSpec | None:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version(), "opencv": cv2.__version__, "load": f"{os.getloadavg()[0]:.1f}"}
-    for name in ("colorize", "onnxruntime", "openvino", "numpy"):
+    found = {
+        "python": platform.python_version(),
+        "colorize": __version__,
+        "opencv": cv2.__version__,
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
+    for name in ("onnxruntime", "openvino", "numpy"):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found

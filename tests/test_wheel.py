@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -14,10 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline import __version__
 from tests.conftest import environment
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
 PHOTOGRAPH = CHECKOUT / "tests" / "fixtures" / "grey" / "camera.jpg"
 
 
@@ -55,7 +55,7 @@ def check_installed(programs: Path, folder: Path) -> None:
     """Use what is installed as a user does, from a folder that has nothing to do with the checkout."""
     where = called(programs / "python", "-c", "import pipeline; print(pipeline.__file__)", folder=folder)
     assert Path(where.strip()).is_relative_to(folder / "venv"), "the checkout is on the path"
-    assert called(programs / "colorize", "--version", folder=folder) == f"colorize {PROJECT['version']}\n"
+    assert called(programs / "colorize", "--version", folder=folder) == f"colorize {__version__}\n"
 
     called(programs / "colorize", "image", PHOTOGRAPH, "colour.jpg", folder=folder)
     grey, colour = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in (PHOTOGRAPH, folder / "colour.jpg"))
@@ -75,9 +75,9 @@ def check_installed(programs: Path, folder: Path) -> None:
 def test_the_wheel_holds_the_program_and_what_travels_with_it_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"pipeline", "colorize"}
+    assert {name.partition("/")[0].partition("-")[0] for name in names} == {"pipeline", "colorize_archive"}
     assert [name for name in names if "/tests/" in name or "/training/" in name or "__pycache__" in name] == []
-    for path in [*(CHECKOUT / "pipeline").rglob("*.py"), *(CHECKOUT / "pipeline").rglob("*.html")]:
+    for path in [path for kind in ("*.py", "*.html", "py.typed") for path in (CHECKOUT / "pipeline").rglob(kind)]:
         assert path.relative_to(CHECKOUT).as_posix() in names
     for pattern in ("models/LICENSE*", "configs/*.toml"):
         for path in CHECKOUT.glob(pattern):

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 from click.shell_completion import shell_complete
 
+from pipeline import __version__
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.streams import make_streams_last
 from pipeline.ground.errors import ColorizeError, ExitCode
@@ -63,14 +64,14 @@ class Commands(click.Group):
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"colorize {version('colorize')}")
+        click.echo(f"colorize {__version__}")
         ctx.exit()
 
 
 @click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
 def commands() -> None:
     """Turn archives of black-and-white pictures and films into colour, unattended.
 

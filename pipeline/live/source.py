@@ -14,7 +14,7 @@ from pipeline.ground.errors import InputError, SettingsError
 from pipeline.live.frame import Pixels
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
-MISSING: Final = "Films need the extra: pip install 'colorize[film]'."
+MISSING: Final = "Films need the extra: pip install 'colorize-archive[film]'."
 
 
 class Source(Protocol):

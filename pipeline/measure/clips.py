@@ -80,7 +80,7 @@ def films(place: Path) -> list[tuple[str, Path]]:
         InputError: there is none.
     """
     if not INSTALLED:
-        raise SettingsError("Films need the extra: pip install 'colorize[film]'.")
+        raise SettingsError("Films need the extra: pip install 'colorize-archive[film]'.")
     if place.is_file():
         status = place.stat()
         kind = examine(Found(str(place), place.name, place.name, None, status.st_size, status.st_mtime_ns)).kind

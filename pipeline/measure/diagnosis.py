@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline import __version__
 from pipeline.ground.errors import ColorizeError, ExitCode
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
@@ -163,7 +164,7 @@ def _total_memory() -> int | None:
 
 
 def _software(found: Diagnosis) -> None:
-    found.software["colorize"] = _version("colorize")
+    found.software["colorize"] = __version__
     found.software["Python"] = platform.python_version()
     for module, called in _CORE.items():
         loaded = found.attempt(f"{called} cannot be imported", partial(importlib.import_module, module))
@@ -290,10 +291,10 @@ def _folder(what: str, path: Path, without: str) -> dict[str, Any]:
 
 def _advise(found: Diagnosis) -> None:
     if found.films.get("version") is None:
-        found.advice.append("pip install 'colorize[film]': colorizes films.")
+        found.advice.append("pip install 'colorize-archive[film]': colorizes films.")
     for extra, version in found.extras.items():
         if version is None:
-            found.advice.append(f"pip install 'colorize[{extra}]': {EXTRAS[extra]}.")
+            found.advice.append(f"pip install 'colorize-archive[{extra}]': {EXTRAS[extra]}.")
     fit = [trial for trial in found.engines if trial["passed"] and trial["milliseconds"]]
     if found.use and fit:
         best = min(fit, key=lambda trial: trial["milliseconds"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import __version__
 from pipeline.colour.lightness import eight_bits
 from pipeline.colour.recipe import colorize, grey_of, planes, predict
 from pipeline.ground.errors import ItemError
@@ -261,12 +260,4 @@ def _packet(task: Task, xmp: bytes) -> bytes:
     if not task.settings.provenance:
         return b""
     spec = task.net.spec
-    return with_provenance(xmp, Provenance(_software(), spec.name, spec.sha256, task.sha256))
-
-
-@functools.cache
-def _software() -> str:
-    try:
-        return f"colorize {version('colorize')}"
-    except PackageNotFoundError:
-        return "colorize"
+    return with_provenance(xmp, Provenance(f"colorize {__version__}", spec.name, spec.sha256, task.sha256))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.film.options import FilmOptions
 
 INSTALLED: Final = importlib.util.find_spec("av") is not None
-MISSING: Final = "a film: `pip install 'colorize[film]'` brings what colorizes them"
+MISSING: Final = "a film: `pip install 'colorize-archive[film]'` brings what colorizes them"
 INDEX: Final = "index.npz"
 
 

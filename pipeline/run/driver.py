@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from pipeline import __version__
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.discover import discover
@@ -109,7 +109,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         inputs=input_spelling(context.inputs),
         settings=asdict(settings),
         fingerprints=context.fingerprints,
-        version=version("colorize"),
+        version=__version__,
         workable=WORKABLE,
         unworkable=MISSING,
         verify=settings.verify,
@@ -163,7 +163,7 @@ def _begin(
                 inputs=context.inputs,
                 settings=asdict(context.settings) | {"engine": engine.name, "precision": engine.precision},
                 fingerprint=context.fingerprint(Kind.PHOTO),
-                version=version("colorize"),
+                version=__version__,
             )
             todo = begin(
                 ahead.plan(_until_stopped(plan if quiet else _telling(plan), stop)),

@@ -100,7 +100,7 @@ def colorize_video(
     if _kind_of(source) is not Kind.FILM:
         raise InputError(f"{source} is not a film.")
     if Kind.FILM not in WORKABLE:
-        raise SettingsError("Films need the extra: pip install 'colorize[film]'.")
+        raise SettingsError("Films need the extra: pip install 'colorize-archive[film]'.")
     cannot_copy = settings.on_color == "copy" and source.suffix.lower() != destination.suffix.lower()
     suffix(Kind.FILM, source.suffix, replace(settings, container=container))  # raises where the encoder is not there
     cannot_copy = cannot_copy and viewing == WHOLE  # parts of a film are made, whatever is in them

@@ -70,7 +70,7 @@ def test_both_files_are_written_and_the_summary_goes_to_stdout(colorize, asked, 
     assert "10.00" in said.out
     document = json.loads((tmp_path / "out/performance.json").read_text(encoding="utf-8"))
     assert [row["megapixels"] for row in document["rows"]] == [0.3, 60.0]
-    assert "colorize[import]" in document["left_out"][0]
+    assert "colorize-archive[import]" in document["left_out"][0]
     assert (tmp_path / "out/performance.md").read_text(encoding="utf-8").startswith("Measured")
     assert len(list((tmp_path / "out").iterdir())) == 2
     code, said = colorize(*options, "--json", "-q")

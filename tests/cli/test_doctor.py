@@ -28,7 +28,7 @@ def test_doctor_checks_the_engines_and_says_what_a_run_uses(doctor):
     tried = {(each["engine"], each["precision"]): each for each in found["engines"]}
     assert tried["opencv", "float32"]["passed"]
     assert tried["opencv", "float32"]["milliseconds"] > 0
-    assert "colorize[openvino]" in tried["openvino", "float32"]["verdict"]
+    assert "colorize-archive[openvino]" in tried["openvino", "float32"]["verdict"]
     assert found["problems"] == []
 
 
@@ -39,4 +39,4 @@ def test_doctor_gives_the_code_of_what_is_in_the_way(doctor, tmp_path):
     assert said.err == ""
     code, said = doctor("--engine", "openvino")
     assert code == 4
-    assert "colorize[openvino]" in said.out
+    assert "colorize-archive[openvino]" in said.out

@@ -14,7 +14,11 @@ from pipeline.nets.engines.choice import Trial
 
 TRIALS = (
     Trial(Engine("opencv", "float32"), True, "the reference", 26.0, 0.0, 0.0, 0.0),
-    Trial(Engine("onnxruntime", "float32"), False, "not installed: `pip install 'colorize[onnxruntime]'` brings it"),
+    Trial(
+        Engine("onnxruntime", "float32"),
+        False,
+        "not installed: `pip install 'colorize-archive[onnxruntime]'` brings it",
+    ),
     Trial(
         Engine("openvino", "bfloat16"), False, "differs too much: ab differs by 3.00 on average", 8.0, 3.0, 9.0, 12.0
     ),
@@ -135,4 +139,4 @@ def test_without_the_extra_films_are_advised(checked, monkeypatch):
     found = diagnose(Settings(engine="opencv"))
     assert found.films["version"] is None
     assert "none: the extra film is not installed" in text(found)
-    assert any("colorize[film]" in sentence for sentence in found.advice)
+    assert any("colorize-archive[film]" in sentence for sentence in found.advice)

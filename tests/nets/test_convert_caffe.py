@@ -258,7 +258,7 @@ def test_opencv_5_converts_once_into_the_cache(caffe, tmp_path, monkeypatch):
 def test_without_the_converter_opencv_5_says_how_to_get_it(caffe, tmp_path, monkeypatch):
     monkeypatch.setattr(conversion, "_opencv_reads_caffe", lambda: False)
     monkeypatch.setattr(conversion, "_converter_there", lambda: False)
-    with pytest.raises(ModelError, match=re.escape("pip install 'colorize[import]'")) as caught:
+    with pytest.raises(ModelError, match=re.escape("pip install 'colorize-archive[import]'")) as caught:
         conversion.resolve_caffe(*caffe, tmp_path)
     assert caught.value.exit_code == 4
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'colorize[train]'")
-onnx = pytest.importorskip("onnx", reason="export needs onnx: pip install 'colorize[train]'")
+torch = pytest.importorskip("torch", reason="training needs torch: pip install 'colorize-archive[train]'")
+onnx = pytest.importorskip("onnx", reason="export needs onnx: pip install 'colorize-archive[train]'")
 onnxruntime = pytest.importorskip("onnxruntime", reason="the check after export needs onnxruntime")
 
 from models.training import augment, checkpoint, dataset, views  # noqa: E402

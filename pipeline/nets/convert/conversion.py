@@ -14,7 +14,7 @@ from pipeline.nets.store import integrity
 from pipeline.nets.store.identify import converted_spec, resolve_file
 from pipeline.nets.store.registry import ModelEntry, default_models_dir, load_registry
 
-_INSTALL = "`pip install 'colorize[import]'` brings what converts them"
+_INSTALL = "`pip install 'colorize-archive[import]'` brings what converts them"
 
 
 def resolve_caffe(prototxt: Path, caffemodel: Path, points: Path, models_dir: Path | None = None) -> NetSpec:

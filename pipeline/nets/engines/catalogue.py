@@ -51,7 +51,7 @@ def package_version(engine: str) -> str:
 
 def remedy(engine: str) -> str:
     """Say how to install an engine."""
-    return f"`pip install 'colorize[{library(engine)}]'` brings it"
+    return f"`pip install 'colorize-archive[{library(engine)}]'` brings it"
 
 
 def require(engine: str, precision: str) -> None:
