@@ -16,11 +16,8 @@ from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
 
-# As the reference writes, but for its chroma at half size; pictures of 1000 megapixels may be asked for.
-# The tutorial's own arithmetic on both sides: like is compared with like.
-_SETTINGS: Final = Settings(
-    format="jpg", quality=95, lightness="lab", palette="plain", provenance=False, max_megapixels=2000.0
-)
+# What a run does with no option given; pictures of 1000 megapixels may be asked for.
+_SETTINGS: Final = Settings(max_megapixels=2000.0)
 
 
 @dataclass(frozen=True, slots=True)

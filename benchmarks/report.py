@@ -183,14 +183,12 @@ def _stages(document: Document) -> Iterator[str]:
         return
     yield "### Where the time goes: one worker alone, milliseconds a picture (medians)"
     yield ""
-    heads = ["MP", "net", "engine", *STAGES, "other", "compose of decode + compose + encode"]
+    heads = ["MP", "net", "engine", *STAGES, "other"]
     lines = []
     for probe in probes:
         stages = probe["stages"]
-        around = stages["decode"] + stages["compose"] + stages["encode"]
-        share = f"{stages['compose'] / around:.0%}" if around else "-"
         times = [f"{stages[stage] * 1000:.1f}" for stage in (*STAGES, "other")]
-        lines.append([f"{probe['megapixels']:g}", probe["model"], probe["engine"], *times, share])
+        lines.append([f"{probe['megapixels']:g}", probe["model"], probe["engine"], *times])
     yield from _table(heads, lines)
 
 

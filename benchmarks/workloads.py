@@ -35,8 +35,8 @@ STAGES = {
     "verdict": ("pipeline.media.stills", "judge"),
     "lightness": ("pipeline.colour.recipe", "net_lightness"),
     "net": ("pipeline.nets.net", "LoadedNet.predict"),
-    "compose": ("pipeline.colour.recipe", "compose"),
-    "encode": ("pipeline.media.develop", "encode"),
+    "chroma": ("pipeline.media.develop", "planes"),
+    "encode": ("pipeline.media.develop", "splice"),
     "write": ("pipeline.ground.files", "publish"),
 }
 
