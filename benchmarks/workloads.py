@@ -16,10 +16,10 @@ import numpy as np
 from benchmarks.contender import check
 from benchmarks.memory import memory
 from benchmarks.process import Work
-from pipeline.colour.lightness import eight_bits
 from pipeline.colour.recipe import Look, colorize
 from pipeline.colour.reference import LIGHTNESS_CENTRE, colorize_reference
 from pipeline.ground.items import Unit
+from pipeline.ground.pixels import eight_bits
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import REFERENCE

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.colour.lightness import eight_bits
+from pipeline.ground.pixels import eight_bits
 from pipeline.photo.read import read
 
 Picture = npt.NDArray[np.uint8]

@@ -78,18 +78,14 @@ def command(
     if csv_path is not None and not csv_path.parent.is_dir():
         raise OutputError(f"{csv_path}: the folder {csv_path.parent} is not there.")
 
-    from pipeline.colour.palette import with_palette
     from pipeline.measure.card import bare_lines, card_json, card_lines
     from pipeline.measure.evaluation import csv_text, summarise, write_csv
     from pipeline.measure.photographs import evaluate_photographs, photographs
-    from pipeline.nets.engines.open import open_net
-    from pipeline.run.engine import settle
+    from pipeline.run.engine import settled_net
     from pipeline.run.progress import show_progress
 
-    nets = []
-    for model in (settings.model, compare) if compare else (settings.model,):
-        spec, choice = settle(replace(settings, model=model))
-        nets.append(with_palette(open_net(spec, choice.engine), settings.palette))
+    models = (settings.model, compare) if compare else (settings.model,)
+    nets = [settled_net(replace(settings, model=model)) for model in models]
     pictures = photographs(folder, limit)
     with show_progress(len(pictures), bar=False if no_progress else None, quiet=presentation.quiet) as progress:
         done = evaluate_photographs(pictures, nets, factors, progress, max_megapixels=settings.max_megapixels)
@@ -117,13 +113,11 @@ def _evaluate_films(place: Path, settings: Settings, *, as_json: bool) -> int:
 
     from pipeline.ground.errors import ItemError
     from pipeline.measure.clips import clip_lines, clips_json, films, measure_film
-    from pipeline.nets.engines.open import open_net
-    from pipeline.run.engine import settle
+    from pipeline.run.engine import settled_net
     from pipeline.run.progress import say
 
     found = films(place)
-    spec, choice = settle(settings)
-    net = open_net(spec, choice.engine)
+    net = settled_net(settings)
     rows, failed = [], {}
     for name, path in found:
         try:

@@ -39,8 +39,8 @@ Examples:
 @click.option("--fast", is_flag=True, help="Play a file as fast as it can be coloured, dropping nothing.")
 @presentation_options
 @settings_flags(
-    "model", "models_dir", "engine", "precision", "saturation", "lightness", "encoder", "film_quality", "preset",
-    "steady", "keyframes",
+    "model", "models_dir", "engine", "precision", "palette", "saturation", "lightness", "encoder", "film_quality",
+    "preset", "steady", "keyframes",
 )  # fmt: skip
 @click.pass_obj
 def command(
@@ -53,22 +53,17 @@ def command(
     film, which is played at its own speed. What is too slow drops frames
     instead of lagging. `q`, here or on the page, or Ctrl-C ends it.
     """
-    from pipeline.colour.recipe import Look
-    from pipeline.live.painter import Painter, warm_up
+    from pipeline.live.painter import Painter
     from pipeline.live.show import Place as At
     from pipeline.live.show import Show
     from pipeline.live.source import find_source
-    from pipeline.nets.engines.open import open_net
-    from pipeline.run.engine import settle
+    from pipeline.run.engine import settled_net
     from pipeline.run.signals import stop_on_signals
 
     settings = read_settings(values)
     found = find_source(source, width)
     recorder = _recorder(save, Path(source), settings, force=force)
-    net, choice = settle(settings)
-    opened, look = open_net(net, choice.engine), Look(settings.saturation, settings.lightness)
-    warm_up(opened, look)
-    painter = Painter(opened, look, settings.steady, settings.keyframes, patient=fast)
+    painter = Painter.warm(settled_net(settings), settings, patient=fast)
     with stop_on_signals(lambda sentence: None) as stop:
         show = Show(found, painter, recorder, fast=fast)
         figures = show.run(At(host, port), lambda address: _say(presentation, address), lambda: stop.requested)

@@ -7,8 +7,6 @@ from pathlib import Path
 import click
 
 from pipeline.cli.presentation import Place, Presentation, presentation_options
-from pipeline.ground import files
-from pipeline.ground.errors import InputError, ItemError, OutputError
 
 EPILOG = """\b
 Exit: 0 the original was written, byte for byte; 5 there is none inside, the
@@ -32,20 +30,9 @@ def command(presentation: Presentation, /, coloured: Path, output: Path, force: 
 
     It comes back byte for byte; its sha256 is checked before it is written.
     """
-    from pipeline.photo.jpeg.record import original
+    from pipeline.run.original import take_out
 
-    try:
-        data = original(coloured.read_bytes())
-    except OSError as error:
-        raise InputError(f"{coloured}: {files.words(error)}.") from None
-    except ItemError as error:
-        raise InputError(f"{coloured}: {error}.") from None
-    if output.exists() and (not force or output.samefile(coloured)):
-        raise OutputError(f"{output} is there already{'' if output.samefile(coloured) else '; --force replaces it'}.")
-    try:
-        files.write_whole(output, data)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
+    size = take_out(coloured, output, force=force)
     if not presentation.quiet:
-        click.echo(f"{output}: {len(data):,} bytes, as they were; sha256 matches.")
+        click.echo(f"{output}: {size:,} bytes, as they were; sha256 matches.")
     return 0

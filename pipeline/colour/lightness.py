@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,10 +63,3 @@ def bilinear_taps(source: int, target: int) -> tuple[NDArray[np.intp], NDArray[n
     first = below.astype(np.intp)
     weight = (at - below).astype(np.float32)
     return np.clip(first, 0, source - 1), np.clip(first + 1, 0, source - 1), weight
-
-
-def eight_bits(samples: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Return samples of 8 or 16 bits as 8, full range to full range, rounded."""
-    if samples.dtype == np.uint8:
-        return samples  # type: ignore[return-value]
-    return cv2.convertScaleAbs(samples, alpha=1 / 257)  # type: ignore[return-value]

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.compose import compose
 from pipeline.colour.exact import exact_rgb
-from pipeline.colour.lightness import eight_bits, net_lightness
+from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
+from pipeline.ground.pixels import Sample, eight_bits, grey_of
 from pipeline.nets.net import Net
 
-Sample = TypeVar("Sample", np.uint8, np.uint16)
 Plane = NDArray[np.uint8]
 
 
@@ -89,8 +87,3 @@ def planes(grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool) -> t
         return chroma_planes(grey, ab, saturation=look.saturation)
     size = grey.shape[0], grey.shape[1]
     return chroma_planes(halved(grey), ab, size=size, saturation=look.saturation)
-
-
-def grey_of(pixels: NDArray[Sample]) -> NDArray[Sample]:
-    """Return the usual luma, 0.299 R + 0.587 G + 0.114 B rounded, of BGR (H, W, 3); grey (H, W) as it is."""
-    return pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # type: ignore[return-value]

@@ -15,6 +15,8 @@ from pipeline.colour import recipe
 from pipeline.film.shots import Look as Glance
 from pipeline.film.shots import difference
 from pipeline.film.steady import WORKING, onward, small_luma
+from pipeline.ground.pixels import grey_of
+from pipeline.ground.settings import Settings
 from pipeline.live.frame import Pixels
 from pipeline.nets.net import Net
 
@@ -69,9 +71,22 @@ class Painter:
         self._key: tuple[Pixels, AB] | None = None
         self._since = 0
 
+    @classmethod
+    def warm(cls, net: Net, settings: Settings, *, patient: bool = False) -> Painter:
+        """Make one by a run's settings, once something that nobody sees was coloured.
+
+        Tables are made and libraries loaded now, not while the first frame waits for them.
+        """
+        look = recipe.Look(settings.saturation, settings.lightness)
+        ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (240, 1))
+        first = cls(net, look, patient=True)
+        for number in range(2):
+            first.paint(cv2.cvtColor(np.roll(ramp, number, axis=1), cv2.COLOR_GRAY2BGR))  # type: ignore[arg-type]
+        return cls(net, look, settings.steady, settings.keyframes, patient=patient)
+
     def paint(self, picture: Pixels) -> tuple[Pixels, Pixels]:
         """Return a BGR frame's luma, uint8 (H, W), and its colours, uint8 BGR (H, W, 3)."""
-        grey = recipe.grey_of(picture)
+        grey = grey_of(picture)
         ab = self._steadied(grey) if self._share < 1 else self._ask(grey).result()
         return grey, recipe.coloured(grey, ab, self._look)
 
@@ -110,14 +125,6 @@ class Painter:
         old = (asked.trust * (1 - self._share))[:, :, np.newaxis]
         mean: AB = (asked.carried * old + _resized(asked.answer.result()) * self._share) / (old + self._share)
         self._key, self._question = (asked.small, mean), None
-
-
-def warm_up(net: Net, look: recipe.Look) -> None:
-    """Colour what nobody sees: tables are made and libraries loaded now, not while the first frame waits for them."""
-    ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (240, 1))
-    painter = Painter(net, look, patient=True)
-    for number in range(2):
-        painter.paint(cv2.cvtColor(np.roll(ramp, number, axis=1), cv2.COLOR_GRAY2BGR))  # type: ignore[arg-type]
 
 
 def _resized(answer: AB) -> AB:

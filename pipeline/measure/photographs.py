@@ -12,11 +12,12 @@ import numpy as np
 
 from pipeline.archive import discover
 from pipeline.archive.places import check_places
-from pipeline.colour.lightness import eight_bits, net_lightness
+from pipeline.colour.lightness import net_lightness
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import InputError, ItemError
 from pipeline.ground.files import words
 from pipeline.ground.items import Kind
+from pipeline.ground.pixels import eight_bits
 from pipeline.measure.evaluation import Measured, measure_picture, points_table
 from pipeline.measure.faults import Faults, faults
 from pipeline.measure.figures import Pixels, enlarge

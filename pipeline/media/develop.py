@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.colour.lightness import eight_bits
-from pipeline.colour.recipe import colorize, grey_of, planes, predict
+from pipeline.colour.recipe import colorize, planes, predict
 from pipeline.ground.errors import ItemError
 from pipeline.ground.files import Bytes
 from pipeline.ground.items import Picture
+from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.nets.net import Net

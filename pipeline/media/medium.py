@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from pipeline.colour.palette import with_palette
 from pipeline.colour.recipe import Look
 from pipeline.ground import files
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.items import Filed, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
+from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
 
@@ -36,12 +38,22 @@ class Job:
     tmp_dir: Path
 
 
+def loaded(net: NetSpec, engine: Engine, palette: str) -> Net:
+    """Load a net whose answers are treated by the palette of this name. Raises `ModelError` where that can't be."""
+    return with_palette(open_net(net, engine), palette)
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """A job and its net, loaded."""
 
     job: Job
     net: Net
+
+    @classmethod
+    def loaded(cls, job: Job) -> Tools:
+        """Load the net. Raises `ModelError` where that can't be."""
+        return cls(job, loaded(job.net, job.engine, job.settings.palette))
 
     @property
     def settings(self) -> Settings:

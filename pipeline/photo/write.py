@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.colour.lightness import eight_bits
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.pixels import eight_bits
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 

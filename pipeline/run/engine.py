@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pipeline.archive.journal import Journal
 from pipeline.ground.settings import Settings
+from pipeline.media.medium import loaded
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import Choice, choose_engine
+from pipeline.nets.net import Net
 from pipeline.nets.resolve import find_net
 from pipeline.nets.spec import NetSpec
 
@@ -18,6 +20,12 @@ def settle(settings: Settings) -> tuple[NetSpec, Choice]:
     """
     spec = find_net(settings)
     return spec, choose_engine(spec, settings.engine, settings.precision)
+
+
+def settled_net(settings: Settings) -> Net:
+    """Return the net that the settings name, loaded, its answers treated by their palette; raises as `settle`."""
+    spec, choice = settle(settings)
+    return loaded(spec, choice.engine, settings.palette)
 
 
 def settled_for(journal: Journal, choice: Choice, settings: Settings) -> Engine:

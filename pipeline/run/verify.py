@@ -17,11 +17,10 @@ from pipeline.archive.places import Root, check_places, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
-from pipeline.colour.lightness import eight_bits
-from pipeline.colour.recipe import grey_of
 from pipeline.ground import files, inside
 from pipeline.ground.errors import ColorizeError, ItemError
 from pipeline.ground.items import MADE, Kind, Status
+from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.media.develop import NO_LUMA
 from pipeline.photo.jpeg.luma import decoded
 from pipeline.photo.jpeg.record import is_record, original

@@ -6,12 +6,10 @@ import stat
 import time
 from dataclasses import replace
 
-from pipeline.colour.palette import with_palette
 from pipeline.ground.errors import Cause, ColorizeError, EngineError, ItemError, ModelError, OutputError
 from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
-from pipeline.nets.engines.open import open_net
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
 FOLDER_GONE = "its folder is gone"
@@ -30,11 +28,7 @@ class Worker:
 
         cv2.setNumThreads(1)
         self._job = job
-        self._tools = self._load()
-
-    def _load(self) -> Tools:
-        net = open_net(self._job.net, self._job.engine)
-        return Tools(self._job, with_palette(net, self._job.settings.palette))
+        self._tools = Tools.loaded(job)
 
     def do(self, unit: Unit) -> Answer:
         """Do one unit; whatever goes wrong with it becomes the answer, never an exception."""
@@ -62,7 +56,7 @@ class Worker:
             return work(unit, self._tools.wished(unit))
         except EngineError:
             # An engine may have lost its device or its memory; a new one tells whether it is gone for good.
-            self._tools = self._load()
+            self._tools = Tools.loaded(self._job)
             return work(unit, self._tools.wished(unit))
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from pipeline.colour.compose import compose
 from pipeline.colour.exact import exact_rgb
-from pipeline.colour.lightness import eight_bits, net_lightness
+from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
-from pipeline.colour.recipe import Look, coloured, colorize, grey_of, planes, predict
+from pipeline.colour.recipe import Look, colorize, coloured, planes, predict
 from pipeline.ground.errors import EngineError
+from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import Answer, Feed, NetSpec
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.colour.lightness import eight_bits
 from pipeline.ground.items import Kind, Unit, Verb, part_of
+from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.media.pages import Pages

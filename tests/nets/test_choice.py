@@ -141,7 +141,7 @@ def test_nothing_is_tried_where_there_is_no_choice(spec, engines, tmp_path, monk
 
 def test_a_missing_engine_is_named_with_its_extra(spec, engines, tmp_path, monkeypatch):
     monkeypatch.setattr(known, "installed", lambda engine: engine == "opencv")
-    with pytest.raises(EngineError, match=r"pip install 'colorize\[openvino\]'") as caught:
+    with pytest.raises(EngineError, match=r"pip install 'colorize-archive\[openvino\]'") as caught:
         choose_engine(spec, "openvino", "auto", tmp_path)
     assert caught.value.exit_code == 4
     assert [trial.engine.name for trial in examine(spec, tmp_path) if trial.passed] == ["opencv"]

@@ -112,9 +112,9 @@ def test_an_unknown_engine_is_refused(make_net):
 def test_a_missing_engine_names_its_extra(make_net, engine, monkeypatch):
     monkeypatch.setattr(catalogue, "installed", lambda name: name == "opencv")
     spec = resolve(str(make_net("zhang")))
-    with pytest.raises(EngineError, match=rf"colorize\[{engine}\]"):
+    with pytest.raises(EngineError, match=rf"colorize-archive\[{engine}\]"):
         open_net(spec, Engine(engine, "float32"))
-    with pytest.raises(EngineError, match=rf"colorize\[{engine}\]"):
+    with pytest.raises(EngineError, match=rf"colorize-archive\[{engine}\]"):
         choice.choose_engine(spec, engine, "auto")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.colour.lightness import eight_bits
 from pipeline.ground.errors import ItemError
+from pipeline.ground.pixels import eight_bits
 from pipeline.photo.read import read
 from tests.photo.mutations import COMPRESSED, PLAIN, mutated
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.colour.lightness import eight_bits
 from pipeline.ground.errors import ItemError
+from pipeline.ground.pixels import eight_bits
 from pipeline.photo.read import read
 
 ODD = Path(__file__).parents[1] / "fixtures" / "odd"

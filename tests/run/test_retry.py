@@ -60,7 +60,7 @@ def test_another_version_of_the_program(
     (tmp_path / "scans" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     assert run().counts == {"failed": 1}
     assert run().worked == 0
-    monkeypatch.setattr(driver, "version", lambda name: "99.0")
+    monkeypatch.setattr(driver, "__version__", "99.0")
     assert run().worked == 1
     assert run().worked == 0
 
