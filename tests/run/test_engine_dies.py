@@ -54,7 +54,7 @@ class Failing:
 
 def failing(monkeypatch: pytest.MonkeyPatch, *good_for: int) -> Failing:
     opener = Failing(*good_for)
-    monkeypatch.setattr("pipeline.run.worker.open_net", opener)
+    monkeypatch.setattr("pipeline.media.medium.open_net", opener)
     return opener
 
 
@@ -183,7 +183,7 @@ def test_a_loader_that_breaks_is_one_sentence_too(
         raise ImportError("libopenvino.so: cannot open shared object file")
 
     (source,) = write_archive(tmp_path / "scans", 1)
-    monkeypatch.setattr("pipeline.run.worker.open_net", broken)
+    monkeypatch.setattr("pipeline.media.medium.open_net", broken)
     answer = do(job(tmp_path, tiny_net), source)
     assert isinstance(answer, Halt)
     assert str(answer.error) == (
@@ -201,7 +201,7 @@ def test_reopening_that_fails_is_what_ends_the_run(
     def gone(*_: object) -> Callable[[], None]:
         raise ModelError("The device is gone.")
 
-    monkeypatch.setattr("pipeline.run.worker.open_net", gone)
+    monkeypatch.setattr("pipeline.media.medium.open_net", gone)
     answer = worker.do(Unit(Verb.MAKE, "a", Kind.PHOTO, source, "made.png", "copy.png"))
     assert isinstance(answer, Halt)
     assert str(answer.error) == "The device is gone."
