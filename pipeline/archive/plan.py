@@ -37,7 +37,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
 # What another version of the program may be able to do.
 _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
 # What may have passed since, or what the plan sees for itself.
-_PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY})
+_PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY, Cause.LIBRARY})
 
 # Rows whose source was there when it was last looked for, and that have an output.
 _STAYING: Final = KEPT - {Status.GONE}

@@ -28,6 +28,7 @@ class Cause(StrEnum):
     NO_PICTURE = "no picture"
     DAMAGED = "damaged"
     NOT_SUPPORTED = "not supported"  # by this version
+    LIBRARY = "library"  # of an extra that is not installed
     TOO_LARGE = "too large"  # for max_megapixels
     FORMAT_LIMIT = "format limit"  # of the output's format
     MEMORY = "memory"

@@ -37,8 +37,9 @@ EXTRAS = {
     "openvino": "the fastest engine on x86 processors, above all with bfloat16",
     "onnxruntime": "an engine that is faster than OpenCV's on most processors",
     "import": "converts published models (`colorize models import`)",
+    "heic": "reads the HEIC that telephones write",
 }
-EXTRA_MODULES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "import": "onnx"}
+EXTRA_MODULES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "import": "onnx", "heic": "pi_heif"}
 LITTLE_SPACE = 2**30
 
 Found = TypeVar("Found")

@@ -100,10 +100,11 @@ def with_pillow(image: Image.Image) -> Decoded:
             raise Refused(f"unexpected end of file: {error}" if isinstance(error, EOFError) else str(error)) from error
     if image.format == "PPM" and samples.dtype == np.int32:  # scaled by Pillow, whatever its maximum was
         samples = samples.astype(np.uint16)
-    return Decoded(_bgr(samples), said.text, PILLOW)
+    return Decoded(bgr(samples), said.text, PILLOW)
 
 
-def _bgr(samples: NDArray[Any]) -> NDArray[Any]:
+def bgr(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return samples in OpenCV's order, of which a decoder gave (H, W, 3 or 4) in RGB; others as they are."""
     if samples.ndim < 3 or samples.shape[2] not in (3, 4):
         return samples
     order = [2, 1, 0, 3][: samples.shape[2]]
@@ -167,7 +168,7 @@ def with_imagecodecs(data: bytes, codec: str) -> Decoded:
 def _one_picture(samples: NDArray[Any], decoder: str) -> Decoded:
     if samples.ndim not in (2, 3):
         raise Refused("of a kind that is not supported: more than one picture in one")
-    return Decoded(_bgr(samples), "", decoder)
+    return Decoded(bgr(samples), "", decoder)
 
 
 def upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:

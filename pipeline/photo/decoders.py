@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-OPENCV, PILLOW, TIFFFILE, IMAGECODECS = "OpenCV", "Pillow", "tifffile", "imagecodecs"
+OPENCV, PILLOW, TIFFFILE, IMAGECODECS, LIBHEIF = "OpenCV", "Pillow", "tifffile", "imagecodecs", "libheif"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ JPEG2000: Final = _format(
     "JPEG2000",
     order=(PILLOW, OPENCV, IMAGECODECS),
 )
+HEIC: Final = _format("HEIC", rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HEIF", order=(LIBHEIF,))
 BMP: Final = _format("BMP", rb"BM", "BMP", order=(PILLOW, OPENCV))
 # The last one has no mark of its own; Pillow looks at the rest of its header.
 FORMATS: Final = (
@@ -53,12 +54,14 @@ FORMATS: Final = (
     TIFF,
     WEBP,
     JPEG2000,
+    # Before HEIC: either may only call itself a picture of the common kind, and name the other thing behind it.
+    _format("AVIF", rb"....ftyp(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4}){0,8}?avi[fs])", "AVIF"),
+    HEIC,
     BMP,
     _format("GIF", rb"GIF8[79]a", "GIF"),
     _format("PNM", rb"P[1-7fFy]\s", "PPM"),
     _format("QOI", rb"qoif", "QOI"),
     _format("Sun raster", rb"\x59\xa6\x6a\x95", "SUN"),
-    _format("AVIF", rb"....ftypavi[fs]", "AVIF"),
     _format("SGI", rb"\x01\xda[\x00\x01][\x01\x02]", "SGI"),
     _format("PCX", rb"\x0a[\x00\x02-\x05][\x00\x01][\x01\x02\x04\x08]", "PCX"),
     _format("DCX", rb"\xb1\x68\xde\x3a", "DCX"),
@@ -71,7 +74,8 @@ FORMATS: Final = (
     _format("XBM", rb"\s*#define[ \t]+\S+_width", "XBM"),
     _format("TGA", rb".(?:\x00[\x02\x03\x0a\x0b]|\x01[\x01\x09]).{9}", "TGA"),
 )
-PILLOW_FORMATS: Final = tuple(name for each in FORMATS for name in each.pillow)
+# Pillow learns to know HEIC only when one is met (`heif.prepare`).
+PILLOW_FORMATS: Final = tuple(name for each in FORMATS if each is not HEIC for name in each.pillow)
 
 
 def recognise(head: bytes) -> Format | None:

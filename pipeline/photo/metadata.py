@@ -12,7 +12,7 @@ from typing import Any, Final
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from pipeline.photo import xmp
-from pipeline.photo.decoders import PILLOW_FORMATS
+from pipeline.photo.decoders import HEIC, PILLOW_FORMATS
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.profile import of_gamma
 
@@ -70,7 +70,7 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         with (
             warnings.catch_warnings(action="ignore"),
             _opened(source) as file,
-            Image.open(file, formats=PILLOW_FORMATS) as image,
+            Image.open(file, formats=_formats()) as image,
         ):
             if page:
                 image.seek(page)
@@ -81,6 +81,10 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         return Metadata(lost=("metadata: not read, in a file of this kind",))
     except DAMAGE:
         return Metadata(lost=("metadata: damaged",))
+
+
+def _formats() -> tuple[str, ...]:
+    return PILLOW_FORMATS + tuple(name for name in HEIC.pillow if name in Image.OPEN)
 
 
 def _opened(source: Path | bytes) -> Any:

@@ -16,9 +16,9 @@ from PIL import Image
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
-from pipeline.photo import damage, read_tiff, words
+from pipeline.photo import damage, heif, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
-from pipeline.photo.decoders import IMAGECODECS, JPEG, OPENCV, PILLOW, PNG, TIFF, Format, recognise
+from pipeline.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.refusal import header_size, refusal
 from pipeline.photo.samples import Meaning, parted, scaled
@@ -110,6 +110,8 @@ def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, dama
         raise refusal(head)
     if format is TIFF:
         return _read_tiff(file, max_megapixels, page, damaged)
+    if format is HEIC:
+        heif.prepare()
     source = _Source(file, head, format)
     _open(source, max_megapixels)
     decoded = _decoded(source)
@@ -176,10 +178,15 @@ def _imagecodecs(source: _Source) -> Decoded:
     return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
 
 
+def _libheif(source: _Source) -> Decoded:
+    return heif.with_libheif(source.data())
+
+
 _DECODERS: Final[dict[str, Callable[[_Source], Decoded]]] = {
     OPENCV: _opencv,
     PILLOW: _pillow,
     IMAGECODECS: _imagecodecs,
+    LIBHEIF: _libheif,
 }
 
 

@@ -6,7 +6,6 @@ import struct
 
 from pipeline.ground.errors import Cause, ItemError
 
-_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"heim", b"heis")
 _RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
 _JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
 _POSTSCRIPT = "PostScript is a program, and none is run to read a picture; save it as TIFF"
@@ -42,8 +41,6 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
         head: its first bytes, 4,096 where there are as many.
         kind: the format that they are of, where they are of one that is read.
     """
-    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
-        return ItemError("HEIC is not supported; save it as JPEG or TIFF", Cause.NOT_SUPPORTED)
     if head[:3] == b"\xff\xd8\xff":
         return _jpeg(head)
     for start, cause, reason in _OTHERS:

@@ -206,7 +206,6 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
         (b"just a letter\n", "it is text"),
         (bytes(5000), "zero bytes"),
         (os.urandom(3) + bytes(range(256)) * 9, "not a picture"),
-        (b"\0\0\0\x18ftypheic" + bytes(40), "HEIC"),
         (b"8BPS\0\1" + bytes(40), "Photoshop"),
         (b"%PDF-1.7\n", "PDF"),
         (b"\xff\xd8\xff\xc1\0\x11\x0c" + bytes(40), "12-bit JPEG"),
@@ -285,6 +284,7 @@ def test_random_damage_never_escapes(tmp_path, capfd):
         ("two_pages.tif", 72, 96, 8, 133.7),
         ("lossy.webp", 72, 96, 8, 127.6),
         ("quick.qoi", 72, 96, 8, 127.6),
+        ("hevc.heic", 72, 96, 8, 127.6),
         ("sun.ras", 72, 96, 8, 133.7),
     ],
 )
@@ -297,7 +297,7 @@ def test_odd_files_that_other_programs_wrote(name, height, width, bits, mean):
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("hevc.heic", "HEIC"), ("lossless.jpg", "lossless JPEG"), ("truncated.jpg", "truncated")],
+    [("lossless.jpg", "lossless JPEG"), ("truncated.jpg", "truncated")],
 )
 def test_odd_files_that_nobody_here_reads_are_said(name, reason):
     with pytest.raises(ItemError, match=reason):
