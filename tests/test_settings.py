@@ -98,14 +98,16 @@ OTHER = {
     "container": "mkv", "width": 64, "steady": "off", "keyframes": 1, "exclude": ("*.tif",), "follow_symlinks": True,
     "max_megapixels": 1.0, "verify": True, "retry_failed": True, "keep_times": True, "item_timeout": 9,
     "layout": "side-by-side", "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
-    "on_damage": "done", "deinterlace": True,
+    "on_damage": "done", "deinterlace": True, "caption": "c", "caption_font": "f.ttf",
+    "certificate": "c.pem", "certificate_key": "k.pem",
 }  # fmt: skip
 
 
 CHANGES = {
     Kind.PHOTO: {
         "lightness", "format", "chroma_sampling", "jpeg_scans", "layout", "provenance", "quality", "saturation",
-        "palette", "on_color",
+        "palette", "on_color", "caption", "caption_font",
+        "certificate",
     },
     Kind.PAGES: {"lightness", "provenance", "saturation", "palette", "on_color"},  # TIFF has no quality
     Kind.FILM: {

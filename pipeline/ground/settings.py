@@ -216,6 +216,25 @@ class Settings:
         choices=("single", "side-by-side"),
         changes=(Kind.PHOTO,),
     )
+    caption: str = _setting(
+        "",
+        'A line of text in a white band below outputs of photographs, such as "Colorized by software".',
+        changes=(Kind.PHOTO,),
+        metavar="TEXT",
+    )
+    caption_font: str = _setting(
+        "",
+        "Font of the caption, TrueType or OpenType; the built-in one has no accents.",
+        changes=(Kind.PHOTO,),
+        metavar="FILE",
+    )
+    certificate: str = _setting(
+        "",
+        "Sign outputs of photographs with Content Credentials: your certificate and its chain, PEM.",
+        changes=(Kind.PHOTO,),
+        metavar="FILE",
+    )
+    certificate_key: str = _setting("", "The certificate's private key, PEM without a password.", metavar="FILE")
     keep_times: bool = _setting(False, "Give outputs the modification time of their sources.")
     verify: bool = _setting(False, "Compare sources by sha256, not only size and time.")
     retry_failed: bool = _setting(False, "Try again what failed or crashed before.")

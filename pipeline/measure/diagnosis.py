@@ -38,8 +38,15 @@ EXTRAS = {
     "onnxruntime": "an engine that is faster than OpenCV's on most processors",
     "import": "converts published models (`colorize models import`)",
     "heic": "reads the HEIC that telephones write",
+    "credentials": "signs pictures with Content Credentials",
 }
-EXTRA_MODULES = {"openvino": "openvino", "onnxruntime": "onnxruntime", "import": "onnx", "heic": "pi_heif"}
+EXTRA_MODULES = {
+    "openvino": "openvino",
+    "onnxruntime": "onnxruntime",
+    "import": "onnx",
+    "heic": "pi_heif",
+    "credentials": "c2pa",
+}
 LITTLE_SPACE = 2**30
 
 Found = TypeVar("Found")

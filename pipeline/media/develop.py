@@ -20,8 +20,11 @@ from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.nets.net import Net
 from pipeline.photo import embed
+from pipeline.photo.caption import Caption, band_height, captioned
+from pipeline.photo.credentials import Certificate, signed
 from pipeline.photo.directories import compression
 from pipeline.photo.jpeg import luma, marks, turbo
+from pipeline.photo.jpeg.record import holds_original
 from pipeline.photo.jpeg.segments import Jpeg, parse
 from pipeline.photo.jpeg.splice import refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
@@ -86,13 +89,30 @@ def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
         EngineError, ModelError: as the net.
     """
     picture = task.picture
-    beside = task.settings.layout == "side-by-side"
-    check_size(picture.width * (1 + beside), picture.height, task.format)
+    width, height = _size(task)
+    check_size(width, height, task.format)
     held = _depth_held(task)
     if held == 8 < picture.pixels.dtype.itemsize * 8:
         task = replace(task, picture=_in_8_bits(picture))
-    data, lost = _side_by_side(task) if beside else _developed(task)
+    data, lost = _developed(task) if (width, height) == (picture.width, picture.height) else _arranged(task)
+    if by := task.tools.certificate:
+        data, lost = _signed(task, data, lost, by)
     return data, (*lost, *([f"depth: {picture.depth} bits became {held}"] if picture.depth > held else []))
+
+
+def _signed(task: Task, data: Bytes, lost: tuple[str, ...], by: Certificate) -> tuple[Bytes, tuple[str, ...]]:
+    """Sign a copy; what was inside before must come out again."""
+    made = signed(bytes(data), task.format, task.source, by, _said(task))
+    if task.format == "jpg" and holds_original(bytes(data)) and not holds_original(made):
+        lost = (*lost, "original: not to be taken out, since the source is signed itself")
+    return made, lost
+
+
+def _size(task: Task) -> tuple[int, int]:
+    """Return width and height of the copy, which may show both states and a caption."""
+    width = task.picture.width * (2 if task.settings.layout == "side-by-side" else 1)
+    height = task.picture.height
+    return width, height + (band_height(width, height) if task.settings.caption else 0)
 
 
 def _depth_held(task: Task) -> int:
@@ -180,15 +200,29 @@ def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
     return data, (*metadata.lost, *lost)
 
 
-def _side_by_side(task: Task) -> tuple[Bytes, tuple[str, ...]]:
-    """Write the picture as it was and as it became, left and right, into one."""
-    pixels, alpha = task.picture.pixels, task.picture.alpha
-    made = colorize(pixels, task.net, task.tools.look)
-    before = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
-    pair = np.hstack([before.astype(made.dtype), made])
-    double = replace(task.picture, alpha=None if alpha is None else np.hstack([alpha, alpha]))
-    metadata = _carried(task).without(f"{NO_LUMA}: side by side")
-    return _written(replace(task, picture=double), pair, metadata)
+def _arranged(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+    """Write the picture as it was and as it became, left and right, or with its caption, into one."""
+    shown, alpha = colorize(task.picture.pixels, task.net, task.tools.look), task.picture.alpha
+    reasons = list[str]()
+    if task.settings.layout == "side-by-side":
+        shown, alpha = _pair(task.picture.pixels, shown), None if alpha is None else np.hstack([alpha, alpha])
+        reasons.append("side by side")
+    if task.settings.caption:
+        shown = captioned(shown, Caption(task.settings.caption, task.settings.caption_font))
+        alpha = None if alpha is None else _opaque_below(alpha, shown.shape[0])
+        reasons.append("a caption stands below")
+    metadata = _carried(task).without(f"{NO_LUMA}: {', '.join(reasons)}")
+    return _written(replace(task, picture=replace(task.picture, alpha=alpha)), shown, metadata)
+
+
+def _opaque_below(alpha: NDArray[Any], height: int) -> NDArray[Any]:
+    rows = np.full((height - alpha.shape[0], alpha.shape[1]), np.iinfo(alpha.dtype).max, alpha.dtype)
+    return np.concatenate([alpha, rows])
+
+
+def _pair(before: NDArray[Any], made: NDArray[Any]) -> NDArray[Any]:
+    plain = cv2.cvtColor(before, cv2.COLOR_GRAY2BGR) if before.ndim == 2 else before
+    return np.hstack([plain.astype(made.dtype), made])
 
 
 def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
@@ -259,5 +293,9 @@ def _profile_lost(profile: bytes, kept: bytes) -> str:
 def _packet(task: Task, xmp: bytes) -> bytes:
     if not task.settings.provenance:
         return b""
+    return with_provenance(xmp, _said(task))
+
+
+def _said(task: Task) -> Provenance:
     spec = task.net.spec
-    return with_provenance(xmp, Provenance(f"colorize {__version__}", spec.name, spec.sha256, task.sha256))
+    return Provenance(f"colorize {__version__}", spec.name, spec.sha256, task.sha256)

@@ -17,6 +17,7 @@ from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
+from pipeline.photo.credentials import Certificate, certificate_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,18 @@ def loaded(net: NetSpec, engine: Engine, palette: str) -> Net:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """A job and its net, loaded."""
+    """A job with its net loaded, and whose signature outputs get."""
 
     job: Job
     net: Net
+    certificate: Certificate | None = None
 
     @classmethod
     def loaded(cls, job: Job) -> Tools:
-        """Load the net. Raises `ModelError` where that can't be."""
-        return cls(job, loaded(job.net, job.engine, job.settings.palette))
+        """Load the net. Raises `ModelError` where that can't be; `SettingsError` where nothing can be signed."""
+        settings = job.settings
+        certificate = certificate_of(settings.certificate, settings.certificate_key)
+        return cls(job, loaded(job.net, job.engine, settings.palette), certificate)
 
     @property
     def settings(self) -> Settings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
-_SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _PACKET: Final = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
@@ -62,7 +62,7 @@ def with_provenance(xmp: bytes, said: Provenance) -> bytes:
 
 def _description(about: bytes, said: Provenance) -> bytes:
     values = {
-        "Iptc4xmpExt:DigitalSourceType": _SOURCE_TYPE,
+        "Iptc4xmpExt:DigitalSourceType": SOURCE_TYPE,
         "colorize:Software": said.software,
         "colorize:Model": said.model,
         "colorize:ModelSha256": said.model_sha256,

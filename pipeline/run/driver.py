@@ -30,6 +30,8 @@ from pipeline.ground.items import Kind, Status
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
+from pipeline.photo.caption import Caption, check_caption
+from pipeline.photo.credentials import certificate_of
 from pipeline.run.capacity import wished_jobs
 from pipeline.run.choices import read_choices
 from pipeline.run.collect import Collector
@@ -53,6 +55,8 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
         InputError, OutputError, ModelError: as `run_archive`.
     """
     choices = read_choices(settings.on_color_list)
+    check_caption(Caption(settings.caption, settings.caption_font))
+    certificate_of(settings.certificate, settings.certificate_key)
     net, choice = settle(settings)
     roots = check_places(inputs, output)
     there = journal_path(output).exists()
@@ -83,6 +87,8 @@ def run_archive(
         LockedError: another run has OUTPUT.
     """
     choices = read_choices(settings.on_color_list)
+    check_caption(Caption(settings.caption, settings.caption_font))
+    certificate_of(settings.certificate, settings.certificate_key)
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)

@@ -31,6 +31,7 @@ from pipeline.photo.jpeg import turbo
 from pipeline.photo.jpeg.segments import parse
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
 from tests.film import effects
+from tests.photo import effects as signs
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 SEPIA = np.dstack([landscape(1) * share for share in (0.7, 0.85, 1.0)]).astype(np.uint8)
@@ -559,7 +560,8 @@ EFFECTS = {
         keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
         max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
         effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
-        on_color_list, on_damage, effects.deinterlace,
+        on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
+        signs.certificate, signs.certificate_key,
     )
 }  # fmt: skip
 

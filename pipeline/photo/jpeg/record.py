@@ -12,6 +12,7 @@ from pipeline.photo.jpeg.segments import Segment, body_of, parse
 
 # APP15: of the application segments the one that hardly anybody uses; the name tells ours from others'.
 _APP15: Final = 0xEF
+_APP11: Final = 0xEB
 _NAME: Final = b"colorize original\0\x01"
 _MOST: Final = 65533 - len(_NAME) - 2
 _HEAD: Final = struct.Struct(">32sQI")
@@ -118,11 +119,33 @@ def original(coloured: bytes) -> bytes:
     digest, length, edits = _unpack(b"".join(body[2:] for body in bodies))
     try:
         source = apply(stripped, edits)
+        if not _is(source, length, digest):
+            source = apply(_unsigned(stripped), edits)
     except ValueError:
         raise ItemError("the original inside is damaged: its record does not fit the file") from None
-    if len(source) != length or hashlib.sha256(source).digest() != digest:
+    if not _is(source, length, digest):
         raise ItemError("the original inside does not match its sha256: the file was changed since it was made")
     return source
+
+
+def holds_original(coloured: bytes) -> bool:
+    """Say whether `original` takes one out of a file."""
+    try:
+        return bool(original(coloured))
+    except ItemError:
+        return False
+
+
+def _is(source: bytes, length: int, digest: bytes) -> bool:
+    return len(source) == length and hashlib.sha256(source).digest() == digest
+
+
+def _unsigned(data: bytes) -> bytes:
+    """Take out Content Credentials, which a signature put in after the record was made (C2PA 2.1, A.3.1)."""
+    parts = [
+        part for part in parse(data).segments if part.marker == _APP11 and data[part.body : part.body + 2] == b"JP"
+    ]
+    return apply(data, [Edit(part.body - 4, part.end, b"") for part in parts])
 
 
 def _unpack(body: bytes) -> tuple[bytes, int, list[Edit]]:
