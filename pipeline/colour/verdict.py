@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour.features import Floats, Small, measured, small
 from pipeline.colour.one_tone import is_one_tone
+from pipeline.colour.rectangle import rectangles
 
 # Chroma in Lab units below which a scan's own noise lies.
 _NEUTRAL_MEAN: Final = 1.5
@@ -20,6 +21,7 @@ _NEUTRAL_95: Final = 3.0
 # A plain card of strong colour is no tone: nothing can be told from one lightness.
 _FLAT: Final = 0.02
 _TONE_MOST: Final = 60.0
+_SURE: Final = -4.0  # logit of a rectangle within
 _FARTHEST: Final = 4.0  # standard deviations from the mean at which the fit ended, too
 
 
@@ -42,8 +44,8 @@ def judge(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Verdict:
     """Say whether a picture is grey, toned or in colour, from a copy of at most 128 pixels.
 
     Next to no chroma is neutral. Of the rest `features` measures what one tone leaves unexplained, and a net of one
-    hidden layer weighs that, unless the strict rule of `one_tone` holds. The net's table comes from
-    `models/training/verdict.py`; docs/verdict.md has its curve.
+    hidden layer weighs that, unless the strict rule of `one_tone` holds or a `rectangle` within is clearly toned. The
+    net's table comes from `models/training/verdict.py`; docs/verdict.md has its curve.
 
     Args:
         picture: BGR (H, W, 3) or grey (H, W), sRGB; uint8, uint16, or float 0..1.
@@ -59,9 +61,14 @@ def judge(picture: NDArray[Any], alpha: NDArray[Any] | None = None) -> Verdict:
     if mean > _TONE_MOST and of.lightness[of.seen].std() < _FLAT:
         return Verdict("color", mean, doubtful=True)
     above = score(of)
-    if above >= 0 and is_one_tone(picture):
+    if above >= 0 and (is_one_tone(picture) or _is_within(picture)):
         return Verdict("toned", mean, doubtful=True)
     return Verdict("color" if above >= 0 else "toned", mean, doubtful=abs(above) < _table().doubt)
+
+
+def _is_within(picture: NDArray[Any]) -> bool:
+    """Say whether a rectangle that fills most of a picture is clearly black-and-white: a print on a coloured table."""
+    return any(score(small(inside)) < _SURE for inside in rectangles(picture))
 
 
 @dataclass(frozen=True, slots=True)
