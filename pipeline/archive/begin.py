@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from pipeline.archive.decision import Action, Decision
 from pipeline.archive.journal import Journal
 from pipeline.archive.moves import follow
-from pipeline.archive.plan import Action, Decision
 from pipeline.archive.schema import Claim
 from pipeline.ground.items import Kind, Result, Status
 

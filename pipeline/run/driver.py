@@ -14,16 +14,19 @@ from typing import Final
 from pipeline import __version__
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
+from pipeline.archive.decision import Action, Decision
 from pipeline.archive.discover import discover
-from pipeline.archive.journal import Journal, input_spelling
+from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
-from pipeline.archive.plan import Action, Decision, Plan, Wishes
+from pipeline.archive.plan import Plan
 from pipeline.archive.recover import check_lost, keep_copy
+from pipeline.archive.runs import input_spelling
 from pipeline.archive.spelling import unescape
+from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import Kind, Status

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from pipeline.archive.plan import Action, Decision
+from pipeline.archive.decision import Action, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.forecast import films_line, forecast_words

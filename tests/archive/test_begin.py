@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.begin import begin
+from pipeline.archive.decision import Action, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal
 from pipeline.archive.names import Names
-from pipeline.archive.plan import Action, Decision
 from pipeline.archive.schema import Claim
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind, Result, Status

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.archive.decision import Decision
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import ManifestDrawer
-from pipeline.archive.plan import Decision
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError
 from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit
 from pipeline.ground.settings import Settings
