@@ -135,7 +135,7 @@ def test_no_worker_is_started_when_nothing_is_left(tmp_path: Path, monkeypatch: 
     def never(*_: object) -> None:
         raise AssertionError("a net was loaded for nothing")
 
-    monkeypatch.setattr("pipeline.run.worker.open_net", never)
+    monkeypatch.setattr("pipeline.media.medium.open_net", never)
     assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS).worked == 0
 
 
