@@ -48,15 +48,18 @@ class Claims(Runs):
     def claims(self, run_id: str) -> Iterator[Claim]:
         """Yield what a run is to do, by key; other things may be recorded meanwhile."""
         query = (
-            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns FROM claims "
-            "WHERE pending AND run_id = ? AND key > ? ORDER BY key LIMIT 256"
+            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns, source_size > 0 AND ("
+            "EXISTS (SELECT 1 FROM claims other WHERE pending AND other.source_size = claims.source_size "
+            "AND other.key != claims.key) OR EXISTS (SELECT 1 FROM items WHERE status = 'done' "
+            "AND items.source_size = claims.source_size AND items.key != claims.key)) "
+            "FROM claims WHERE pending AND run_id = ? AND key > ? ORDER BY key LIMIT 256"
         )
         last = ""
         while True:
             with self.speaking():
                 found = self.db.execute(query, (run_id, last)).fetchall()
-            for key, kind, output, copy_output, size, mtime_ns in found:
-                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns)
+            for key, kind, output, copy_output, size, mtime_ns, company in found:
+                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns, bool(company))
             if not found:
                 return
             last = found[-1][0]

@@ -169,6 +169,16 @@ class Journal(Claims):
         with self.speaking():
             return [key for (key,) in self.db.execute(query, (size,))]
 
+    def twins(self, size: int, sha256: str) -> Iterator[Row]:
+        """Yield the colorized items whose sources have this size and hash; those that were no repeats first."""
+        query = (
+            f"{SELECT} WHERE status = 'done' AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
+            "AND source_sha256 = ? ORDER BY cause, key LIMIT 100"
+        )
+        with self.speaking():
+            for found in self.db.execute(query, (size, sha256[:8], sha256)).fetchall():
+                yield Row(*found)
+
     def of_status(self, status: Status) -> Iterator[Known]:
         """Yield the items of one status, by key."""
         with self.speaking():
