@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pipeline.archive.decision import Action, Decision, marked, settled
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal, Known
+from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
 from pipeline.ground.errors import Cause
@@ -28,6 +29,7 @@ class Absent:
     def __init__(self, journal: Journal, wishes: Wishes, of_these_inputs: Callable[[str], bool]) -> None:
         """Take what is known, and which runs had the INPUTs of this one."""
         self._journal, self._wishes, self._of_these_inputs = journal, wishes, of_these_inputs
+        self._outputs = Outputs(journal.output)
         self._seen: array[int] = array("q")  # hashes of the keys found
         self._closed: list[str] = []
 
@@ -54,15 +56,14 @@ class Absent:
                 lost = Found("", "", row.key, Kind.VANISHED)
                 renamed = self._renamed(row)
                 if renamed:
-                    yield Decision(lost, None, Action.MOVE, f"renamed to {renamed}", Result(renamed, Status.DONE))
+                    action = Action.MOVE if self._stays_as_it_is(row) else Action.RENEW
+                    yield Decision(lost, None, action, f"renamed to {renamed}", Result(renamed, Status.DONE))
                     continue
                 yield marked(lost, None, row, Status.GONE, "its source is no longer there")
 
     def _renamed(self, row: Known) -> str:
         """Return the key under which the source of a finished item was found anew, or nothing."""
-        kind = _KINDS.get(row.kind, Kind.OTHER)
-        current = row.fingerprint in self._wishes.fingerprints.get(kind, ()) or row.status == Status.EDITED
-        if not current or not row.source_sha256:
+        if not row.source_sha256:
             return ""
         for key in self._journal.unknown_of_size(row.source_size):
             try:
@@ -71,6 +72,13 @@ class Absent:
             except OSError:
                 continue
         return ""
+
+    def _stays_as_it_is(self, row: Known) -> bool:
+        """Tell whether the output of a renamed source goes along unchanged: it is current, or somebody's work."""
+        if row.fingerprint in self._wishes.fingerprints.get(_KINDS.get(row.kind, Kind.OTHER), ()):
+            return True
+        edited = self._outputs.look(row, sure=True).state is State.EDITED
+        return edited and not self._wishes.replace_edited
 
     @cached_property
     def _hashes(self) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from pipeline.archive.decision import Action, Decision
 from pipeline.archive.journal import Journal
-from pipeline.archive.moves import follow
+from pipeline.archive.moves import follow, inherit
 from pipeline.archive.schema import Claim
 from pipeline.ground.items import Kind, Result, Status
 
@@ -43,6 +43,8 @@ def begin(
             journal.forget([found.key])
         elif decision.action is Action.MOVE and decision.result is not None:
             todo[follow(journal, found.key, decision.result.key)] -= 1
+        elif decision.action is Action.RENEW and decision.result is not None:
+            inherit(journal, found.key, decision.result.key)
         elif decision.action is Action.MARK and decision.result is not None:
             journal.mark(found.key, decision.result.status, decision.result.reason)
         elif decision.adopt is not None:

@@ -21,6 +21,7 @@ class Action(StrEnum):
     KEEP = "keep"  # settled before, and not tried again
     MARK = "mark"  # its row stays and gets a status: `Decision.result`
     MOVE = "move"  # its source was renamed: `Decision.result` has the new key
+    RENEW = "renew"  # renamed, and to be made anew under the new key
     FORGET = "forget"  # its row says nothing any more
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
+from pipeline.archive.own import COPY, FOLDER, JOURNAL
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
@@ -174,7 +175,7 @@ class _Walk:
             finally:
                 through_link = False
             self._seen.add(identity)
-            if os.path.exists(f"{path}/.colorize/journal.sqlite"):  # noqa: PTH110 - fast, for many
+            if is_output(path):
                 if not place:
                     raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
@@ -242,6 +243,11 @@ class _Walk:
             elif any(fnmatch.fnmatchcase("/".join(parts[:end]), bare) for end in range(1, len(parts) + 1)):
                 return True
         return False
+
+
+def is_output(path: str) -> bool:
+    """Tell whether this program has filled a folder: also where its journal was lost."""
+    return any(os.path.exists(f"{path}/{FOLDER}/{name}") for name in (JOURNAL, COPY, "lock"))  # noqa: PTH110 - fast
 
 
 def _sorted_entries(path: str) -> list[os.DirEntry[str]]:

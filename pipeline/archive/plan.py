@@ -14,6 +14,7 @@ from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles, OtherArchive
 from pipeline.archive.outputs import Outputs, State
+from pipeline.archive.overlap import refuse_overlap
 from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
@@ -52,6 +53,7 @@ class Plan:
         self._census = Census(wishes.inputs)
 
     def __iter__(self) -> Iterator[Decision]:
+        refuse_overlap(self._journal, self._wishes.inputs)
         self._census.begin(self._journal, self._of_these_inputs)
         for folder in self._folders:
             yield from self._of_folder(folder)
@@ -91,11 +93,15 @@ class Plan:
         return self._journal.runs()
 
     def _of_these_inputs(self, run_id: str) -> bool:
-        """Tell whether a run had the same INPUTs as this one."""
+        """Tell whether a run had the INPUTs of this one, or some of them."""
         if run_id not in self._same_inputs:
             run = self._runs.get(run_id)
-            self._same_inputs[run_id] = run is not None and run.inputs == self._wishes.inputs
+            self._same_inputs[run_id] = run is not None and self._holds(run.inputs)
         return self._same_inputs[run_id]
+
+    def _holds(self, inputs: tuple[str, ...]) -> bool:
+        # One that was alone and is one of several now was called otherwise; `refuse_overlap` has seen to that.
+        return set(inputs) <= set(self._wishes.inputs)
 
     def _decision(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
         made = row is not None and row.status in KEPT and found.kind is not Kind.EXCLUDED

@@ -62,6 +62,12 @@ class Runs(Database):
             found = self.db.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1").fetchone()
         return _run(found) if found else None
 
+    def has_made(self, run_id: str) -> bool:
+        """Tell whether an output of this run is kept."""
+        query = "SELECT 1 FROM items WHERE run_id = ? AND status IN ('done', 'copied', 'edited') LIMIT 1"
+        with self.speaking():
+            return self.db.execute(query, (run_id,)).fetchone() is not None
+
     def worked(self, run_id: str) -> int:
         """Return how many items of a run went through a worker; what its plan settled at once is not counted."""
         query = "SELECT count(*) FROM items WHERE run_id = ? AND (seconds > 0 OR status = 'crashed')"
