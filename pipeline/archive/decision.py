@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Known
 from pipeline.archive.names import Names
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Forecast, Result, Seen, Status
+
+SETTINGS_CHANGED: Final = "settings changed"
 
 
 class Action(StrEnum):

@@ -8,12 +8,12 @@ from typing import Final
 
 from pipeline.archive.absent import Absent
 from pipeline.archive.census import Census
-from pipeline.archive.decision import Action, Decision, marked, settled
+from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision, marked, settled
 from pipeline.archive.discover import Folder, Found, examine
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles, OtherArchive
-from pipeline.archive.outputs import Outputs, State
+from pipeline.archive.outputs import EDITED_REASON, Outputs, State
 from pipeline.archive.overlap import refuse_overlap
 from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.schema import Run
@@ -25,7 +25,7 @@ from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Status
 
 # Rows whose source was there when it was last looked for, and that have an output.
 _STAYING: Final = KEPT - {Status.GONE}
-_EDITED: Final = (Status.EDITED, "changed by somebody since it was written; --replace-edited makes it anew")
+_EDITED: Final = (Status.EDITED, EDITED_REASON)
 _REJECTED: Final = (Status.REJECTED, "its output was deleted; `colorize reject --undo` brings it back")
 _WHY: Final = {
     State.MISSING: "output missing",
@@ -139,7 +139,7 @@ class Plan:
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
         if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return say(Action.TODO, "settings changed")
+            return say(Action.TODO, SETTINGS_CHANGED)
         return say(Action.DONE, f"{row.status}: {row.reason}")
 
     def _of_made(self, found: Found, names: Names | None, row: Known, *, begun: bool, same: bool) -> Decision:
@@ -161,7 +161,7 @@ class Plan:
         if not same:
             return "source changed"
         if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return "settings changed"
+            return SETTINGS_CHANGED
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
 

@@ -14,7 +14,7 @@ from typing import Final
 from pipeline import __version__
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
-from pipeline.archive.decision import Action, Decision
+from pipeline.archive.decision import Decision
 from pipeline.archive.discover import discover
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
@@ -23,13 +23,13 @@ from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Plan
-from pipeline.archive.recover import check_lost, keep_copy
+from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
-from pipeline.ground.items import Kind, Status
+from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
@@ -43,6 +43,7 @@ from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
 from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
+from pipeline.run.report import Anew
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
 
@@ -91,6 +92,9 @@ def run_archive(
     check_manifest(output)
     check_lost(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
+        kept = keep_fuller_manifest(journal, output)
+        if kept is not None:
+            say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
         engine = settled_for(journal, choice, settings)
         context = Context(inputs, output, roots, settings, net, engine, choices)
         begun = _begin(context, journal, stop, quiet=quiet)
@@ -139,14 +143,12 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
 
 def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
     """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
-    anew = kept = 0
+    anew = Anew()
     for decision in plan:
-        anew += decision.action is Action.TODO and decision.why == "settings changed"
-        kept += decision.why.startswith(str(Status.EDITED)) and decision.action is not Action.TODO
+        anew.see(decision)
         yield decision
-    if anew:
-        also = f"; {kept:,} that somebody has changed since are kept" if kept else ""
-        say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
+    for line in anew.lines():
+        say(line)
 
 
 def _begin(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
-from pipeline.archive.decision import Action, Decision
+from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.forecast import films_line, forecast_words
@@ -48,11 +48,30 @@ def summary_json(summary: Summary) -> str:
     return json.dumps(fields | {"manifest": str(summary.output / "manifest.csv")}, indent=2)
 
 
+class Anew:
+    """Counts what a plan makes anew because settings or the model have changed, and what somebody has changed."""
+
+    def __init__(self) -> None:
+        self._anew = self._kept = 0
+
+    def see(self, decision: Decision) -> None:
+        """Count one decision."""
+        self._anew += decision.action is Action.TODO and decision.why == SETTINGS_CHANGED
+        self._kept += decision.action is not Action.TODO and decision.why.startswith(str(Status.EDITED))
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line on it where there is something to say."""
+        if self._anew:
+            also = f"; {self._kept:,} that somebody has changed since are kept" if self._kept else ""
+            yield f"{self._anew:,} finished outputs are made anew: settings or model have changed{also}."
+
+
 def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Iterator[str]:
     """Yield what a run would do: one line an item, then the counts."""
     todo = total = 0
-    films = []
+    films, anew = [], Anew()
     for decision in decisions:
+        anew.see(decision)
         if decision.found.path == "":  # gone: nothing is done with it
             continue
         total += 1
@@ -63,6 +82,7 @@ def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Itera
     if films and not as_json:
         yield films_line(films)
     if not as_json:
+        yield from anew.lines()
         yield f"{todo:,} of {total:,} files to do; nothing was written."
 
 
