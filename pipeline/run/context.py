@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,7 @@ class Context:
         settings: what was asked for.
         net, engine: what colorizes.
         choices: what a person says of single items, a choice of `on_color` by key.
+        junk: filled as INPUT is walked: what was passed over, as the list of junk calls it.
     """
 
     inputs: Sequence[Path]
@@ -34,6 +36,7 @@ class Context:
     net: NetSpec
     engine: Engine
     choices: Mapping[str, str] = field(default_factory=dict)
+    junk: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:

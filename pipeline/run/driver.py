@@ -15,7 +15,7 @@ from pipeline import __version__
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.decision import Decision
-from pipeline.archive.discover import discover
+from pipeline.archive.discover import Folder, discover
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
@@ -127,7 +127,20 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         listed=context.fingerprints_of_listed,
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
-    return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
+    return iter(
+        Plan(
+            _counting_junk(folders, context.junk),
+            Naming(lambda kind, own: suffix(kind, own, settings)),
+            journal,
+            wishes,
+        )
+    )
+
+
+def _counting_junk(folders: Iterator[Folder], junk: Counter[str]) -> Iterator[Folder]:
+    for folder in folders:
+        junk.update(folder.junk)
+        yield folder
 
 
 class _Stopped(Exception):
@@ -267,7 +280,8 @@ def _summary(
     counts = journal.counts()
     code = exit_code(counts, stop.code)
     engine, output, doubtful = str(context.engine), context.output, journal.doubtful()
-    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful)
+    junk = dict(context.junk.most_common())
+    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful, junk)
 
 
 def _announce(sentence: str) -> None:

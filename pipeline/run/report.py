@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from typing import Final
 
 from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision
 from pipeline.archive.spelling import escape
@@ -12,6 +13,8 @@ from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.forecast import films_line, forecast_words
 from pipeline.run.progress import duration, printable
 from pipeline.run.summary import Summary
+
+_NAMED: Final = 5  # kinds of junk
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
@@ -26,6 +29,11 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield f"This run: {summary.worked:,} in {duration(summary.seconds)} ({rate:.2f} pictures/s, {summary.engine})."
     elif not summary.stopped:
         yield "Nothing was left to do."
+    if summary.junk:
+        named = [f"{count:,} {name}" for name, count in summary.junk.items()]
+        more = ", ..." if len(named) > _NAMED else ""
+        total = sum(summary.junk.values())
+        yield f"{total:,} passed over as what systems leave behind: {', '.join(named[:_NAMED])}{more}."
     if summary.counts.get(Status.EDITED):
         yield "What somebody has changed since (edited) is kept; --replace-edited makes it anew."
     if summary.counts.get(Status.GONE):

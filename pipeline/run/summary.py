@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.ground.errors import ExitCode
@@ -24,6 +24,7 @@ class Summary:
         exit_code: of the command.
         stopped: a signal ended the run.
         doubtful: items of OUTPUT of which it is doubtful whether they are in colour.
+        junk: how often what systems leave behind was passed over in INPUT, by what it is called, most often first.
     """
 
     counts: dict[str, int]
@@ -36,6 +37,7 @@ class Summary:
     exit_code: ExitCode
     stopped: bool
     doubtful: int = 0
+    junk: dict[str, int] = field(default_factory=dict)
 
 
 def exit_code(counts: dict[str, int], stopped_by: ExitCode | None) -> ExitCode:
