@@ -30,7 +30,7 @@ def begin(
         journal: open to write.
         run_id: of this run.
         fingerprint: of this run's settings, by kind.
-        on_failure: told of each item that fails without a worker.
+        on_failure: told of each item that fails without a worker, before that is recorded.
 
     Returns:
         How many items are to be done, by kind.
@@ -52,9 +52,9 @@ def begin(
             times = (found.size, found.mtime_ns, decision.adopt)
             journal.adopt(found.key, times, fingerprint=fingerprint(kind), run_id=run_id)
         elif decision.result is not None:
-            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
             if decision.result.status is Status.FAILED:
                 on_failure(decision.result)
+            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
         elif decision.action is Action.TODO and names is not None:
             claim = Claim(found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns)
             journal.claim(claim, run_id=run_id)

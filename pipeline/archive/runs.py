@@ -15,6 +15,9 @@ from pipeline.archive.database import Database
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import escape
 
+# Runs whose failures the exit code of one that came to its end has told: its own, or that of a later one.
+_TOLD = "SELECT run_id FROM runs WHERE started_at <= (SELECT max(started_at) FROM runs WHERE exit_code IN (0, 3))"
+
 
 def now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
@@ -67,6 +70,22 @@ class Runs(Database):
         query = "SELECT 1 FROM items WHERE run_id = ? AND status IN ('done', 'copied', 'edited') LIMIT 1"
         with self.speaking():
             return self.db.execute(query, (run_id,)).fetchone() is not None
+
+    def untold_problems(self) -> int:
+        """Return how many items failed since a run last came to its end: no exit code has told them."""
+        query = (
+            "SELECT count(*) FROM items WHERE status NOT IN "
+            "('done', 'copied', 'vanished', 'edited', 'gone', 'rejected') "  # to the letter, for the index
+            f"AND status IN ('failed', 'crashed') AND run_id NOT IN ({_TOLD})"
+        )
+        with self.speaking():
+            return int(self.db.execute(query).fetchone()[0])
+
+    def was_told(self, key: str, status: str, reason: str) -> bool:
+        """Tell whether a run ended with an exit code that told this failure."""
+        query = f"SELECT 1 FROM items WHERE key = ? AND status = ? AND reason = ? AND run_id IN ({_TOLD})"
+        with self.speaking():
+            return self.db.execute(query, (key, status, reason)).fetchone() is not None
 
     def worked(self, run_id: str) -> int:
         """Return how many items of a run went through a worker; what its plan settled at once is not counted."""

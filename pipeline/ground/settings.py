@@ -225,6 +225,8 @@ class Settings:
         "What is done with finished outputs that are not there any more: made anew, or taken as not wanted.",
         choices=("redo", "rejected"),
     )
+    strict: bool = _setting(False, "Exit with 3 also where all that failed has failed, and was told, before.")
+    manifest_bom: bool = _setting(False, "Begin the manifest with a byte order mark, for spreadsheets that need one.")
     accept_gone: bool = _setting(False, "Go on although an INPUT lacks most of what earlier runs found there.")
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.manifest import ManifestDrawer
+from pipeline.archive.own import MANIFEST
 from pipeline.archive.pieces import Begun, Pieces, parts_place
 from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
@@ -39,12 +40,14 @@ class Collector:
         self._assemblies: dict[str, Assembly] = {}
         self._faults = 0  # of the system, in a row
         self._kept: set[str] = set()  # keys of items that failed, whose parts stay
-        self._drawer = ManifestDrawer(context.output) if journal.shared else None
+        self._drawer = ManifestDrawer(context.output, bom=context.bom) if journal.shared else None
 
     def collect(self, executor: Executor, stop: Stop) -> ColorizeError | None:
         """Record each answer as it comes; return what ended the run early, if anything did."""
         self._pieces.sweep()
         halted: ColorizeError | None = None
+        if self._drawer is not None and not (self._context.output / MANIFEST).exists():
+            self._drawer.draw()
         try:
             with closing(executor.answers(self._take, stop)) as answers:
                 for unit, answer in answers:
@@ -142,6 +145,9 @@ class Collector:
             self._pieces.finished(unit, result, fingerprint)
 
     def _finish(self, unit: Unit, result: Result, fingerprint: str) -> None:
+        problem = result.status in PROBLEMS
+        if problem:
+            self._context.note_failure(self._journal, result)
         earlier = self._journal.record(result, kind=unit.kind, fingerprint=fingerprint, run_id=self._run_id)
         remove_superseded(earlier, self._context.output)
         self._schedule.close(unit.key)
@@ -152,7 +158,6 @@ class Collector:
                 self._kept.add(unit.key)
             else:
                 self._pieces.remove(unit.key)
-        problem = result.status in PROBLEMS
         if problem:
             self._progress.say(problem_line(result))
         self._progress.step(problem=problem)

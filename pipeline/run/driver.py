@@ -29,7 +29,7 @@ from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
-from pipeline.ground.items import Kind
+from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
@@ -127,14 +127,8 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         listed=context.fingerprints_of_listed,
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
-    return iter(
-        Plan(
-            _counting_junk(folders, context.junk),
-            Naming(lambda kind, own: suffix(kind, own, settings)),
-            journal,
-            wishes,
-        )
-    )
+    naming = Naming(lambda kind, own: suffix(kind, own, settings))
+    return iter(Plan(_counting_junk(folders, context.junk), naming, journal, wishes))
 
 
 def _counting_junk(folders: Iterator[Folder], junk: Counter[str]) -> Iterator[Folder]:
@@ -188,7 +182,7 @@ def _begin(
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
-                on_failure=lambda result: say(problem_line(result)),
+                on_failure=lambda result: _tell(context, journal, result),
             )
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
@@ -197,6 +191,11 @@ def _begin(
         return None
     finish_moves(journal)
     return run_id, todo, ahead
+
+
+def _tell(context: Context, journal: Journal, result: Result) -> None:
+    context.note_failure(journal, result)
+    say(problem_line(result))
 
 
 def _name_unknown(context: Context, journal: Journal) -> None:
@@ -224,14 +223,14 @@ def _work(
         with contextlib.suppress(OutputError):  # the first sentence says what is wrong
             journal.finish_run(run_id, halted.exit_code)
             if journal_path(context.output).exists():  # an OUTPUT that was removed is not made again
-                write_manifest(journal, context.output)
+                write_manifest(journal, context.output, bom=context.bom)
         raise halted
     seconds = time.monotonic() - progress.began
     summary = _summary(context, journal, stop, progress.count, todo.total() - progress.count, seconds, jobs)
     journal.finish_run(run_id, summary.exit_code)
     keep_copy(journal)
     if not stop.at_once:
-        write_manifest(journal, context.output)
+        write_manifest(journal, context.output, bom=context.bom)
     return summary
 
 
@@ -278,10 +277,11 @@ def _summary(
     jobs: int = 0,
 ) -> Summary:
     counts = journal.counts()
-    code = exit_code(counts, stop.code)
+    untold = journal.untold_problems() - len(context.told_again)
+    code = exit_code(counts, stop.code, news=untold > 0 or context.settings.strict)
     engine, output, doubtful = str(context.engine), context.output, journal.doubtful()
     junk = dict(context.junk.most_common())
-    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful, junk)
+    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful, junk, untold)
 
 
 def _announce(sentence: str) -> None:

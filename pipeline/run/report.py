@@ -40,6 +40,8 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield "Sources that are gone keep their outputs; `colorize prune` takes those away."
     if any(summary.counts.get(status) for status in PROBLEMS):
         yield "What failed is in the manifest with its reason; --retry-failed tries it again."
+        if not summary.new_problems and not summary.stopped:
+            yield "None of that is new, so it does not count for the exit code; with --strict it does."
     if summary.doubtful:
         yield (
             f"{summary.doubtful:,} may have been taken for what they are not, colour or black-and-white: (doubtful) in "

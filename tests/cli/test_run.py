@@ -551,6 +551,27 @@ def accept_gone(bench: Bench) -> None:
     assert (bench.colour / "1.png").exists()
 
 
+def strict(bench: Bench) -> None:
+    path = bench.photograph()
+    path.write_bytes(path.read_bytes()[:200])
+
+    def code(*arguments: object) -> int:
+        return int(json.loads(bench.run("--json", *arguments))["exit_code"])
+
+    assert [code(*flags) for flags in ((), (), ("--strict",), ("--retry-failed",), ())] == [3, 0, 3, 3, 0]
+    assert "None of that is new" in bench.run()
+    other = bench.photograph("2.png")
+    other.write_bytes(other.read_bytes()[:200])
+    assert [code(), code()] == [3, 0]
+
+
+def manifest_bom(bench: Bench) -> None:
+    bench.photograph()
+    for flags, begins in (((), b"source"), (("--manifest-bom",), b"\xef\xbb\xbfsource"), ((), b"source")):
+        bench.run(*flags)
+        assert (bench.colour / "manifest.csv").read_bytes().startswith(begins)
+
+
 EFFECTS = {
     each.__name__: each
     for each in (
@@ -559,7 +580,7 @@ EFFECTS = {
         keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
         max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
         effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
-        on_color_list, on_damage, effects.deinterlace,
+        on_color_list, on_damage, effects.deinterlace, strict, manifest_bom,
     )
 }  # fmt: skip
 

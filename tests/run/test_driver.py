@@ -60,6 +60,27 @@ def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypa
     assert rows(tmp_path / "colour") == 3
 
 
+def test_the_manifest_is_there_before_the_first_picture_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[ManifestDrawer] = []
+    draw = ManifestDrawer.draw
+    monkeypatch.setattr(ManifestDrawer, "draw", lambda self: (drawn.append(self), draw(self)))
+    write_archive(tmp_path / "scans", 1)
+    (tmp_path / "scans" / "notes.txt").write_text("notes")
+    do = Worker.do
+
+    def watched(self: Worker, unit: Unit) -> Answer:
+        drawn[0].wait()
+        assert rows(tmp_path / "colour") == 1, "notes.txt is known by the plan"
+        return do(self, unit)
+
+    monkeypatch.setattr(Worker, "do", watched)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", replace(SETTINGS, saturation=0.5))
+    assert len(drawn) == 1, "a later run has one already"
+
+
 def test_films_wait_until_what_colorizes_them_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "WORKABLE", frozenset({Kind.PHOTO, Kind.PAGES}))
     write_archive(tmp_path / "scans", 1)
