@@ -36,7 +36,7 @@ def rows(output: Path) -> int:
 def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawers: list[ManifestDrawer] = []
 
-    def at_once(output: Path) -> ManifestDrawer:
+    def at_once(output: Path, **_: object) -> ManifestDrawer:
         drawers.append(ManifestDrawer(output, every=0.0))
         return drawers[0]
 
@@ -75,8 +75,9 @@ def test_the_manifest_is_there_before_the_first_picture_is_done(
         assert rows(tmp_path / "colour") == 1, "notes.txt is known by the plan"
         return do(self, unit)
 
-    monkeypatch.setattr(Worker, "do", watched)
-    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "do", watched)
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
     driver.run_archive([tmp_path / "scans"], tmp_path / "colour", replace(SETTINGS, saturation=0.5))
     assert len(drawn) == 1, "a later run has one already"
 
