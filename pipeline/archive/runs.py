@@ -41,6 +41,17 @@ class Runs(Database):
             self.db.execute("INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,NULL,0)", (*values, version))
         return run_id
 
+    def fact(self, name: str) -> str:
+        """Return what was found of OUTPUT itself; empty where nothing was."""
+        with self.speaking():
+            found = self.db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
+    def put_fact(self, name: str, value: str) -> None:
+        """Write what was found of OUTPUT itself."""
+        with self.speaking():
+            self.db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
     def planned(self, run_id: str, count: int) -> None:
         """Write how many items a run is to do."""
         with self.speaking():

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.places import Root
+from pipeline.archive.refused import NOTHING, Refused
 from pipeline.ground.items import PICTURED, Kind, Result
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job
@@ -27,6 +28,7 @@ class Context:
         settings: what was asked for.
         net, engine: what colorizes.
         choices: what a person says of single items, a choice of `on_color` by key.
+        refused: names that OUTPUT takes not.
         told_again: filled as the run works: keys of what failed as it had failed, and was told, before.
         junk: filled as INPUT is walked: what was passed over, as the list of junk calls it.
     """
@@ -38,6 +40,7 @@ class Context:
     net: NetSpec
     engine: Engine
     choices: Mapping[str, str] = field(default_factory=dict)
+    refused: Refused = NOTHING
     told_again: set[str] = field(default_factory=set)
     junk: Counter[str] = field(default_factory=Counter)
 

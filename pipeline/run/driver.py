@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import __version__
+from pipeline.archive import refused
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.decision import Decision
@@ -63,7 +64,8 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
-        yield from ahead.plan(_plan(Context(inputs, output, roots, settings, net, engine, choices), journal))
+        context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal))
+        yield from ahead.plan(_plan(context, journal))
     check_space(ahead.told, output)
 
 
@@ -96,7 +98,10 @@ def run_archive(
         if kept is not None:
             say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
         engine = settled_for(journal, choice, settings)
-        context = Context(inputs, output, roots, settings, net, engine, choices)
+        refusal = refused.learn(journal)
+        if refusal and not quiet:
+            say(refusal.sentence())
+        context = Context(inputs, output, roots, settings, net, engine, choices, refusal)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
@@ -127,7 +132,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         listed=context.fingerprints_of_listed,
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
-    naming = Naming(lambda kind, own: suffix(kind, own, settings))
+    naming = Naming(lambda kind, own: suffix(kind, own, settings), context.refused)
     return iter(Plan(_counting_junk(folders, context.junk), naming, journal, wishes))
 
 
