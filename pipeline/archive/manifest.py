@@ -20,6 +20,7 @@ from pipeline.ground.files import replacing, sync_folder, words
 
 NAME: Final = MANIFEST
 EVERY: Final = 60.0  # seconds
+_FACT: Final = "manifest"
 
 
 def check_manifest(output: Path) -> None:
@@ -77,6 +78,29 @@ def write_manifest(journal: Journal, output: Path, *, bom: bool | None = None) -
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {words(error)}.") from None
     return path
+
+
+def is_drawn(journal: Journal, output: Path, *, bom: bool) -> bool:
+    """Tell whether the manifest is as `note_drawn` saw it: with a million rows, it is not drawn anew for nothing."""
+    return journal.fact(_FACT) == _look(output, bom)
+
+
+def note_drawn(journal: Journal, output: Path, *, bom: bool) -> None:
+    """Write down that the manifest shows all that the journal knows."""
+    journal.put_fact(_FACT, _look(output, bom))
+
+
+def note_change(journal: Journal) -> None:
+    """Write down, with whatever changes it, that the manifest is to be drawn anew."""
+    journal.put_fact(_FACT, "changed")
+
+
+def _look(output: Path, bom: bool) -> str:
+    try:
+        found = (output / NAME).lstat()
+    except OSError:
+        return "not there"
+    return f"{found.st_size} {found.st_mtime_ns} {bom}"
 
 
 def _has_bom(path: Path) -> bool:

@@ -40,7 +40,7 @@ class Refused:
     bytes: bool = False
 
     def __bool__(self) -> bool:
-        return self != NOTHING
+        return bool(self.characters) or self.endings or self.devices or self.bytes
 
     def __or__(self, other: Refused) -> Refused:
         return Refused(

@@ -19,7 +19,7 @@ from pipeline.archive.decision import Decision
 from pipeline.archive.discover import Folder, discover
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
-from pipeline.archive.manifest import check_manifest, write_manifest
+from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
@@ -49,6 +49,7 @@ from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
 
 _NAMED: Final = 5
+_OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:
@@ -94,7 +95,8 @@ def run_archive(
     check_manifest(output)
     check_lost(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
-        kept = keep_fuller_manifest(journal, output)
+        drawn = is_drawn(journal, output, bom=settings.manifest_bom)
+        kept = None if drawn else keep_fuller_manifest(journal, output)
         if kept is not None:
             say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
         engine = settled_for(journal, choice, settings)
@@ -176,6 +178,7 @@ def _begin(
     ahead = Foreteller(context.settings, journal.film_speed())
     try:
         with journal.transaction(durable=True):
+            before = journal.db.total_changes
             run_id = journal.start_run(
                 inputs=context.inputs,
                 settings=asdict(context.settings) | {"engine": engine.name, "precision": engine.precision},
@@ -191,6 +194,8 @@ def _begin(
             )
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
+            if journal.db.total_changes - before > _OF_A_RUN:
+                note_change(journal)
         _name_unknown(context, journal)
     except _Stopped:
         return None
@@ -234,8 +239,9 @@ def _work(
     summary = _summary(context, journal, stop, progress.count, todo.total() - progress.count, seconds, jobs)
     journal.finish_run(run_id, summary.exit_code)
     keep_copy(journal)
-    if not stop.at_once:
+    if not stop.at_once and not is_drawn(journal, context.output, bom=context.bom):
         write_manifest(journal, context.output, bom=context.bom)
+        note_drawn(journal, context.output, bom=context.bom)
     return summary
 
 

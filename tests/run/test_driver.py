@@ -82,6 +82,34 @@ def test_the_manifest_is_there_before_the_first_picture_is_done(
     assert len(drawn) == 1, "a later run has one already"
 
 
+def test_a_manifest_is_drawn_anew_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Path] = []
+    write = driver.write_manifest
+    monkeypatch.setattr(driver, "write_manifest", lambda *args, **rest: (drawn.append(args[1]), write(*args, **rest)))
+    scans, colour = tmp_path / "scans", tmp_path / "colour"
+    write_archive(scans, 2)
+
+    def draws(**changes: object) -> int:
+        drawn.clear()
+        driver.run_archive([scans], colour, replace(SETTINGS, **changes))
+        return len(drawn)
+
+    assert [draws() for _ in range(3)] == [1, 0, 0]
+    assert draws(manifest_bom=True) == 1
+    assert draws(manifest_bom=True) == 0
+    (scans / "notes.txt").write_text("of the plan alone")
+    assert [draws(), draws()] == [1, 0]
+    (colour / "manifest.csv").write_bytes((colour / "manifest.csv").read_bytes().replace(b"notes", b"money"))
+    assert [draws(), draws()] == [1, 0]
+    (colour / "manifest.csv").unlink()
+    assert [draws(), draws()] == [1, 0]
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "keep_copy", lambda journal: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            draws(saturation=0.5)  # as good as killed: all is recorded, and nothing drawn
+    assert draws(saturation=0.5) == 1
+
+
 def test_films_wait_until_what_colorizes_them_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver, "WORKABLE", frozenset({Kind.PHOTO, Kind.PAGES}))
     write_archive(tmp_path / "scans", 1)
