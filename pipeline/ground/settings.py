@@ -206,6 +206,9 @@ class Settings:
         metavar="N|auto",
     )
     exclude: tuple[str, ...] = _setting((), "Skip sources that match (may be repeated).", metavar="GLOB")
+    shard: str = _setting(
+        "", "Do one share of INPUT alone, such as 3/8; `colorize merge` puts the OUTPUTs together.", metavar="K/N"
+    )
     follow_symlinks: bool = _setting(False, "Follow symbolic links inside INPUT.")
     max_megapixels: float = _setting(
         500.0, "Pictures larger than this fail instead of filling the memory.", low=0.001, high=100000.0

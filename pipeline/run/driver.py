@@ -26,6 +26,7 @@ from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Plan
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
+from pipeline.archive.shard import Shard, refuse_other_share
 from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
@@ -90,6 +91,7 @@ def run_archive(
         LockedError: another run has OUTPUT.
     """
     choices = read_choices(settings.on_color_list)
+    Shard.parse(settings.shard)
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
@@ -116,6 +118,8 @@ def run_archive(
 
 def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
     settings = context.settings
+    shard = Shard.parse(settings.shard)
+    refuse_other_share(journal, shard)
     folders = discover(
         context.roots, context.output, follow_symlinks=settings.follow_symlinks, exclude=settings.exclude
     )
@@ -135,7 +139,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
     naming = Naming(lambda kind, own: suffix(kind, own, settings), context.refused)
-    return iter(Plan(_counting_junk(folders, context.junk), naming, journal, wishes))
+    return iter(Plan(_counting_junk(shard.of_folders(folders), context.junk), naming, journal, wishes))
 
 
 def _counting_junk(folders: Iterator[Folder], junk: Counter[str]) -> Iterator[Folder]:
