@@ -10,6 +10,22 @@ EXTRAS  ?=
 BIN     := $(VENV)/bin
 comma   := ,
 
+# A mistyped `input=` must not colour the sample into OUTPUT, nor an INPUT that came out empty.
+KNOWN   := PYTHON VENV INPUT OUTPUT OPTIONS EXTRAS SHELL
+GIVEN   := $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name)))
+UNKNOWN := $(filter-out $(KNOWN) MAKE%,$(GIVEN))
+ifneq ($(UNKNOWN),)
+$(error There is no variable $(UNKNOWN); there are $(filter-out SHELL,$(KNOWN)), in capitals)
+endif
+ifeq ($(origin INPUT)$(strip $(value INPUT)),command line)
+$(error INPUT is empty: name a folder, or leave INPUT away for the sample archive)
+endif
+
+# As they were typed, whatever stands in them; recipes take them from the environment, so no shell reads them again.
+override INPUT := $(value INPUT)
+override OUTPUT := $(value OUTPUT)
+export INPUT OUTPUT
+
 .DEFAULT_GOAL := help
 .PHONY: help setup colorize-archive test lint docs soak bench clean
 
@@ -37,10 +53,10 @@ $(VENV)/.developer: pyproject.toml | $(BIN)/python
 ifeq ($(strip $(INPUT)),)
 colorize-archive: $(VENV)/.installed ## Colorize INPUT into OUTPUT (without INPUT: a small sample archive)
 	@test -d sample || $(BIN)/python tools/sample_archive.py sample
-	$(BIN)/colorize run sample -o "$(OUTPUT)" $(OPTIONS)
+	$(BIN)/colorize run sample -o "$$OUTPUT" $(OPTIONS)
 else
 colorize-archive: $(VENV)/.installed
-	$(BIN)/colorize run "$(INPUT)" -o "$(OUTPUT)" $(OPTIONS)
+	$(BIN)/colorize run -o "$$OUTPUT" $(OPTIONS) -- "$$INPUT"
 endif
 
 test: lint ## Run lint, types and tests

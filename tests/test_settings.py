@@ -98,8 +98,8 @@ OTHER = {
     "container": "mkv", "width": 64, "steady": "off", "keyframes": 1, "exclude": ("*.tif",), "follow_symlinks": True,
     "max_megapixels": 1.0, "verify": True, "retry_failed": True, "keep_times": True, "item_timeout": 9,
     "layout": "side-by-side", "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
-    "on_damage": "done", "deinterlace": True, "caption": "c", "caption_font": "f.ttf",
-    "certificate": "c.pem", "certificate_key": "k.pem",
+    "on_damage": "done", "deinterlace": True, "caption": "c", "caption_font": "f.ttf", "certificate": "c.pem",
+    "certificate_key": "k.pem", "strict": True, "manifest_bom": True, "shard": "1/2",
 }  # fmt: skip
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
+from pipeline.archive.decision import Action, Decision
 from pipeline.archive.journal import Journal
-from pipeline.archive.moves import follow
-from pipeline.archive.plan import Action, Decision
+from pipeline.archive.moves import follow, inherit
 from pipeline.archive.schema import Claim
 from pipeline.ground.items import Kind, Result, Status
 
@@ -30,7 +30,7 @@ def begin(
         journal: open to write.
         run_id: of this run.
         fingerprint: of this run's settings, by kind.
-        on_failure: told of each item that fails without a worker.
+        on_failure: told of each item that fails without a worker, before that is recorded.
 
     Returns:
         How many items are to be done, by kind.
@@ -43,6 +43,8 @@ def begin(
             journal.forget([found.key])
         elif decision.action is Action.MOVE and decision.result is not None:
             todo[follow(journal, found.key, decision.result.key)] -= 1
+        elif decision.action is Action.RENEW and decision.result is not None:
+            inherit(journal, found.key, decision.result.key)
         elif decision.action is Action.MARK and decision.result is not None:
             journal.mark(found.key, decision.result.status, decision.result.reason)
         elif decision.adopt is not None:
@@ -50,9 +52,9 @@ def begin(
             times = (found.size, found.mtime_ns, decision.adopt)
             journal.adopt(found.key, times, fingerprint=fingerprint(kind), run_id=run_id)
         elif decision.result is not None:
-            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
             if decision.result.status is Status.FAILED:
                 on_failure(decision.result)
+            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
         elif decision.action is Action.TODO and names is not None:
             claim = Claim(found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns)
             journal.claim(claim, run_id=run_id)

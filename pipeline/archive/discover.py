@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
+from pipeline.archive.own import COPY, FOLDER, JOURNAL
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
@@ -75,11 +76,13 @@ class Folder:
         place: its path inside the INPUT, as `Found.place`; empty for the root.
         files: what lies in it, and itself where it cannot be read.
         folders: names of the folders in it that are walked, later.
+        junk: what was passed over in it, as README lists it.
     """
 
     place: str
     files: list[Found] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
+    junk: list[str] = field(default_factory=list)
 
 
 def discover(
@@ -87,9 +90,9 @@ def discover(
 ) -> Iterator[Folder]:
     """Walk the INPUTs lazily; each folder before those in it, names sorted by their bytes. No file is opened.
 
-    OUTPUT and what systems leave behind (`Thumbs.db`) are passed over in silence. Hidden names, and what another run of
-    this program filled, are found and not walked into. Folders reached only
-    through symbolic links come after all others, each real folder once.
+    OUTPUT is passed over, and so is what systems leave behind (`Thumbs.db`), which is counted. Hidden names,
+    and what another run of this program filled, are found and not walked into. Folders reached only through symbolic
+    links come after all others, each real folder once.
 
     Args:
         roots: the INPUTs, from `places.check_places`.
@@ -165,7 +168,7 @@ class _Walk:
                         folder.files.append(Found(path, place, escape(place), Kind.OTHER, reason=WALKED_BEFORE))
                         yield folder
                     continue
-                entries = _sorted_entries(path)
+                entries = _sorted_entries(path, folder.junk)
             except OSError as error:
                 reason = f"this folder cannot be read: {words(error)}"
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.UNREADABLE, reason=reason))
@@ -174,7 +177,7 @@ class _Walk:
             finally:
                 through_link = False
             self._seen.add(identity)
-            if os.path.exists(f"{path}/.colorize/journal.sqlite"):  # noqa: PTH110 - fast, for many
+            if is_output(path):
                 if not place:
                     raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
@@ -244,18 +247,33 @@ class _Walk:
         return False
 
 
-def _sorted_entries(path: str) -> list[os.DirEntry[str]]:
+def is_output(path: str) -> bool:
+    """Tell whether this program has filled a folder: also where its journal was lost."""
+    return any(os.path.exists(f"{path}/{FOLDER}/{name}") for name in (JOURNAL, COPY, "lock"))  # noqa: PTH110 - fast
+
+
+def _sorted_entries(path: str, junk: list[str]) -> list[os.DirEntry[str]]:
+    kept = []
     with os.scandir(path) as entries:
-        return sorted((each for each in entries if not _is_silent(each.name)), key=lambda each: os.fsencode(each.name))
+        for each in entries:
+            called = _junk(each.name)
+            if called:
+                junk.append(called)
+            else:
+                kept.append(each)
+    return sorted(kept, key=lambda each: os.fsencode(each.name))
 
 
 def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino
 
 
-def _is_silent(name: str) -> bool:
+def _junk(name: str) -> str:
+    """Return how the list of junk calls a name; nothing where it is none."""
     low = name.lower()
-    return low in _JUNK or low.startswith(("._", ".trash"))
+    if low in _JUNK:
+        return low.strip()
+    return next((f"{start}*" for start in ("._", ".trash") if low.startswith(start)), "")
 
 
 def _head(path: str) -> bytes:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pipeline.archive.database import Database
+from pipeline.archive.claims import CLAIM, Claims
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
-from pipeline.archive.schema import Claim, Run
+from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Filed, Kind, Result, Status
@@ -22,15 +19,6 @@ from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Filed, Kind, Result, Sta
 _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
     "source_sha256, run_id, output_sha256, output_mtime_ns, was FROM "
-)
-_CLAIM = (
-    "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_OWNERS = (
-    "SELECT key FROM claims WHERE output = ?1 AND output != '' UNION "
-    "SELECT key FROM claims WHERE copy_output = ?1 AND copy_output != '' UNION "
-    "SELECT key FROM items WHERE output = ?1 AND output != ''"
 )
 
 
@@ -59,17 +47,7 @@ class Known(NamedTuple):
         return self.status if self.status in MADE else self.was
 
 
-def now() -> str:
-    """Return the time as ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def input_spelling(inputs: Sequence[Path]) -> tuple[str, ...]:
-    """Return the real paths of INPUTs in valid UTF-8, sorted: what two runs over the same INPUTs have in common."""
-    return tuple(sorted({escape(str(path.resolve())) for path in inputs}))
-
-
-class Journal(Database):
+class Journal(Claims):
     """Items, claims and runs; see `Database` for how it is opened, and what it raises."""
 
     def record(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
@@ -97,7 +75,7 @@ class Journal(Database):
             older = self._older(result.key, output) if output else ""
             self.db.execute(RECORD, [values[name] for name in COLUMNS])
             if output:
-                self.db.execute(_CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
+                self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
             else:
                 self._narrow(result.key)
             if earlier is not None and self.owners(earlier.place):
@@ -191,6 +169,16 @@ class Journal(Database):
         with self.speaking():
             return [key for (key,) in self.db.execute(query, (size,))]
 
+    def twins(self, size: int, sha256: str) -> Iterator[Row]:
+        """Yield the colorized items whose sources have this size and hash; those that were no repeats first."""
+        query = (
+            f"{SELECT} WHERE status = 'done' AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
+            "AND source_sha256 = ? ORDER BY cause, key LIMIT 100"
+        )
+        with self.speaking():
+            for found in self.db.execute(query, (size, sha256[:8], sha256)).fetchall():
+                yield Row(*found)
+
     def of_status(self, status: Status) -> Iterator[Known]:
         """Yield the items of one status, by key."""
         with self.speaking():
@@ -235,74 +223,6 @@ class Journal(Database):
             self.db.execute(query, (*sizes, key))
             self.db.execute(known, (fingerprint, run_id, key, RECOVERED))
 
-    def claim(self, claim: Claim, *, run_id: str) -> None:
-        """Say that files of these names are about to be written for an item.
-
-        Where a name was another item's, that one loses it: its row is kept as `vanished`.
-        """
-        names = (escape(claim.output), escape(claim.copy_output))
-        with self.speaking():
-            for name in dict.fromkeys(names):
-                for (other,) in self.db.execute(_OWNERS, (name,)).fetchall():
-                    if other != claim.key:
-                        self._dispossess(other, name, claim.key)
-            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
-            self.db.execute(_CLAIM, values)
-
-    def _dispossess(self, other: str, name: str, key: str) -> None:
-        reason = f"gone, and its output now belongs to {key}"
-        query = "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?"
-        self.db.execute(query, (reason, other, name))
-        self.db.execute("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name))
-        self.db.execute("UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name))
-
-    def claims(self, run_id: str) -> Iterator[Claim]:
-        """Yield what a run is to do, by key; other things may be recorded meanwhile."""
-        query = (
-            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns FROM claims "
-            "WHERE pending AND run_id = ? AND key > ? ORDER BY key LIMIT 256"
-        )
-        last = ""
-        while True:
-            with self.speaking():
-                found = self.db.execute(query, (run_id, last)).fetchall()
-            for key, kind, output, copy_output, size, mtime_ns in found:
-                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns)
-            if not found:
-                return
-            last = found[-1][0]
-
-    def pending_runs(self, keys: Sequence[str]) -> dict[str, str]:
-        """Return key and run id of those of these items that were begun (or waited to be) and never recorded."""
-        query = "SELECT claims.key, run_id FROM json_each(?) CROSS JOIN claims ON claims.key = value WHERE pending"
-        with self.speaking():
-            return dict(self.db.execute(query, (json.dumps(keys),)))
-
-    def never_recorded(self) -> Iterator[tuple[str, str]]:
-        """Yield key and run id of all items that were begun and have no row."""
-        query = (
-            "SELECT key, run_id FROM claims WHERE pending "
-            "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key)"
-        )
-        with self.speaking():
-            yield from self.db.execute(query)
-
-    def left(self) -> tuple[int, int]:
-        """Return how many items were begun and never recorded, and how many of them an earlier run had recorded."""
-        query = "SELECT count(*), count(items.key) FROM claims LEFT JOIN items USING (key) WHERE pending"
-        with self.speaking():
-            left, again = self.db.execute(query).fetchone()
-        return int(left), int(again)
-
-    def owners(self, output: str) -> set[str]:
-        """Return the keys of the items for which we wrote, or may have written, this file.
-
-        Args:
-            output: relative to OUTPUT, as the system spells it; not empty.
-        """
-        with self.speaking():
-            return {key for (key,) in self.db.execute(_OWNERS, (escape(output),))}
-
     def counts(self) -> dict[str, int]:
         """Return how many items have each status, by status."""
         query = "SELECT status, count(*) FROM items GROUP BY status ORDER BY status"
@@ -313,66 +233,6 @@ class Journal(Database):
         """Return of how many items it is doubtful whether they are in colour."""
         with self.speaking():
             return int(self.db.execute("SELECT count(*) FROM items WHERE instr(reason, ?)", (DOUBTFUL,)).fetchone()[0])
-
-    def start_run(self, *, inputs: Sequence[Path], settings: Mapping[str, Any], fingerprint: str, version: str) -> str:
-        """Write that a run begins and return its id: the time it began and a few random digits."""
-        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-        places = json.dumps(input_spelling(inputs))
-        values = (run_id, now(), "", places, json.dumps(dict(settings)), fingerprint, socket.gethostname(), os.getpid())
-        with self.speaking():
-            self.db.execute("INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,NULL,0)", (*values, version))
-        return run_id
-
-    def planned(self, run_id: str, count: int) -> None:
-        """Write how many items a run is to do."""
-        with self.speaking():
-            self.db.execute("UPDATE runs SET planned = ? WHERE run_id = ?", (count, run_id))
-
-    def finish_run(self, run_id: str, exit_code: int) -> None:
-        """Write that a run ended in good order."""
-        with self.speaking():
-            self.db.execute(
-                "UPDATE runs SET finished_at = ?, exit_code = ? WHERE run_id = ?", (now(), exit_code, run_id)
-            )
-
-    def runs(self) -> dict[str, Run]:
-        """Return all runs by id, in the order in which they began."""
-        with self.speaking():
-            found = self.db.execute("SELECT * FROM runs ORDER BY started_at, rowid").fetchall()
-        return {row[0]: _run(row) for row in found}
-
-    def last_run(self) -> Run | None:
-        """Return the run that began last, or None."""
-        with self.speaking():
-            found = self.db.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1").fetchone()
-        return _run(found) if found else None
-
-    def worked(self, run_id: str) -> int:
-        """Return how many items of a run went through a worker; what its plan settled at once is not counted."""
-        query = "SELECT count(*) FROM items WHERE run_id = ? AND (seconds > 0 OR status = 'crashed')"
-        with self.speaking():
-            return int(self.db.execute(query, (run_id,)).fetchone()[0])
-
-    def film_speed(self) -> float | None:
-        """Return seconds of work a megapixel of film, from the films that were done here; None where none was."""
-        query = (
-            "SELECT sum(seconds), sum(1.0 * frames * width * height) / 1e6 FROM items "
-            "WHERE kind = 'film' AND status = 'done' AND frames > 0 AND seconds > 0"
-        )
-        with self.speaking():
-            seconds, megapixels = self.db.execute(query).fetchone()
-        return float(seconds / megapixels) if megapixels else None
-
-    def last_record(self, run_id: str) -> str:
-        """Return when the last item of a run was recorded; empty if none was."""
-        query = "SELECT coalesce(max(finished_at), '') FROM items WHERE run_id = ?"
-        with self.speaking():
-            return str(self.db.execute(query, (run_id,)).fetchone()[0])
-
-
-def _run(row: tuple[Any, ...]) -> Run:
-    run_id, started_at, finished_at, inputs, settings, *rest = row
-    return Run(run_id, started_at, finished_at, tuple(json.loads(inputs)), json.loads(settings), *rest)
 
 
 def remove_superseded(earlier: Filed | None, output: Path) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
-from pipeline.archive.journal import now
 from pipeline.archive.own import FOLDER, check_own
+from pipeline.archive.runs import now
 from pipeline.ground import inside
 from pipeline.ground.errors import LockedError, OutputError
 from pipeline.ground.files import words

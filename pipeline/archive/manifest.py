@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -19,6 +20,7 @@ from pipeline.ground.files import replacing, sync_folder, words
 
 NAME: Final = MANIFEST
 EVERY: Final = 60.0  # seconds
+_FACT: Final = "manifest"
 
 
 def check_manifest(output: Path) -> None:
@@ -43,8 +45,13 @@ def check_manifest(output: Path) -> None:
         raise OutputError(f"{path} is not a manifest of this program: move it away, or give another OUTPUT.")
 
 
-def write_manifest(journal: Journal, output: Path) -> Path:
+def write_manifest(journal: Journal, output: Path, *, bom: bool | None = None) -> Path:
     """Draw the manifest from the journal: RFC 4180, UTF-8, one row an item, sorted by source.
+
+    Args:
+        journal: what is drawn.
+        output: OUTPUT.
+        bom: whether it begins with a byte order mark; None: as the old one does.
 
     The old one stays whole until the new one is on the disk. Rows are streamed: memory does not grow with them.
 
@@ -56,11 +63,12 @@ def write_manifest(journal: Journal, output: Path) -> Path:
     """
     check_manifest(output)
     path = output / NAME
+    encoding = "utf-8-sig" if (_has_bom(path) if bom is None else bom) else "utf-8"
     part = output / FOLDER / "tmp" / f"{NAME}.{os.getpid()}.{threading.get_ident()}"
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path, part=part) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", errors="backslashreplace", newline="")
+            text = io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", newline="")
             writer = csv.writer(text, lineterminator="\r\n")
             writer.writerow(HEADERS)
             writer.writerows(map(cells, journal.rows()))
@@ -72,6 +80,37 @@ def write_manifest(journal: Journal, output: Path) -> Path:
     return path
 
 
+def is_drawn(journal: Journal, output: Path, *, bom: bool) -> bool:
+    """Tell whether the manifest is as `note_drawn` saw it: with a million rows, it is not drawn anew for nothing."""
+    return journal.fact(_FACT) == _look(output, bom)
+
+
+def note_drawn(journal: Journal, output: Path, *, bom: bool) -> None:
+    """Write down that the manifest shows all that the journal knows."""
+    journal.put_fact(_FACT, _look(output, bom))
+
+
+def note_change(journal: Journal) -> None:
+    """Write down, with whatever changes it, that the manifest is to be drawn anew."""
+    journal.put_fact(_FACT, "changed")
+
+
+def _look(output: Path, bom: bool) -> str:
+    try:
+        found = (output / NAME).lstat()
+    except OSError:
+        return "not there"
+    return f"{found.st_size} {found.st_mtime_ns} {bom}"
+
+
+def _has_bom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(3) == codecs.BOM_UTF8
+    except OSError:
+        return False
+
+
 class ManifestDrawer:
     """Draws the manifest now and then while a run works, in a thread of its own: nobody waits for it.
 
@@ -79,18 +118,22 @@ class ManifestDrawer:
     than a twentieth of the time.
     """
 
-    def __init__(self, output: Path, *, every: float = EVERY) -> None:
+    def __init__(self, output: Path, *, every: float = EVERY, bom: bool | None = None) -> None:
         """Take OUTPUT, whose journal can be read while it is written; the first drawing is due in `every` seconds."""
-        self._output, self._every = output, every
+        self._output, self._every, self._bom = output, every, bom
         self._due = time.monotonic() + every
         self._thread: threading.Thread | None = None
 
     def draw_when_due(self) -> None:
         """Begin a drawing if it is time; return at once."""
         if time.monotonic() >= self._due and (self._thread is None or not self._thread.is_alive()):
-            self._due = float("inf")
-            self._thread = threading.Thread(target=self._draw, name="manifest", daemon=True)
-            self._thread.start()
+            self.draw()
+
+    def draw(self) -> None:
+        """Begin a drawing; return at once."""
+        self._due = float("inf")
+        self._thread = threading.Thread(target=self._draw, name="manifest", daemon=True)
+        self._thread.start()
 
     def wait(self) -> None:
         """Return when no drawing is under way."""
@@ -100,6 +143,6 @@ class ManifestDrawer:
     def _draw(self) -> None:
         began = time.monotonic()
         with suppress(OutputError), Journal(self._output, read_only=True) as journal:
-            write_manifest(journal, self._output)  # what is wrong is said when the last one is drawn
+            write_manifest(journal, self._output, bom=self._bom)  # what is wrong is said when the last one is drawn
         took = time.monotonic() - began
         self._due = time.monotonic() + max(self._every, 20 * took)

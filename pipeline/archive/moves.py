@@ -27,6 +27,12 @@ def follow(journal: Journal, old: str, new: str) -> Kind:
     return Kind(kind)
 
 
+def inherit(journal: Journal, old: str, new: str) -> None:
+    """Let a renamed source that is made anew have its old row: what it had made before goes when it is finished."""
+    journal.db.execute("UPDATE items SET key = ? WHERE key = ?", (new, old))
+    journal.db.execute("DELETE FROM claims WHERE key = ?", (old,))
+
+
 def finish_moves(journal: Journal) -> None:
     """Give outputs the names that were written down for them; one that cannot be moved stays where it is."""
     while True:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
 
 from pipeline.archive.discover import Folder, Found
+from pipeline.archive.refused import NOTHING, Refused
 from pipeline.archive.spelling import fold
 from pipeline.ground.items import PICTURED, Kind
 
@@ -47,16 +48,21 @@ class Naming:
     All names of different items, and of the folders above them, differ even when case and Unicode form are ignored.
     """
 
-    def __init__(self, suffix: Callable[[Kind, str], str]) -> None:
-        """Take how the output of an item ends, with its dot: by its kind and its source's own suffix, "" for none."""
-        self._suffix = suffix
+    def __init__(self, suffix: Callable[[Kind, str], str], refused: Refused = NOTHING) -> None:
+        """Take how outputs end, and what OUTPUT takes no names with.
+
+        Args:
+            suffix: from an item's kind and its source's own suffix, "" for none, to that of its output, with its dot.
+            refused: written otherwise.
+        """
+        self._suffix, self._refused = suffix, refused
         self._renamed: dict[str, str] = {}
 
     def names(self, folder: Folder) -> dict[str, Names]:
         """Return the names of a folder's photos, pages and films by `Found.key`; folders come before those in them."""
         target = self._target(folder.place)
         reserved = set(_RESERVED) if not target else set()
-        inside = _apart([(name,) for name in folder.folders], _folder_name, reserved)
+        inside = _apart([(name,) for name in folder.folders], self._folder_name, reserved)
         for (name,), (chosen,) in inside.items():
             if chosen != name:
                 self._renamed[posixpath.join(folder.place, name)] = posixpath.join(target, chosen)
@@ -65,13 +71,40 @@ class Naming:
         prefix = f"{target}/" if target else ""
         return {
             members[member].key: Names(prefix + output, prefix + copy)
-            for member, (output, copy) in _apart(members, _file_names, taken).items()
+            for member, (output, copy) in _apart(members, self._file_names, taken).items()
         }
 
     def _member(self, found: Found) -> _Member:
         assert found.kind is not None
         name = posixpath.basename(found.place)
         return name, self._suffix(found.kind, _split(name)[1])
+
+    def _folder_name(self, member: _Member, level: int) -> tuple[str, ...]:
+        (name,) = member
+        spelled = self._refused.spell(name)
+        return (self._tagged(spelled, name, "", _HASH_DIGITS[level - 1]) if level else spelled,)
+
+    def _file_names(self, member: _Member, level: int) -> tuple[str, ...]:
+        name, suffix = member
+        stem, own = _split(name)
+        spell = self._refused.spell
+        if level == 0:
+            return spell(stem + suffix), spell(name)
+        if level == 1:
+            return spell(name + suffix), spell(name)
+        digits = _HASH_DIGITS[level - 2]
+        stem, own = spell(stem), spell(own)
+        return self._tagged(stem, name, own + suffix, digits), self._tagged(stem, name, own, digits)
+
+    @staticmethod
+    def _tagged(stem: str, name: str, ending: str, digits: int) -> str:
+        """Return the stem with a hash of the whole source name, cut so that the result fits."""
+        tail = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:digits]}{ending}"
+        room = _LONGEST - len(os.fsencode(tail))
+        stem = stem[:room]
+        while len(os.fsencode(stem)) > room:
+            stem = stem[:-1]
+        return stem + tail
 
     def _target(self, place: str) -> str:
         """Return where a folder is mirrored: at its own place, but for renamed ones above it."""
@@ -82,22 +115,6 @@ class Naming:
             above, _, name = above.rpartition("/")
             below = f"{name}/{below}" if below else name
         return posixpath.join(self._renamed[above], below).rstrip("/") if above else place
-
-
-def _folder_name(member: _Member, level: int) -> tuple[str, ...]:
-    (name,) = member
-    return (_tagged(name, name, "", _HASH_DIGITS[level - 1]) if level else name,)
-
-
-def _file_names(member: _Member, level: int) -> tuple[str, ...]:
-    name, suffix = member
-    stem, own = _split(name)
-    if level == 0:
-        return stem + suffix, name
-    if level == 1:
-        return name + suffix, name
-    digits = _HASH_DIGITS[level - 2]
-    return _tagged(stem, name, own + suffix, digits), _tagged(stem, name, own, digits)
 
 
 def _apart(
@@ -138,13 +155,3 @@ def _is_too_long(name: str) -> bool:
 def _split(name: str) -> tuple[str, str]:
     match = _SUFFIX.search(name)
     return (name[: match.start()], match[0]) if match and match.start() else (name, "")
-
-
-def _tagged(stem: str, name: str, ending: str, digits: int) -> str:
-    """Return the stem with a hash of the whole source name, cut so that the result fits."""
-    tail = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:digits]}{ending}"
-    room = _LONGEST - len(os.fsencode(tail))
-    stem = stem[:room]
-    while len(os.fsencode(stem)) > room:
-        stem = stem[:-1]
-    return stem + tail

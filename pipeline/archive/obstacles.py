@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
-from pipeline.archive.journal import Journal
+from pipeline.archive.discover import Found
+from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names
 from pipeline.archive.spelling import escape
+from pipeline.ground.errors import OutputError
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
 FOLDER_IN_THE_WAY = "a folder is in the way: "
@@ -76,3 +79,27 @@ class Obstacles:
             if not stat.S_ISDIR(mode):
                 return f"{NO_FOLDER}{escape(place)}"
         return ""
+
+
+class OtherArchive:
+    """Whether OUTPUT holds another archive: the same one under another mount point is taken up."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._alike = 0
+        self._unlike: list[str] = []
+
+    def compare(self, found: Found, row: Known) -> None:
+        """Count a source of a name that another run finished."""
+        if found.size == row.source_size:
+            self._alike += 1
+        else:
+            self._unlike.append(found.key)
+
+    def refuse(self, output: Path) -> None:
+        """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
+        if len(self._unlike) > self._alike:
+            raise OutputError(
+                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
+                "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
+            )

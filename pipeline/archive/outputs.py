@@ -16,6 +16,9 @@ from pipeline.ground import inside
 _SLACK_NS: Final = 2_000_000_000  # file systems keep time to two seconds (FAT), and clocks of servers differ
 
 
+EDITED_REASON: Final = "changed by somebody since it was written; --replace-edited makes it anew"
+
+
 class State(StrEnum):
     """What lies where an output was written."""
 

@@ -52,8 +52,8 @@ def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
     kept.reverse()
     if len(kept) == 1 and kept[0][0].is_dir():
         return [Root(kept[0][1], "", True)]
-    labels = _labels([resolved for resolved, _ in kept])
-    return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, labels, strict=True)]
+    names = labels([resolved for resolved, _ in kept])
+    return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, names, strict=True)]
 
 
 def source_path(roots: Sequence[Root], place: str) -> Path:
@@ -116,18 +116,19 @@ def _is_walked_with_another(resolved: Path, real: Iterable[Path]) -> bool:
     )
 
 
-def _labels(paths: Sequence[Path]) -> list[str]:
+def labels(paths: Sequence[Path]) -> list[str]:
+    """Return under which names several INPUTs go."""
     shortest = [path.name or "root" for path in paths]
     longer = [f"{_stem(path)} ({path.parent.name or 'root'}){_suffix(path)}" for path in paths]
     unique = [f"{_stem(path)}~{hashlib.sha256(os.fsencode(path)).hexdigest()[:12]}{_suffix(path)}" for path in paths]
-    labels = shortest
+    chosen = shortest
     for finer in (longer, unique):
-        shared = Counter(map(fold, labels))
-        labels = [
+        shared = Counter(map(fold, chosen))
+        chosen = [
             long if shared[fold(label)] > 1 or len(os.fsencode(label)) > 255 else label
-            for label, long in zip(labels, finer, strict=True)
+            for label, long in zip(chosen, finer, strict=True)
         ]
-    return labels
+    return chosen
 
 
 def _stem(path: Path) -> str:

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pipeline.archive.absent import Absent
 from pipeline.archive.census import Census
+from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision, marked, settled
 from pipeline.archive.discover import Folder, Found, examine
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
-from pipeline.archive.obstacles import Obstacles
-from pipeline.archive.outputs import Outputs, State
+from pipeline.archive.obstacles import Obstacles, OtherArchive
+from pipeline.archive.outputs import EDITED_REASON, Outputs, State
+from pipeline.archive.overlap import refuse_overlap
 from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
+from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
-from pipeline.ground.errors import Cause, OutputError
-from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Forecast, Kind, Result, Seen, Status
-
-# The settings that may undo a failure: where one has changed since, the item is tried again.
-REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
-    Cause.TOO_LARGE: ("max_megapixels",),
-    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width", "deinterlace"),
-    Cause.TIME: ("item_timeout",),
-    Cause.DAMAGED: ("on_damage",),
-    Cause.MEMORY: ("jobs", "max_megapixels"),
-}
-# What another version of the program may be able to do.
-_OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
-# What may have passed since, or what the plan sees for itself.
-_PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY, Cause.LIBRARY})
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Status
 
 # Rows whose source was there when it was last looked for, and that have an output.
 _STAYING: Final = KEPT - {Status.GONE}
-_EDITED: Final = (Status.EDITED, "changed by somebody since it was written; --replace-edited makes it anew")
+_EDITED: Final = (Status.EDITED, EDITED_REASON)
 _REJECTED: Final = (Status.REJECTED, "its output was deleted; `colorize reject --undo` brings it back")
 _WHY: Final = {
     State.MISSING: "output missing",
@@ -49,80 +33,6 @@ _WHY: Final = {
     State.UNFINISHED: "unfinished",
 }
 _KINDS: Final = {str(kind): kind for kind in Kind}
-T = TypeVar("T")
-
-
-class Action(StrEnum):
-    """What is to be done with one thing that was found."""
-
-    TODO = "todo"  # by a worker
-    RECORD = "record"  # known without one: `Decision.result`
-    DONE = "done"  # finished before
-    KEEP = "keep"  # settled before, and not tried again
-    MARK = "mark"  # its row stays and gets a status: `Decision.result`
-    MOVE = "move"  # its source was renamed: `Decision.result` has the new key
-    FORGET = "forget"  # its row says nothing any more
-
-
-class Decision(NamedTuple):
-    """What is to be done with one thing that was found, or that the journal knows and is gone.
-
-    Attributes:
-        found: it; for what is gone, only its key and kind.
-        names: where its output goes; None for what is no picture.
-        action: see `Action`.
-        why: a phrase for a person, such as "new", "source changed", "failed before: ...".
-        result: what is recorded.
-        adopt: the time of its output, where times are to be taken over: the contents are the same.
-        forecast: of a film that is to be done, what it will take; put in by the run.
-    """
-
-    found: Found
-    names: Names | None
-    action: Action
-    why: str
-    result: Result | None = None
-    adopt: int | None = None
-    forecast: Forecast | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What a plan goes by besides the files and the journal.
-
-    Attributes:
-        inputs: INPUTs of this run as `input_spelling` gives them: rows of others are left alone.
-        settings: by name; compared with those of the runs that recorded failures.
-        fingerprints: by kind, those under which an output is as it would be made now.
-        listed: by key, the fingerprints of single items of which a person has said something.
-        version: of the program.
-        workable: kinds that can be worked on here.
-        unworkable: what is said of the others.
-        verify: compare finished sources by sha256 (reads them all) instead of time.
-        retry_failed: failed and crashed items are to be done again.
-        replace_edited: so are outputs that somebody has changed.
-        accept_gone: most sources may be gone.
-        source_of: from a key to where the source lies.
-        deleted_outputs: "redo" or "rejected": what is done with an output that is not there any more.
-    """
-
-    inputs: tuple[str, ...]
-    settings: Mapping[str, Any]
-    fingerprints: Mapping[Kind, tuple[str, ...]]
-    version: str
-    workable: frozenset[Kind]
-    unworkable: str
-    verify: bool = False
-    retry_failed: bool = False
-    replace_edited: bool = False
-    accept_gone: bool = False
-    deleted_outputs: str = "redo"
-    source_of: Callable[[str], Path] = Path
-    listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
-
-    def are_met_by(self, row: Known, kind: Kind) -> bool:
-        """Tell whether an output is as it would be made now."""
-        return row.fingerprint in self.listed.get(row.key, self.fingerprints).get(kind, ())
 
 
 class Plan:
@@ -136,21 +46,21 @@ class Plan:
     def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
         self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
         self._obstacles = Obstacles(journal, self._of_these_inputs)
-        self._others = _OtherArchive()
+        self._others = OtherArchive()
         self._outputs = Outputs(journal.output)
         self._same_inputs: dict[str, bool] = {}
-        self._seen: array[int] = array("q")  # hashes of the keys found: eight bytes each, for a million of them
-        self._closed: list[str] = []
+        self._absent = Absent(journal, wishes, self._of_these_inputs)
         self._census = Census(wishes.inputs)
 
     def __iter__(self) -> Iterator[Decision]:
+        refuse_overlap(self._journal, self._wishes.inputs)
         self._census.begin(self._journal, self._of_these_inputs)
         for folder in self._folders:
             yield from self._of_folder(folder)
         self._others.refuse(self._journal.output)
         if not self._wishes.accept_gone:
             self._census.refuse_loss()
-        yield from self._gone()
+        yield from self._absent.decisions(misses_made=self._census.misses_made)
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
         keys = [found.key for found in folder.files]
@@ -159,12 +69,10 @@ class Plan:
         folder.files = [examine(self._recall(found, known.get(found.key))) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
-            self._seen.append(hash(found.key))
+            self._absent.see(found)
             row = known.get(found.key)
             here = row is not None and row.status in _STAYING and self._of_these_inputs(row.run_id)
             self._census.see(found.key, made=here)
-            if found.kind is Kind.UNREADABLE and found.key.endswith("/"):
-                self._closed.append(found.key)
             yield self._decision(found, names.get(found.key), row, found.key in begun)
 
     def _recall(self, found: Found, row: Known | None) -> Found:
@@ -185,11 +93,15 @@ class Plan:
         return self._journal.runs()
 
     def _of_these_inputs(self, run_id: str) -> bool:
-        """Tell whether a run had the same INPUTs as this one."""
+        """Tell whether a run had the INPUTs of this one, or some of them."""
         if run_id not in self._same_inputs:
             run = self._runs.get(run_id)
-            self._same_inputs[run_id] = run is not None and run.inputs == self._wishes.inputs
+            self._same_inputs[run_id] = run is not None and self._holds(run.inputs)
         return self._same_inputs[run_id]
+
+    def _holds(self, inputs: tuple[str, ...]) -> bool:
+        # One that was alone and is one of several now was called otherwise; `refuse_overlap` has seen to that.
+        return set(inputs) <= set(self._wishes.inputs)
 
     def _decision(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
         made = row is not None and row.status in KEPT and found.kind is not Kind.EXCLUDED
@@ -199,7 +111,7 @@ class Plan:
         if decision.action is Action.TODO and names is not None:
             blocked = self._obstacles.before(found.key, names)
             if blocked:
-                return _settled(found, names, Status.FAILED, Cause.IN_THE_WAY, blocked)
+                return settled(found, names, Status.FAILED, Cause.IN_THE_WAY, blocked)
         return decision
 
     def _decide(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
@@ -217,7 +129,7 @@ class Plan:
         if row is None:
             return say(Action.TODO, "unfinished" if begun else "new")
         if row.status in PROBLEMS:
-            again = not same or self._may_do_better(row)
+            again = not same or self._wishes.may_mend(row, self._runs.get(row.run_id))
             why = f"{row.status} before: {row.reason}" if same else "source changed"
             return say(Action.TODO if again else Action.KEEP, why)
         if row.status in KEPT:
@@ -227,7 +139,7 @@ class Plan:
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
         if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return say(Action.TODO, "settings changed")
+            return say(Action.TODO, SETTINGS_CHANGED)
         return say(Action.DONE, f"{row.status}: {row.reason}")
 
     def _of_made(self, found: Found, names: Names | None, row: Known, *, begun: bool, same: bool) -> Decision:
@@ -237,7 +149,7 @@ class Plan:
         kept = output.state is State.EDITED and not self._wishes.replace_edited
         lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
         if kept or lost:
-            return self._mark(found, names, row, *_EDITED if kept else _REJECTED)
+            return marked(found, names, row, *_EDITED if kept else _REJECTED)
         if outdated or output.state is not State.OURS:
             return Decision(found, names, Action.TODO, outdated or _WHY[output.state])
         times = (row.source_size, row.source_mtime_ns, row.output_mtime_ns)
@@ -249,15 +161,9 @@ class Plan:
         if not same:
             return "source changed"
         if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return "settings changed"
+            return SETTINGS_CHANGED
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
-
-    def _mark(self, found: Found, names: Names | None, row: Known, status: Status, reason: str) -> Decision:
-        if row.status == status:
-            return Decision(found, names, Action.KEEP, f"{status}: {reason}")
-        result = Result(found.key, status, Cause.NONE, reason)
-        return Decision(found, names, Action.MARK, f"{status}: {reason}", result)
 
     def _settled_by(self, found: Found, *, made_before: bool) -> tuple[Status, Cause, str] | None:
         """Return what is known of a thing without a worker, or None."""
@@ -279,19 +185,7 @@ class Plan:
     ) -> Decision:
         if row is not None and (row.status, row.reason, row.kind) == (status, reason, found.kind):
             return Decision(found, names, Action.KEEP, f"{status}: {reason}")
-        return _settled(found, names, status, cause, reason)
-
-    def _may_do_better(self, row: Known) -> bool:
-        """Tell whether what failed may succeed now."""
-        if self._wishes.retry_failed or row.cause in _PASSING:
-            return True
-        run = self._runs.get(row.run_id)
-        if run is None:
-            return False
-        if row.cause in _OF_A_VERSION:
-            return run.version != self._wishes.version
-        names = REMEDIES.get(row.cause, ())
-        return any(run.settings.get(name) != self._wishes.settings.get(name) for name in names)
+        return settled(found, names, status, cause, reason)
 
     def _is_unchanged(self, found: Found, row: Known) -> bool:
         if found.size != row.source_size and row.source_size != UNKNOWN_SIZE:
@@ -304,86 +198,3 @@ class Plan:
             except OSError:
                 return False
         return found.mtime_ns == row.source_mtime_ns
-
-    def _gone(self) -> Iterator[Decision]:
-        """Decide on rows and claims of what is gone; what lies in a folder that can't be read now is left alone."""
-        for row in self._not_found(self._journal.unsettled(), lambda row: (row.key, row.run_id)):
-            lost = Found("", "", row.key, Kind.VANISHED)
-            if row.status in PROBLEMS and row.kind in PICTURED:
-                reason = f"gone since it {row.status}: {row.reason}"
-                yield _settled(lost, None, Status.VANISHED, Cause.NONE, reason)
-            else:
-                yield Decision(lost, None, Action.FORGET, f"gone; {row.status} before: {row.reason}")
-        for key, _ in self._not_found(self._journal.never_recorded(), lambda claim: claim):
-            lost = Found("", "", key, Kind.VANISHED)
-            yield _settled(lost, None, Status.VANISHED, Cause.NONE, "gone before its turn came")
-        if self._census.misses_made:
-            for row in self._not_found(self._journal.made(), lambda row: (row.key, row.run_id)):
-                lost = Found("", "", row.key, Kind.VANISHED)
-                renamed = self._renamed(row)
-                if renamed:
-                    yield Decision(lost, None, Action.MOVE, f"renamed to {renamed}", Result(renamed, Status.DONE))
-                    continue
-                yield self._mark(lost, None, row, Status.GONE, "its source is no longer there")
-
-    def _renamed(self, row: Known) -> str:
-        """Return the key under which the source of a finished item was found anew, or nothing."""
-        kind = _KINDS.get(row.kind, Kind.OTHER)
-        current = row.fingerprint in self._wishes.fingerprints.get(kind, ()) or row.status == Status.EDITED
-        if not current or not row.source_sha256:
-            return ""
-        for key in self._journal.unknown_of_size(row.source_size):
-            try:
-                if files.sha256(self._wishes.source_of(key)) == row.source_sha256:
-                    return key
-            except OSError:
-                continue
-        return ""
-
-    @cached_property
-    def _hashes(self) -> NDArray[np.int64]:
-        """What was found, sorted; asked for when the walk is over.
-
-        Two keys of one 64-bit hash would hide that a file is gone, once in millions of archives, and lose nothing.
-        """
-        return np.unique(np.frombuffer(self._seen, np.int64)) if len(self._seen) else np.empty(0, np.int64)
-
-    def _not_found(self, known: Iterator[T], of: Callable[[T], tuple[str, str]]) -> list[T]:
-        hashes, closed = self._hashes, tuple(self._closed)
-
-        def is_gone(each: T) -> bool:
-            key, run_id = of(each)
-            at = int(np.searchsorted(hashes, hash(key)))
-            found = at < len(hashes) and int(hashes[at]) == hash(key)
-            return not found and not key.startswith(closed) and self._of_these_inputs(run_id)
-
-        return [each for each in known if is_gone(each)]
-
-
-class _OtherArchive:
-    """Whether OUTPUT holds another archive: the same one under another mount point is taken up."""
-
-    def __init__(self) -> None:
-        self._alike = 0
-        self._unlike: list[str] = []
-
-    def compare(self, found: Found, row: Known) -> None:
-        if found.size == row.source_size:
-            self._alike += 1
-        else:
-            self._unlike.append(found.key)
-
-    def refuse(self, output: Path) -> None:
-        """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
-        if len(self._unlike) > self._alike:
-            raise OutputError(
-                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
-                "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
-            )
-
-
-def _settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:
-    seen = Seen(source_size=found.size, source_mtime_ns=found.mtime_ns)
-    result = Result(found.key, status, cause, reason, seen=seen)
-    why = reason if cause is Cause.IN_THE_WAY else f"{status}: {reason}"
-    return Decision(found, names, Action.RECORD, why, result)

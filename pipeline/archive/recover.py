@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
+from pipeline.archive.outputs import EDITED_REASON
 from pipeline.archive.own import COPY, FOLDER, MANIFEST, check_own
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
@@ -25,15 +27,17 @@ from pipeline.ground.items import KEPT, Status
 _NUMBERS: Final = {"chroma": float, "width": int, "height": int, "bits": int, "frames": int, "seconds": float}
 
 
+_OURS: Final = "ours"
 _OF_A_RUN: Final = 3  # its row is made, told how much was planned, and finished
 
 
 class Recovered(NamedTuple):
-    """What was taken back: rows of the journal's copy, outputs of the manifest, and those that were not as written."""
+    """What was taken back: rows of the journal's copy, outputs of the manifest; edited ones, and those not there."""
 
     from_copy: int
     from_manifest: int
-    changed: int
+    edited: int = 0
+    missing: int = 0
 
 
 def check_lost(output: Path) -> None:
@@ -63,9 +67,9 @@ def recover(output: Path) -> Recovered:
         _set_aside(output)
         from_copy = _put_back(output)
         with Journal(output) as journal:
-            taken, changed = _take_back(journal, output)
+            taken = _take_back(journal, output)
             write_manifest(journal, output)
-    return Recovered(from_copy, taken, changed)
+    return Recovered(from_copy, taken[_OURS], taken[Status.EDITED], taken[""])
 
 
 def _is_whole(output: Path) -> bool:
@@ -77,14 +81,34 @@ def _is_whole(output: Path) -> bool:
 
 
 def _set_aside(output: Path) -> None:
-    mark = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    mark = _mark()
     path = journal_path(output)
     for suffix in ("", "-wal", "-shm"):
         old = path.with_name(path.name + suffix)
         with suppress(FileNotFoundError):
             old.rename(path.with_name(f"journal.damaged-{mark}.sqlite{suffix}"))
+    _keep_manifest(output, mark)
+
+
+def _keep_manifest(output: Path, mark: str) -> Path:
+    kept = output / FOLDER / f"manifest.{mark}.csv"
     with suppress(FileNotFoundError):
-        shutil.copyfile(output / MANIFEST, output / FOLDER / f"manifest.{mark}.csv")
+        shutil.copyfile(output / MANIFEST, kept)
+    return kept
+
+
+def keep_fuller_manifest(journal: Journal, output: Path) -> Path | None:
+    """Keep a manifest that has more rows than the journal, before it is drawn anew; return where, or None."""
+    try:
+        with (output / MANIFEST).open("rb") as file:
+            rows = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b"")) - 1
+    except OSError:  # none there
+        return None
+    return _keep_manifest(output, _mark()) if rows > sum(journal.counts().values()) else None
+
+
+def _mark() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
 def _put_back(output: Path) -> int:
@@ -109,30 +133,29 @@ def _finished(output: Path) -> Iterator[dict[str, str]]:
                 yield row
 
 
-def _take_back(journal: Journal, output: Path) -> tuple[int, int]:
-    taken = changed = 0
+def _take_back(journal: Journal, output: Path) -> Counter[str]:
+    taken: Counter[str] = Counter()
     with journal.transaction(durable=True):
         for row in _finished(output):
             if journal.row(row["source"]) is not None:
                 continue
             values = _values(row, output)
             if values is None:
-                changed += 1
+                taken[""] += 1
                 continue
-            taken += 1
+            taken[Status.EDITED if values["status"] == Status.EDITED else _OURS] += 1
             journal.db.execute(RECORD, [values[name] for name in COLUMNS])
             claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', '', 0, 0, 0, ?)"
             journal.db.execute(claim, (row["source"], row["output"], row["kind"]))
-    return taken, changed
+    return taken
 
 
 def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
-    """Return a row of the journal, or None where the output is not what was written."""
+    """Return a row of the journal, or None where there is no output."""
     place = unescape(row["output"])
     try:
         found = inside.look(output, place)
-        if inside.sha256(output, place) != row["output_sha256"]:
-            return None
+        edited = inside.sha256(output, place) != row["output_sha256"]
     except OSError:
         return None
     told = {name: value for name, value in row.items() if name in COLUMNS}
@@ -143,6 +166,9 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
         "source_size": UNKNOWN_SIZE, "source_mtime_ns": 0, "output_size": found.st_size,
         "output_mtime_ns": found.st_mtime_ns, "fingerprint": RECOVERED, "run_id": RECOVERED,
     }  # fmt: skip
+    if edited:  # what was written had a size that nobody knows any more
+        own |= {"status": Status.EDITED, "was": made_as, "was_reason": row.get("reason", ""), "reason": EDITED_REASON}
+        own["output_size"] = UNKNOWN_SIZE
     return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | own
 
 

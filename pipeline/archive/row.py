@@ -69,6 +69,8 @@ RECOVERED = "recovered"  # fingerprint and run of what was taken back from a man
 UNKNOWN_SIZE = -1  # of such an item's source
 COLUMNS = tuple(each.name for each in fields(Row))
 HEADERS = tuple(each.metadata["header"] for each in fields(Row) if each.metadata["header"])
+# Hashes, times, and words of the house: no spreadsheet takes them for anything else, and most cells are such.
+_PLAIN = frozenset({"status", "verdict", "source_sha256", "output_sha256", "finished_at", "run_id", "engine"})
 _SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
 # Reasons carry what libraries said; a NUL or a bare carriage return there would break readers of CSV.
 _CONTROL = dict.fromkeys((*range(32), 127), " ")
@@ -128,7 +130,9 @@ def cells(row: Row) -> Iterator[str | int]:
     """Yield a row of the manifest; what is not known is empty."""
     for name, decimals in _SHOWN:
         value = getattr(row, name)
-        if name == "kind":
+        if name in _PLAIN:
+            yield value
+        elif name == "kind":
             yield value if value in PICTURED else ""
         elif isinstance(value, str):
             value = value.translate(_CONTROL) if name in ("reason", "metadata") else value

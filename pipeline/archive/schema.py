@@ -77,6 +77,12 @@ MIGRATIONS = (
     -- Outputs that are to follow their renamed sources: the item's new key, and the name its output is to get.
     CREATE TABLE moves (key TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    -- Finished items by size and the beginning of the source's hash: what is a double of another is not done twice.
+    CREATE INDEX items_twins ON items (source_size, substr(source_sha256, 1, 8)) WHERE status = 'done';
+    -- What was found of OUTPUT itself, as JSON.
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    """,
 )
 
 
@@ -99,7 +105,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An item that is to be done; names relative to OUTPUT, as the system spells them."""
+    """An item that is to be done; names relative to OUTPUT, as the system spells them.
+
+    Attributes:
+        company: another item, finished or to be done, has a source of the same size.
+    """
 
     key: str
     kind: Kind
@@ -107,3 +117,4 @@ class Claim:
     copy_output: str
     size: int
     mtime_ns: int
+    company: bool = False

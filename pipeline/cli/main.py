@@ -28,6 +28,7 @@ COMMANDS = {
     "reject": "Remove outputs that nobody wants.",
     "prune": "Take away outputs whose sources are gone.",
     "recover": "Make a lost journal anew.",
+    "merge": "Make one OUTPUT of those of several shares.",
     "models": "List, fetch, verify and import models.",
     "doctor": "Say what this machine will use and why.",
     "bench": "Measure speed against the tutorial's way.",

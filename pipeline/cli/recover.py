@@ -21,13 +21,16 @@ Examples:
 def command(output: Path) -> int:
     """Make a lost or damaged journal anew, from its copy and the manifest.
 
-    Outputs are taken back where their sha256 is the manifest's. What was
-    damaged, and the old manifest, are kept in OUTPUT/.colorize.
+    Outputs are taken back by their sha256 in the manifest; those that have
+    another one are kept as edited. What was damaged, and the old manifest,
+    stay in OUTPUT/.colorize.
     """
     from pipeline.archive.recover import recover
 
     found = recover(output)
     click.echo(f"{found.from_copy:,} items from the journal's copy, {found.from_manifest:,} from the manifest.")
-    if found.changed:
-        click.echo(f"{found.changed:,} outputs are not there or not as they were written, and were left alone.")
+    if found.edited:
+        click.echo(f"{found.edited:,} outputs were changed since they were written: they are kept as `edited`.")
+    if found.missing:
+        click.echo(f"{found.missing:,} outputs are not there any more: the next run makes them.")
     return 0

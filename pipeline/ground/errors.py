@@ -37,6 +37,7 @@ class Cause(StrEnum):
     CRASH = "crash"
     TIME = "time"  # longer than item_timeout
     FAULT = "fault"  # of this program
+    SAME = "same"  # it is done: as another source of the same bytes
 
 
 class ColorizeError(Exception):

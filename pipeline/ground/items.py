@@ -62,6 +62,8 @@ class Verb(StrEnum):
     SCAN = "scan"
     PIECE = "piece"
     JOIN = "join"
+    LOOK = "look"  # hash the source: another one has its size
+    REPEAT = "repeat"  # copy what was made of another source of the same bytes
 
 
 # Stands in the reason of an item whose verdict on colour may well be wrong; the summary counts them by it.
@@ -217,6 +219,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Twin:
+    """A finished item whose source has the same bytes as another's; fields as in `Result`, `filed` is its output."""
+
+    key: str
+    filed: Filed
+    seen: Seen
+    model: str
+    engine: str
+    reason: str = ""
+    metadata: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """What a worker is given: a few hundred bytes, never pixels.
 
@@ -233,6 +248,7 @@ class Unit:
         parts: of a join, in their order.
         on_color: what a person's list says of this item, a choice of the setting of that name; empty: nothing.
         viewing: of a film.
+        twin: of a repeat, whose output is copied.
     """
 
     verb: Verb
@@ -248,6 +264,7 @@ class Unit:
     parts: tuple[Part, ...] = ()
     on_color: str = ""
     viewing: Viewing = WHOLE
+    twin: Twin | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,6 +206,9 @@ class Settings:
         metavar="N|auto",
     )
     exclude: tuple[str, ...] = _setting((), "Skip sources that match (may be repeated).", metavar="GLOB")
+    shard: str = _setting(
+        "", "Do one share of INPUT alone, such as 3/8; `colorize merge` puts the OUTPUTs together.", metavar="K/N"
+    )
     follow_symlinks: bool = _setting(False, "Follow symbolic links inside INPUT.")
     max_megapixels: float = _setting(
         500.0, "Pictures larger than this fail instead of filling the memory.", low=0.001, high=100000.0
@@ -244,6 +247,8 @@ class Settings:
         "What is done with finished outputs that are not there any more: made anew, or taken as not wanted.",
         choices=("redo", "rejected"),
     )
+    strict: bool = _setting(False, "Exit with 3 also where all that failed has failed, and was told, before.")
+    manifest_bom: bool = _setting(False, "Begin the manifest with a byte order mark, for spreadsheets that need one.")
     accept_gone: bool = _setting(False, "Go on although an INPUT lacks most of what earlier runs found there.")
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from pipeline.media.film import INSTALLED, Films, suffix_of
 from pipeline.media.medium import InPieces, Tools, Whole
 from pipeline.media.pages import Pages
 from pipeline.media.stills import Stills
+from pipeline.media.twins import look, repeat
 from pipeline.photo.write import FORMATS, SUFFIXES
 
 _STILLS: Final = Stills()
@@ -42,6 +43,8 @@ def suffix(kind: Kind, own: str, settings: Settings) -> str:
 
 def work(unit: Unit, tools: Tools) -> Result:
     """Do one unit; raises as `Whole` and `InPieces` say."""
+    if unit.verb in (Verb.LOOK, Verb.REPEAT):
+        return look(unit, tools) if unit.verb is Verb.LOOK else repeat(unit, tools)
     if unit.verb is Verb.MAKE:
         return WHOLE[unit.kind].make(unit, tools)
     medium = IN_PIECES[unit.kind]

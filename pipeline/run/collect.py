@@ -9,6 +9,7 @@ from typing import Final
 
 from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.manifest import ManifestDrawer
+from pipeline.archive.own import MANIFEST
 from pipeline.archive.pieces import Begun, Pieces, parts_place
 from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
@@ -22,6 +23,7 @@ from pipeline.run.executors.executor import Executor
 from pipeline.run.progress import Progress, problem_line
 from pipeline.run.schedule import Schedule
 from pipeline.run.signals import Stop
+from pipeline.run.twins import Twins
 
 FAULTS_IN_A_ROW: Final = 10  # then the run ends: the next ten thousand would fail as well
 
@@ -34,19 +36,22 @@ class Collector:
         self._context, self._journal, self._run_id, self._progress = context, journal, run_id, progress
         self._schedule = Schedule(map(self._first, journal.claims(run_id)))
         self._pieces = Pieces(journal)
+        self._twins = Twins(journal, context.fingerprint)
         self._assemblies: dict[str, Assembly] = {}
         self._faults = 0  # of the system, in a row
         self._kept: set[str] = set()  # keys of items that failed, whose parts stay
-        self._drawer = ManifestDrawer(context.output) if journal.shared else None
+        self._drawer = ManifestDrawer(context.output, bom=context.bom) if journal.shared else None
 
     def collect(self, executor: Executor, stop: Stop) -> ColorizeError | None:
         """Record each answer as it comes; return what ended the run early, if anything did."""
         self._pieces.sweep()
         halted: ColorizeError | None = None
+        if self._drawer is not None and not (self._context.output / MANIFEST).exists():
+            self._drawer.draw()
         try:
             with closing(executor.answers(self._take, stop)) as answers:
                 for unit, answer in answers:
-                    error = self._halted_by(answer)
+                    error = self._halted_by(unit, answer)
                     if error is not None:
                         halted = halted or error
                         stop.code = stop.code or halted.exit_code  # nothing more is begun
@@ -59,7 +64,7 @@ class Collector:
 
     def _first(self, claim: Claim) -> Unit:
         verb = first_verb(claim.kind, self._context.settings)
-        return Unit(
+        unit = Unit(
             verb=verb,
             key=claim.key,
             kind=claim.kind,
@@ -71,6 +76,7 @@ class Collector:
             parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
             on_color=self._context.choices.get(claim.key, ""),
         )
+        return self._twins.look(unit) if claim.company else unit
 
     def _take(self) -> Unit | None:
         while (unit := self._schedule.take()) is not None:
@@ -89,12 +95,12 @@ class Collector:
         self._assemblies[first.key] = assembly
         self._schedule.put(assembly.units())
 
-    def _halted_by(self, answer: Answer) -> ColorizeError | None:
+    def _halted_by(self, unit: Unit, answer: Answer) -> ColorizeError | None:
         if isinstance(answer, Halt):
             return answer.error
         fault = answer.status is Status.FAILED and answer.cause is Cause.SYSTEM
         if not fault:
-            self._faults = 0
+            self._faults *= unit.verb is Verb.LOOK  # what was only hashed is no proof of anything
         elif not self._failed_before(answer.key):
             self._faults += 1
         if fault or answer.status is Status.VANISHED:
@@ -117,8 +123,10 @@ class Collector:
     def _receive(self, unit: Unit, result: Result) -> None:
         fingerprint = self._context.fingerprint(unit.kind, unit.key)
         assembly = self._assemblies.get(unit.key)
-        ends = unit.verb in (Verb.MAKE, Verb.JOIN) or (unit.verb is Verb.SCAN and not result.spans)
-        if unit.verb is Verb.PIECE and assembly is None:
+        ends = unit.verb in (Verb.MAKE, Verb.JOIN, Verb.REPEAT) or (unit.verb is Verb.SCAN and not result.spans)
+        if unit.verb is Verb.LOOK and result.status in MADE:
+            self._schedule.put(self._twins.looked(unit.key, result.seen.source_sha256))
+        elif unit.verb is Verb.PIECE and assembly is None:
             self._late(unit, result, fingerprint)
         elif result.status not in MADE or ends:
             self._finish(unit, assembly.finished(result) if assembly else result, fingerprint)
@@ -137,16 +145,19 @@ class Collector:
             self._pieces.finished(unit, result, fingerprint)
 
     def _finish(self, unit: Unit, result: Result, fingerprint: str) -> None:
+        problem = result.status in PROBLEMS
+        if problem:
+            self._context.note_failure(self._journal, result)
         earlier = self._journal.record(result, kind=unit.kind, fingerprint=fingerprint, run_id=self._run_id)
         remove_superseded(earlier, self._context.output)
         self._schedule.close(unit.key)
+        self._schedule.put(self._twins.ended(unit.key))
         self._assemblies.pop(unit.key, None)
         if unit.kind in IN_PIECES:
             if result.cause in (Cause.SYSTEM, Cause.TIME):  # a later run goes on from what is there
                 self._kept.add(unit.key)
             else:
                 self._pieces.remove(unit.key)
-        problem = result.status in PROBLEMS
         if problem:
             self._progress.say(problem_line(result))
         self._progress.step(problem=problem)

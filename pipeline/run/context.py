@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.archive.journal import Journal
 from pipeline.archive.places import Root
-from pipeline.ground.items import PICTURED, Kind
+from pipeline.archive.refused import NOTHING, Refused
+from pipeline.ground.items import PICTURED, Kind, Result
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
@@ -25,6 +28,9 @@ class Context:
         settings: what was asked for.
         net, engine: what colorizes.
         choices: what a person says of single items, a choice of `on_color` by key.
+        refused: names that OUTPUT takes not.
+        told_again: filled as the run works: keys of what failed as it had failed, and was told, before.
+        junk: filled as INPUT is walked: what was passed over, as the list of junk calls it.
     """
 
     inputs: Sequence[Path]
@@ -34,6 +40,9 @@ class Context:
     net: NetSpec
     engine: Engine
     choices: Mapping[str, str] = field(default_factory=dict)
+    refused: Refused = NOTHING
+    told_again: set[str] = field(default_factory=set)
+    junk: Counter[str] = field(default_factory=Counter)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
@@ -62,6 +71,17 @@ class Context:
     def fingerprint(self, kind: Kind, key: str = "") -> str:
         """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
         return self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
+
+    @property
+    def bom(self) -> bool:
+        """Whether the manifest begins with a byte order mark."""
+        return self.settings.manifest_bom
+
+    def note_failure(self, journal: Journal, result: Result) -> None:
+        """Look whether a failure is news, before it is recorded; with `retry_failed` each is."""
+        known = journal.was_told(result.key, result.status, result.reason)
+        if known and not self.settings.retry_failed:
+            self.told_again.add(result.key)
 
     def job(self, tmp_dir: Path) -> Job:
         """Return what workers are told."""

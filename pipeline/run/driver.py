@@ -12,21 +12,26 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import __version__
+from pipeline.archive import refused
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
-from pipeline.archive.discover import discover
-from pipeline.archive.journal import Journal, input_spelling
+from pipeline.archive.decision import Decision
+from pipeline.archive.discover import Folder, discover
+from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
-from pipeline.archive.manifest import check_manifest, write_manifest
+from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
-from pipeline.archive.plan import Action, Decision, Plan, Wishes
-from pipeline.archive.recover import check_lost, keep_copy
+from pipeline.archive.plan import Plan
+from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
+from pipeline.archive.runs import input_spelling
+from pipeline.archive.shard import Shard, refuse_other_share
 from pipeline.archive.spelling import unescape
+from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
-from pipeline.ground.items import Kind, Status
+from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.film import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
@@ -42,10 +47,12 @@ from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
 from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
+from pipeline.run.report import Anew
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
 
 _NAMED: Final = 5
+_OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:
@@ -63,7 +70,8 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
-        yield from ahead.plan(_plan(Context(inputs, output, roots, settings, net, engine, choices), journal))
+        context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal))
+        yield from ahead.plan(_plan(context, journal))
     check_space(ahead.told, output)
 
 
@@ -89,13 +97,21 @@ def run_archive(
     choices = read_choices(settings.on_color_list)
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
+    Shard.parse(settings.shard)
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
     check_lost(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
+        drawn = is_drawn(journal, output, bom=settings.manifest_bom)
+        kept = None if drawn else keep_fuller_manifest(journal, output)
+        if kept is not None:
+            say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
         engine = settled_for(journal, choice, settings)
-        context = Context(inputs, output, roots, settings, net, engine, choices)
+        refusal = refused.learn(journal)
+        if refusal and not quiet:
+            say(refusal.sentence())
+        context = Context(inputs, output, roots, settings, net, engine, choices, refusal)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
@@ -108,6 +124,8 @@ def run_archive(
 
 def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
     settings = context.settings
+    shard = Shard.parse(settings.shard)
+    refuse_other_share(journal, shard)
     folders = discover(
         context.roots, context.output, follow_symlinks=settings.follow_symlinks, exclude=settings.exclude
     )
@@ -126,7 +144,14 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         listed=context.fingerprints_of_listed,
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
-    return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
+    naming = Naming(lambda kind, own: suffix(kind, own, settings), context.refused)
+    return iter(Plan(_counting_junk(shard.of_folders(folders), context.junk), naming, journal, wishes))
+
+
+def _counting_junk(folders: Iterator[Folder], junk: Counter[str]) -> Iterator[Folder]:
+    for folder in folders:
+        junk.update(folder.junk)
+        yield folder
 
 
 class _Stopped(Exception):
@@ -142,14 +167,12 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
 
 def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
     """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
-    anew = kept = 0
+    anew = Anew()
     for decision in plan:
-        anew += decision.action is Action.TODO and decision.why == "settings changed"
-        kept += decision.why.startswith(str(Status.EDITED)) and decision.action is not Action.TODO
+        anew.see(decision)
         yield decision
-    if anew:
-        also = f"; {kept:,} that somebody has changed since are kept" if kept else ""
-        say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
+    for line in anew.lines():
+        say(line)
 
 
 def _begin(
@@ -165,6 +188,7 @@ def _begin(
     ahead = Foreteller(context.settings, journal.film_speed())
     try:
         with journal.transaction(durable=True):
+            before = journal.db.total_changes
             run_id = journal.start_run(
                 inputs=context.inputs,
                 settings=asdict(context.settings) | {"engine": engine.name, "precision": engine.precision},
@@ -176,15 +200,22 @@ def _begin(
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
-                on_failure=lambda result: say(problem_line(result)),
+                on_failure=lambda result: _tell(context, journal, result),
             )
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
+            if journal.db.total_changes - before > _OF_A_RUN:
+                note_change(journal)
         _name_unknown(context, journal)
     except _Stopped:
         return None
     finish_moves(journal)
     return run_id, todo, ahead
+
+
+def _tell(context: Context, journal: Journal, result: Result) -> None:
+    context.note_failure(journal, result)
+    say(problem_line(result))
 
 
 def _name_unknown(context: Context, journal: Journal) -> None:
@@ -212,14 +243,15 @@ def _work(
         with contextlib.suppress(OutputError):  # the first sentence says what is wrong
             journal.finish_run(run_id, halted.exit_code)
             if journal_path(context.output).exists():  # an OUTPUT that was removed is not made again
-                write_manifest(journal, context.output)
+                write_manifest(journal, context.output, bom=context.bom)
         raise halted
     seconds = time.monotonic() - progress.began
     summary = _summary(context, journal, stop, progress.count, todo.total() - progress.count, seconds, jobs)
     journal.finish_run(run_id, summary.exit_code)
     keep_copy(journal)
-    if not stop.at_once:
-        write_manifest(journal, context.output)
+    if not stop.at_once and not is_drawn(journal, context.output, bom=context.bom):
+        write_manifest(journal, context.output, bom=context.bom)
+        note_drawn(journal, context.output, bom=context.bom)
     return summary
 
 
@@ -266,9 +298,11 @@ def _summary(
     jobs: int = 0,
 ) -> Summary:
     counts = journal.counts()
-    code = exit_code(counts, stop.code)
+    untold = journal.untold_problems() - len(context.told_again)
+    code = exit_code(counts, stop.code, news=untold > 0 or context.settings.strict)
     engine, output, doubtful = str(context.engine), context.output, journal.doubtful()
-    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful)
+    junk = dict(context.junk.most_common())
+    return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful, junk, untold)
 
 
 def _announce(sentence: str) -> None:

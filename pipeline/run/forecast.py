@@ -9,7 +9,7 @@ from pathlib import Path
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from pipeline.archive.plan import Action, Decision
+from pipeline.archive.decision import Action, Decision
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import WHOLE, Forecast, Kind, Viewing
 from pipeline.ground.settings import Settings

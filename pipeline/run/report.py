@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
+from typing import Final
 
-from pipeline.archive.plan import Action, Decision
+from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.forecast import films_line, forecast_words
 from pipeline.run.progress import duration, printable
 from pipeline.run.summary import Summary
+
+_NAMED: Final = 5  # kinds of junk
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
@@ -26,12 +29,19 @@ def summary_lines(summary: Summary) -> Iterator[str]:
         yield f"This run: {summary.worked:,} in {duration(summary.seconds)} ({rate:.2f} pictures/s, {summary.engine})."
     elif not summary.stopped:
         yield "Nothing was left to do."
+    if summary.junk:
+        named = [f"{count:,} {name}" for name, count in summary.junk.items()]
+        more = ", ..." if len(named) > _NAMED else ""
+        total = sum(summary.junk.values())
+        yield f"{total:,} passed over as what systems leave behind: {', '.join(named[:_NAMED])}{more}."
     if summary.counts.get(Status.EDITED):
         yield "What somebody has changed since (edited) is kept; --replace-edited makes it anew."
     if summary.counts.get(Status.GONE):
         yield "Sources that are gone keep their outputs; `colorize prune` takes those away."
     if any(summary.counts.get(status) for status in PROBLEMS):
         yield "What failed is in the manifest with its reason; --retry-failed tries it again."
+        if not summary.new_problems and not summary.stopped:
+            yield "None of that is new, so it does not count for the exit code; with --strict it does."
     if summary.doubtful:
         yield (
             f"{summary.doubtful:,} may have been taken for what they are not, colour or black-and-white: (doubtful) in "
@@ -48,11 +58,30 @@ def summary_json(summary: Summary) -> str:
     return json.dumps(fields | {"manifest": str(summary.output / "manifest.csv")}, indent=2)
 
 
+class Anew:
+    """Counts what a plan makes anew because settings or the model have changed, and what somebody has changed."""
+
+    def __init__(self) -> None:
+        self._anew = self._kept = 0
+
+    def see(self, decision: Decision) -> None:
+        """Count one decision."""
+        self._anew += decision.action is Action.TODO and decision.why == SETTINGS_CHANGED
+        self._kept += decision.action is not Action.TODO and decision.why.startswith(str(Status.EDITED))
+
+    def lines(self) -> Iterator[str]:
+        """Yield a line on it where there is something to say."""
+        if self._anew:
+            also = f"; {self._kept:,} that somebody has changed since are kept" if self._kept else ""
+            yield f"{self._anew:,} finished outputs are made anew: settings or model have changed{also}."
+
+
 def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Iterator[str]:
     """Yield what a run would do: one line an item, then the counts."""
     todo = total = 0
-    films = []
+    films, anew = [], Anew()
     for decision in decisions:
+        anew.see(decision)
         if decision.found.path == "":  # gone: nothing is done with it
             continue
         total += 1
@@ -63,6 +92,7 @@ def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Itera
     if films and not as_json:
         yield films_line(films)
     if not as_json:
+        yield from anew.lines()
         yield f"{todo:,} of {total:,} files to do; nothing was written."
 
 

@@ -56,7 +56,7 @@ class Schedule:
         if self._held and len(self._open) < OPEN_AT_ONCE:
             return self._opened(self._held.popleft())
         while len(self._held) < HELD_AT_MOST and (unit := next(self._firsts, None)) is not None:
-            if unit.verb is Verb.MAKE:
+            if unit.verb is Verb.MAKE or (unit.verb is Verb.LOOK and not unit.parts_place):
                 return unit
             if len(self._open) < OPEN_AT_ONCE:
                 return self._opened(unit)

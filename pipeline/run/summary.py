@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.ground.errors import ExitCode
@@ -24,6 +24,8 @@ class Summary:
         exit_code: of the command.
         stopped: a signal ended the run.
         doubtful: items of OUTPUT of which it is doubtful whether they are in colour.
+        junk: how often what systems leave behind was passed over in INPUT, by what it is called, most often first.
+        new_problems: items that failed or crashed, and of which no earlier run has told.
     """
 
     counts: dict[str, int]
@@ -36,10 +38,12 @@ class Summary:
     exit_code: ExitCode
     stopped: bool
     doubtful: int = 0
+    junk: dict[str, int] = field(default_factory=dict)
+    new_problems: int = 0
 
 
-def exit_code(counts: dict[str, int], stopped_by: ExitCode | None) -> ExitCode:
-    """Return the exit code of a run that ended in good order."""
+def exit_code(counts: dict[str, int], stopped_by: ExitCode | None, *, news: bool = True) -> ExitCode:
+    """Return the exit code of a run that ended in good order; problems count where they are `news`."""
     if stopped_by is not None:
         return stopped_by
-    return ExitCode.SOME_FAILED if any(counts.get(status) for status in PROBLEMS) else ExitCode.OK
+    return ExitCode.SOME_FAILED if news and any(counts.get(status) for status in PROBLEMS) else ExitCode.OK

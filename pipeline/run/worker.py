@@ -65,7 +65,7 @@ def _look(unit: Unit) -> Seen:
     found = unit.source.stat()
     if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
         raise ItemError("no longer a file: something else has taken its name", Cause.SYSTEM)
-    if unit.verb is not Verb.MAKE and (found.st_size, found.st_mtime_ns) != (unit.size, unit.mtime_ns):
+    if unit.verb not in (Verb.MAKE, Verb.LOOK) and (found.st_size, found.st_mtime_ns) != (unit.size, unit.mtime_ns):
         raise ItemError(CHANGED, Cause.SYSTEM)
     return Seen(source_size=found.st_size, source_mtime_ns=found.st_mtime_ns)
 

@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.begin import begin
+from pipeline.archive.decision import Decision
 from pipeline.archive.discover import discover
-from pipeline.archive.journal import Journal, input_spelling, remove_superseded
+from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
-from pipeline.archive.plan import Decision, Plan, Wishes
+from pipeline.archive.plan import Plan
+from pipeline.archive.runs import input_spelling
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
+from pipeline.archive.wishes import Wishes
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import PICTURED, Filed, Kind, Result, Seen, Status
 

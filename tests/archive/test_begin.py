@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.begin import begin
+from pipeline.archive.decision import Action, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal
 from pipeline.archive.names import Names
-from pipeline.archive.plan import Action, Decision
 from pipeline.archive.schema import Claim
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind, Result, Status
@@ -51,9 +51,9 @@ def test_what_is_to_be_done_is_claimed_and_counted_by_kind(journal: Journal) -> 
     assert counts == {Kind.PHOTO: 2, Kind.PAGES: 1}
     assert failures == []
     assert list(journal.claims("r")) == [
-        Claim("1", Kind.PHOTO, "1.jpg", "1", 5, 7),
-        Claim("2", Kind.PHOTO, "2.jpg", "2", 5, 7),
-        Claim("3", Kind.PAGES, "3.jpg", "3", 5, 7),
+        Claim("1", Kind.PHOTO, "1.jpg", "1", 5, 7, True),
+        Claim("2", Kind.PHOTO, "2.jpg", "2", 5, 7, True),
+        Claim("3", Kind.PAGES, "3.jpg", "3", 5, 7, True),
     ]
     assert list(journal.rows()) == []
     assert list(journal.claims("another run")) == []

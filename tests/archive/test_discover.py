@@ -43,11 +43,32 @@ def test_walks_in_a_stable_order_and_passes_over_what_is_hidden_or_junk(tmp_path
     assert (found["notes.txt"].kind, found["notes.txt"].reason) == ("other", "not a picture or film")
 
 
-def test_what_another_run_filled_is_no_original(tmp_path: Path) -> None:
+def test_junk_is_told_by_the_folder_it_lies_in_and_nothing_below_it_is(tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    for name in [
+        "1.jpg",
+        "THUMBS.DB",
+        "Icon\r",
+        "@eaDir/1.jpg/t.jpg",
+        "@eaDir/2",
+        ".hidden",
+        "a/._1.jpg",
+        "a/._2",
+        "a/.Trash-1000/3",
+    ]:
+        put(scans / name)
+    folders = {folder.place: folder for folder in discover(check_places([scans], tmp_path / "out"), tmp_path / "out")}
+    assert sorted(folders[""].junk) == ["@eadir", "icon", "thumbs.db"]
+    assert sorted(folders["a"].junk) == ["._*", "._*", ".trash*"]
+    assert list(folders) == ["", "a"]
+
+
+@pytest.mark.parametrize("left", ["journal.sqlite", "journal.copy.sqlite", "lock"])
+def test_what_another_run_filled_is_no_original(tmp_path: Path, left: str) -> None:
     put(tmp_path / "in/1.jpg")
     put(tmp_path / "in/.album/2.jpg")
     put(tmp_path / "in/colour/1.jpg")
-    put(tmp_path / "in/colour/.colorize/journal.sqlite")
+    put(tmp_path / "in/colour/.colorize" / left)
     found = walk(tmp_path / "in", output=tmp_path / "out")
     assert {key: str(each.kind) for key, each in found.items()} == {
         "1.jpg": "photo", ".album/": "excluded", "colour/": "excluded",

@@ -50,7 +50,7 @@ def test_it_is_drawn_when_due_from_what_was_recorded_by_then(journal: Journal) -
 def test_nobody_waits_for_it_and_there_is_one_at_a_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     go_on, drawings = threading.Event(), []
 
-    def slow(reader: Journal, output: Path) -> Path:
+    def slow(reader: Journal, output: Path, **_: object) -> Path:
         drawings.append(threading.current_thread())
         assert go_on.wait(30)
         return write_manifest(reader, output)
@@ -77,7 +77,7 @@ def test_a_drawing_that_takes_long_is_repeated_less_often(journal: Journal, monk
     monkeypatch.setattr(manifest.time, "monotonic", lambda: now[0])
     drawings: list[float] = []
 
-    def ten_seconds(reader: Journal, output: Path) -> None:
+    def ten_seconds(reader: Journal, output: Path, **_: object) -> None:
         drawings.append(now[0])
         now[0] += 10
 

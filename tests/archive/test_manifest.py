@@ -85,6 +85,16 @@ def test_a_failed_write_leaves_the_old_manifest_and_no_part(tmp_path: Path, monk
     assert list((tmp_path / ".colorize/tmp").iterdir()) == []
 
 
+def test_a_byte_order_mark_is_written_on_request_and_kept_by_what_was_not_asked(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    path = archive.output / "manifest.csv"
+    with Journal(archive.output) as journal:
+        for asked, there in ((None, False), (True, True), (None, True), (False, False)):
+            write_manifest(journal, archive.output, bom=asked)
+            assert path.read_bytes().startswith(b"\xef\xbb\xbfsource,") == there
+
+
 def test_a_manifest_that_is_not_ours_stays(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_text("ship,passengers\n")

@@ -13,8 +13,8 @@ import cv2
 import pytest
 
 from pipeline.archive.database import journal_path
+from pipeline.archive.decision import Action
 from pipeline.archive.journal import Journal
-from pipeline.archive.plan import Action
 from pipeline.archive.schema import MIGRATIONS
 from pipeline.archive.status import read_status
 from pipeline.ground.items import Kind

@@ -190,3 +190,22 @@ def test_outputs_follow_their_renamed_sources_edited_or_not(hashed: Archive) -> 
     hashed.run()
     assert hashed.statuses() == {"crate/0.jpg": "done", "crate/1.jpg": "edited", "crate/2.jpg": "done"}
     assert len(hashed.made) == 3
+
+
+@pytest.mark.parametrize("retouched", [False, True])
+def test_a_renamed_source_under_other_settings_is_made_anew_and_leaves_no_second_output(
+    hashed: Archive, retouched: bool
+) -> None:
+    hashed.put("1.jpg", b"\xff\xd8\xff one")
+    hashed.put("2.jpg", b"\xff\xd8\xff another")
+    hashed.run()
+    if retouched:
+        edit(hashed.output / "1.jpg")
+    (hashed.source / "1.jpg").rename(hashed.source / "grandmother.jpg")
+    hashed.made.clear()
+    hashed.run(fingerprint="f2")
+    assert sorted(path.name for path in hashed.output.glob("*.jpg")) == ["2.jpg", "grandmother.jpg"]
+    assert hashed.made == (["2.jpg"] if retouched else ["2.jpg", "grandmother.jpg"])
+    assert ("retouched" in (hashed.output / "grandmother.jpg").read_text(errors="replace")) == retouched
+    hashed.run(fingerprint="f2")
+    assert hashed.statuses() == {"2.jpg": "done", "grandmother.jpg": "edited" if retouched else "done"}

@@ -11,7 +11,7 @@ from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.prune import prunable, prune, reject
-from pipeline.archive.recover import check_lost, keep_copy, recover
+from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest, recover
 from pipeline.ground.errors import InputError, OutputError
 from tests.archive.test_outputs import edit, hashed
 
@@ -43,14 +43,41 @@ def test_finished_outputs_are_taken_back_from_the_manifest(hashed: Archive) -> N
     lose(hashed.output)
     with pytest.raises(OutputError, match="`colorize recover"):
         check_lost(hashed.output)
-    assert recover(hashed.output) == (0, 2, 1)
+    (hashed.output / "a/2.jpg").unlink()
+    assert recover(hashed.output) == (0, 1, 1, 1)
     check_lost(hashed.output)
     hashed.made.clear()
-    hashed.run()
-    assert hashed.made == []
-    assert (hashed.output / "1.jpg").read_bytes() == edited
+    for _ in range(2):
+        hashed.run()
+        assert hashed.made == ["a/2.jpg"]
+        assert (hashed.output / "1.jpg").read_bytes() == edited
+        assert hashed.statuses()["1.jpg"] == "edited"
     assert hashed.counts(fingerprint="f2")["todo"] == 2, "they count as made by the run after"
     assert len(list((hashed.output / ".colorize").glob("manifest.*.csv"))) == 1
+
+
+def test_an_edited_output_taken_back_is_made_anew_only_on_request(hashed: Archive) -> None:
+    finish(hashed)
+    edited = edit(hashed.output / "1.jpg", same_size=True)
+    lose(hashed.output)
+    recover(hashed.output)
+    hashed.run(fingerprint="f2")
+    assert (hashed.output / "1.jpg").read_bytes() == edited
+    hashed.run(replace_edited=True)
+    assert (hashed.output / "1.jpg").read_bytes() != edited
+    assert hashed.statuses()["1.jpg"] == "done"
+
+
+def test_a_manifest_that_knows_more_than_the_journal_is_kept(hashed: Archive) -> None:
+    finish(hashed)
+    with Journal(hashed.output) as journal:
+        assert keep_fuller_manifest(journal, hashed.output) is None
+        before = (hashed.output / "manifest.csv").read_bytes()
+        journal.forget(["1.jpg"])
+        kept = keep_fuller_manifest(journal, hashed.output)
+    assert kept is not None
+    assert kept.parent == hashed.output / ".colorize"
+    assert kept.read_bytes() == before
 
 
 @pytest.mark.parametrize("damage", [None, b"rubbish " * 1000])
@@ -62,7 +89,7 @@ def test_the_copy_of_the_journal_is_put_back(hashed: Archive, damage: bytes | No
         journal_path(hashed.output).write_bytes(damage)
         with pytest.raises(OutputError, match=r"damaged .* `colorize recover"):
             Journal(hashed.output)
-    assert recover(hashed.output) == (4, 0, 0)
+    assert recover(hashed.output) == (4, 0, 0, 0)
     assert hashed.statuses() == before
     assert hashed.counts() == {"done": 3, "keep": 1}
 

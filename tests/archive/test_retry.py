@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.archive.plan import REMEDIES
+from pipeline.archive.wishes import REMEDIES
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind
 from tests.archive.conftest import SETTINGS

@@ -24,7 +24,7 @@ from pipeline.archive.row import HEADERS
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.run import command
-from pipeline.ground.errors import ColorizeError, EngineError, InputError, SettingsError
+from pipeline.ground.errors import ColorizeError, EngineError, InputError, OutputError, SettingsError
 from pipeline.ground.settings import Settings
 from pipeline.nets.engines import catalogue
 from pipeline.photo.jpeg import turbo
@@ -465,6 +465,23 @@ def item_timeout(bench: Bench) -> None:
         bench.run("--item-timeout", "0")
 
 
+def shard(bench: Bench) -> None:
+    for number in range(6):
+        bench.photograph(f"{number}.png", landscape(number))
+    bench.run("--shard", "1/2")
+    mine = set(bench.statuses())
+    assert 0 < len(mine) < 6
+    with pytest.raises(OutputError, match="was filled by share 1/2: give share 2/2 an OUTPUT of its own"):
+        bench.run("--shard", "2/2")
+    for wrong in ("0/2", "3/2", "1", "a/b"):
+        with pytest.raises(SettingsError, match="the number of a share"):
+            bench.run("--shard", wrong)
+    bench.run()
+    assert set(bench.statuses()) == {f"{number}.png" for number in range(6)}
+    found = bench.manifest()
+    assert {key for key, row in found.items() if row["run_id"] == found[min(mine)]["run_id"]} == mine
+
+
 def exclude(bench: Bench) -> None:
     for name in ("1.png", "private/2.png", "3.tif"):
         bench.photograph(name)
@@ -552,16 +569,37 @@ def accept_gone(bench: Bench) -> None:
     assert (bench.colour / "1.png").exists()
 
 
+def strict(bench: Bench) -> None:
+    path = bench.photograph()
+    path.write_bytes(path.read_bytes()[:200])
+
+    def code(*arguments: object) -> int:
+        return int(json.loads(bench.run("--json", *arguments))["exit_code"])
+
+    assert [code(*flags) for flags in ((), (), ("--strict",), ("--retry-failed",), ())] == [3, 0, 3, 3, 0]
+    assert "None of that is new" in bench.run()
+    other = bench.photograph("2.png")
+    other.write_bytes(other.read_bytes()[:200])
+    assert [code(), code()] == [3, 0]
+
+
+def manifest_bom(bench: Bench) -> None:
+    bench.photograph()
+    for flags, begins in (((), b"source"), (("--manifest-bom",), b"\xef\xbb\xbfsource"), ((), b"source")):
+        bench.run(*flags)
+        assert (bench.colour / "manifest.csv").read_bytes().startswith(begins)
+
+
 EFFECTS = {
     each.__name__: each
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout, provenance,
-        keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
-        max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
-        effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
-        on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
-        signs.certificate, signs.certificate_key,
+        keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, shard,
+        follow_symlinks, max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone,
+        effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
+        effects.keyframes, on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
+        signs.certificate, signs.certificate_key, strict, manifest_bom,
     )
 }  # fmt: skip
 

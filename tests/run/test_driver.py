@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.archive.decision import Decision
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import ManifestDrawer
-from pipeline.archive.plan import Decision
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError
 from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit
 from pipeline.ground.settings import Settings
@@ -36,7 +36,7 @@ def rows(output: Path) -> int:
 def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawers: list[ManifestDrawer] = []
 
-    def at_once(output: Path) -> ManifestDrawer:
+    def at_once(output: Path, **_: object) -> ManifestDrawer:
         drawers.append(ManifestDrawer(output, every=0.0))
         return drawers[0]
 
@@ -58,6 +58,56 @@ def test_the_manifest_is_drawn_while_the_run_is_at_work(tmp_path: Path, monkeypa
     assert seen[1] in (1, 2)
     assert seen[2] in (2, 3)
     assert rows(tmp_path / "colour") == 3
+
+
+def test_the_manifest_is_there_before_the_first_picture_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[ManifestDrawer] = []
+    draw = ManifestDrawer.draw
+    monkeypatch.setattr(ManifestDrawer, "draw", lambda self: (drawn.append(self), draw(self)))
+    write_archive(tmp_path / "scans", 1)
+    (tmp_path / "scans" / "notes.txt").write_text("notes")
+    do = Worker.do
+
+    def watched(self: Worker, unit: Unit) -> Answer:
+        drawn[0].wait()
+        assert rows(tmp_path / "colour") == 1, "notes.txt is known by the plan"
+        return do(self, unit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "do", watched)
+        driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", replace(SETTINGS, saturation=0.5))
+    assert len(drawn) == 1, "a later run has one already"
+
+
+def test_a_manifest_is_drawn_anew_only_where_something_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Path] = []
+    write = driver.write_manifest
+    monkeypatch.setattr(driver, "write_manifest", lambda *args, **rest: (drawn.append(args[1]), write(*args, **rest)))
+    scans, colour = tmp_path / "scans", tmp_path / "colour"
+    write_archive(scans, 2)
+
+    def draws(**changes: object) -> int:
+        drawn.clear()
+        driver.run_archive([scans], colour, replace(SETTINGS, **changes))
+        return len(drawn)
+
+    assert [draws() for _ in range(3)] == [1, 0, 0]
+    assert draws(manifest_bom=True) == 1
+    assert draws(manifest_bom=True) == 0
+    (scans / "notes.txt").write_text("of the plan alone")
+    assert [draws(), draws()] == [1, 0]
+    (colour / "manifest.csv").write_bytes((colour / "manifest.csv").read_bytes().replace(b"notes", b"money"))
+    assert [draws(), draws()] == [1, 0]
+    (colour / "manifest.csv").unlink()
+    assert [draws(), draws()] == [1, 0]
+    with monkeypatch.context() as patch:
+        patch.setattr(driver, "keep_copy", lambda journal: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            draws(saturation=0.5)  # as good as killed: all is recorded, and nothing drawn
+    assert draws(saturation=0.5) == 1
 
 
 def test_films_wait_until_what_colorizes_them_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

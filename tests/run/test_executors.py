@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -106,6 +107,21 @@ def test_every_unit_is_answered_once_with_its_own_answer(bench: Bench) -> None:
         assert answer.filed.place == unit.output
         assert (bench.context.output / unit.output).stat().st_size == answer.filed.size
     assert stop.code is None
+
+
+@every
+def test_an_executor_keeps_nothing_of_what_it_has_answered(bench: Bench) -> None:
+    """A million answers of some three kilobytes would fill the driver."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(each, Result) for each in gc.get_objects())
+
+    before, most = alive(), 0
+    with closing(bench.executor().answers(taking(bench.units()), Stop())) as answers:
+        for _ in answers:
+            most = max(most, alive() - before)
+    assert most <= 2 * loky.LOOK_AHEAD + 1
 
 
 @every

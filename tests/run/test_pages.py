@@ -397,8 +397,8 @@ def test_parts_of_what_is_gone_are_removed(
 def test_page_files_and_photographs_take_turns_and_all_are_done(
     tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in "abc":
-        write_tiff(tmp_path / "scans" / f"{name}.tif", *[landscape(seed) for seed in range(8)])
+    for wider, name in enumerate("abc"):  # else they are doubles of one another
+        write_tiff(tmp_path / "scans" / f"{name}.tif", *[landscape(seed, width=80 + wider) for seed in range(8)])
     write_archive(tmp_path / "scans", 12)
     begun = units(run, monkeypatch)
     assert sorted(begun) == sorted(["scan", "join", *[f"piece {number}" for number in range(8)]] * 3 + ["make"] * 12)

@@ -184,6 +184,7 @@ class _Flight:
         finished, _ = wait(self.units, timeout=GLANCE, return_when=FIRST_COMPLETED)
         for future in finished:
             unit = self.units.pop(future)
+            del self._deadlines[future]  # it would keep the future, and all that came of it
             try:
                 answer = future.result()
             except BrokenProcessPool:

@@ -1,0 +1,96 @@
+"""Claims of the journal: the names in OUTPUT that are ours, and what is still to be done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from pipeline.archive.runs import Runs
+from pipeline.archive.schema import Claim
+from pipeline.archive.spelling import escape, unescape
+from pipeline.ground.items import Kind
+
+CLAIM = (
+    "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_OWNERS = (
+    "SELECT key FROM claims WHERE output = ?1 AND output != '' UNION "
+    "SELECT key FROM claims WHERE copy_output = ?1 AND copy_output != '' UNION "
+    "SELECT key FROM items WHERE output = ?1 AND output != ''"
+)
+
+
+class Claims(Runs):
+    """The part of the `Journal` that knows claims."""
+
+    def claim(self, claim: Claim, *, run_id: str) -> None:
+        """Say that files of these names are about to be written for an item.
+
+        Where a name was another item's, that one loses it: its row is kept as `vanished`.
+        """
+        names = (escape(claim.output), escape(claim.copy_output))
+        with self.speaking():
+            for name in dict.fromkeys(names):
+                for (other,) in self.db.execute(_OWNERS, (name,)).fetchall():
+                    if other != claim.key:
+                        self._dispossess(other, name, claim.key)
+            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
+            self.db.execute(CLAIM, values)
+
+    def _dispossess(self, other: str, name: str, key: str) -> None:
+        reason = f"gone, and its output now belongs to {key}"
+        query = "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?"
+        self.db.execute(query, (reason, other, name))
+        self.db.execute("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name))
+        self.db.execute("UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name))
+
+    def claims(self, run_id: str) -> Iterator[Claim]:
+        """Yield what a run is to do, by key; other things may be recorded meanwhile."""
+        query = (
+            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns, source_size > 0 AND ("
+            "EXISTS (SELECT 1 FROM claims other WHERE pending AND other.source_size = claims.source_size "
+            "AND other.key != claims.key) OR EXISTS (SELECT 1 FROM items WHERE status = 'done' "
+            "AND items.source_size = claims.source_size AND items.key != claims.key)) "
+            "FROM claims WHERE pending AND run_id = ? AND key > ? ORDER BY key LIMIT 256"
+        )
+        last = ""
+        while True:
+            with self.speaking():
+                found = self.db.execute(query, (run_id, last)).fetchall()
+            for key, kind, output, copy_output, size, mtime_ns, company in found:
+                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns, bool(company))
+            if not found:
+                return
+            last = found[-1][0]
+
+    def pending_runs(self, keys: Sequence[str]) -> dict[str, str]:
+        """Return key and run id of those of these items that were begun (or waited to be) and never recorded."""
+        query = "SELECT claims.key, run_id FROM json_each(?) CROSS JOIN claims ON claims.key = value WHERE pending"
+        with self.speaking():
+            return dict(self.db.execute(query, (json.dumps(keys),)))
+
+    def never_recorded(self) -> Iterator[tuple[str, str]]:
+        """Yield key and run id of all items that were begun and have no row."""
+        query = (
+            "SELECT key, run_id FROM claims WHERE pending "
+            "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key)"
+        )
+        with self.speaking():
+            yield from self.db.execute(query)
+
+    def left(self) -> tuple[int, int]:
+        """Return how many items were begun and never recorded, and how many of them an earlier run had recorded."""
+        query = "SELECT count(*), count(items.key) FROM claims LEFT JOIN items USING (key) WHERE pending"
+        with self.speaking():
+            left, again = self.db.execute(query).fetchone()
+        return int(left), int(again)
+
+    def owners(self, output: str) -> set[str]:
+        """Return the keys of the items for which we wrote, or may have written, this file.
+
+        Args:
+            output: relative to OUTPUT, as the system spells it; not empty.
+        """
+        with self.speaking():
+            return {key for (key,) in self.db.execute(_OWNERS, (escape(output),))}

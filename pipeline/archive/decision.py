@@ -1,0 +1,65 @@
+"""What is decided of one thing that was found, or that is gone."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from pipeline.archive.discover import Found
+from pipeline.archive.journal import Known
+from pipeline.archive.names import Names
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import Forecast, Result, Seen, Status
+
+SETTINGS_CHANGED: Final = "settings changed"
+
+
+class Action(StrEnum):
+    """What is to be done with one thing that was found."""
+
+    TODO = "todo"  # by a worker
+    RECORD = "record"  # known without one: `Decision.result`
+    DONE = "done"  # finished before
+    KEEP = "keep"  # settled before, and not tried again
+    MARK = "mark"  # its row stays and gets a status: `Decision.result`
+    MOVE = "move"  # its source was renamed: `Decision.result` has the new key
+    RENEW = "renew"  # renamed, and to be made anew under the new key
+    FORGET = "forget"  # its row says nothing any more
+
+
+class Decision(NamedTuple):
+    """What is to be done with one thing that was found, or that the journal knows and is gone.
+
+    Attributes:
+        found: it; for what is gone, only its key and kind.
+        names: where its output goes; None for what is no picture.
+        action: see `Action`.
+        why: a phrase for a person, such as "new", "source changed", "failed before: ...".
+        result: what is recorded.
+        adopt: the time of its output, where times are to be taken over: the contents are the same.
+        forecast: of a film that is to be done, what it will take; put in by the run.
+    """
+
+    found: Found
+    names: Names | None
+    action: Action
+    why: str
+    result: Result | None = None
+    adopt: int | None = None
+    forecast: Forecast | None = None
+
+
+def settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:
+    """Return the decision on what needs no worker."""
+    seen = Seen(source_size=found.size, source_mtime_ns=found.mtime_ns)
+    result = Result(found.key, status, cause, reason, seen=seen)
+    why = reason if cause is Cause.IN_THE_WAY else f"{status}: {reason}"
+    return Decision(found, names, Action.RECORD, why, result)
+
+
+def marked(found: Found, names: Names | None, row: Known, status: Status, reason: str) -> Decision:
+    """Return the decision that a row stays and gets a status."""
+    if row.status == status:
+        return Decision(found, names, Action.KEEP, f"{status}: {reason}")
+    result = Result(found.key, status, Cause.NONE, reason)
+    return Decision(found, names, Action.MARK, f"{status}: {reason}", result)

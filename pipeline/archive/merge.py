@@ -1,0 +1,217 @@
+"""The OUTPUTs of several shares made into one, with one journal and one manifest: `colorize merge`."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pipeline.archive.database import journal_path
+from pipeline.archive.journal import Journal
+from pipeline.archive.lock import hold
+from pipeline.archive.manifest import check_manifest, note_change, note_drawn, write_manifest
+from pipeline.archive.own import FOLDER
+from pipeline.archive.recover import check_lost, keep_copy
+from pipeline.archive.row import COLUMNS, RECORD, Row
+from pipeline.archive.schema import Run
+from pipeline.archive.shard import Shard
+from pipeline.archive.spelling import unescape
+from pipeline.ground import files, inside
+from pipeline.ground.errors import ItemError, OutputError
+from pipeline.ground.items import KEPT
+
+_BATCH: Final = 500  # rows that are recorded in one step
+_NAMED: Final = 20
+
+
+@dataclass(slots=True)
+class Merged:
+    """What came of it.
+
+    Attributes:
+        taken: items that are in OUTPUT now, of these shares.
+        known: those that it held already, the same.
+        problems: what overlaps, was lost or is in the way, one sentence each, at most `_NAMED`.
+        more: how many there are beyond those.
+        gaps: shares that were not given, and what is not finished in those that were.
+    """
+
+    taken: int = 0
+    known: int = 0
+    problems: list[str] = field(default_factory=list)
+    more: int = 0
+    gaps: list[str] = field(default_factory=list)
+
+    def note(self, problem: str) -> None:
+        """Keep a problem, or count it."""
+        if len(self.problems) < _NAMED:
+            self.problems.append(problem)
+        else:
+            self.more += 1
+
+
+def merge(shares: Sequence[Path], output: Path) -> Merged:
+    """Take over what several runs made, each over a share of one INPUT; may be repeated, and goes on where it was.
+
+    The shares stay as they are: their outputs appear in OUTPUT as hard links, or as copies where the file system has
+    none. An item that two of them have is taken from the first.
+
+    Args:
+        shares: their OUTPUTs.
+        output: where all goes; made where it is not there.
+
+    Raises:
+        OutputError: a share holds no journal, OUTPUT is one of them, or cannot be written.
+        LockedError: a run is at work in one of them.
+    """
+    for each in shares:
+        if not journal_path(each).exists():
+            raise OutputError(f"{each} holds no journal: no run has written there yet.")
+        if output.exists() and each.samefile(output):
+            raise OutputError(f"{output} is one of the shares: give an OUTPUT of its own.")
+    check_manifest(output)
+    check_lost(output)
+    merged = Merged()
+    with ExitStack() as stack:
+        for each in [output, *shares]:
+            stack.enter_context(hold(each))
+        into = stack.enter_context(Journal(output))
+        room = stack.enter_context(_room(output))
+        given = [stack.enter_context(Journal(each, read_only=True)) for each in shares]
+        merged.gaps = [*_missing(given), *_unfinished(given)]
+        note_change(into)
+        for share in given:
+            _take(share, into, room, merged)
+        write_manifest(into, output)
+        note_drawn(into, output, bom=False)
+        keep_copy(into)
+    return merged
+
+
+@contextmanager
+def _room(output: Path) -> Iterator[files.Room]:
+    place = f"{FOLDER}/tmp/merge-{os.getpid()}"
+    with inside.opened(output, place, make=True):
+        pass
+    try:
+        yield files.Room(output, output / place)
+    finally:
+        inside.remove_tree(output, place)
+
+
+def _missing(given: Sequence[Journal]) -> list[str]:
+    """Return which shares are not there, and where they cannot be shares of one archive."""
+    found = [_last(journal) for journal in given]
+    shards = [Shard.parse(str(run.settings.get("shard", ""))) for run in found]
+    said = list[str]()
+    sizes = {shard.of for shard in shards}
+    if len(sizes) > 1:
+        said.append(f"these are shares of different divisions: {', '.join(map(str, shards))}")
+    for of in sorted(sizes):
+        numbers = {shard.number for shard in shards if shard.of == of}
+        lacking = [str(each) for each in range(1, of + 1) if each not in numbers]
+        if lacking:
+            said.append(
+                f"of {of} shares, {', '.join(lacking[:_NAMED])} {'is' if len(lacking) == 1 else 'are'} not here"
+            )
+    if len({run.inputs for run in found}) > 1:
+        said.append("the shares had different INPUTs: a run over all of them takes only those with its own for known")
+    if len({run.fingerprint for run in found}) > 1:
+        said.append("the shares were made with different settings, models or engines")
+    return said
+
+
+def _last(journal: Journal) -> Run:
+    run = journal.last_run()
+    if run is None:
+        raise OutputError(f"{journal.output} holds a journal without a run.")
+    return run
+
+
+def _unfinished(given: Sequence[Journal]) -> list[str]:
+    left = [(journal.output, journal.left()[0]) for journal in given]
+    return [f"{output}: {count:,} items are not finished; run that share again" for output, count in left if count]
+
+
+def _take(share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
+    _take_runs(share, into)
+    batch = list[Row]()
+    for row in share.rows():
+        batch.append(row)
+        if len(batch) == _BATCH:
+            _take_rows(batch, share, into, room, merged)
+            batch.clear()
+    _take_rows(batch, share, into, room, merged)
+
+
+def _take_runs(share: Journal, into: Journal) -> None:
+    with share.speaking():
+        runs = share.db.execute("SELECT * FROM runs").fetchall()
+    with into.transaction():
+        into.db.executemany(f"INSERT OR IGNORE INTO runs VALUES ({', '.join('?' * len(runs[0]))})", runs)
+
+
+def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
+    known = into.known([row.key for row in rows])
+    with into.transaction(durable=True):
+        for row in rows:
+            before = known.get(row.key)
+            if before is not None and (before.status, before.output, before.output_sha256) == (
+                row.status, row.output, row.output_sha256,
+            ):  # fmt: skip
+                merged.known += 1
+            elif before is not None and (before.output or not row.output):
+                if before.output:
+                    merged.note(f"{row.key} is in more than one share: {share.output} was passed over")
+            elif _placed(row, share, into, room, merged):
+                into.db.execute(RECORD, [getattr(row, name) for name in COLUMNS])
+                if row.output:
+                    claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', ?, 0, 0, 0, ?)"
+                    into.db.execute(claim, (row.key, row.output, row.run_id, row.kind))
+                merged.taken += 1
+
+
+def _placed(row: Row, share: Journal, into: Journal, room: files.Room, merged: Merged) -> bool:
+    """Put an item's output into OUTPUT; where it has none, or that is gone from the share, nothing is missing."""
+    if not row.output or row.status not in KEPT:
+        return True
+    place = unescape(row.output)
+    try:
+        _link(share.output, into.output, place, room)
+    except FileNotFoundError:
+        return True  # deleted since: the next run sees that as it would have in the share
+    except FileExistsError:
+        if _same(share.output, into.output, place):
+            return True
+        merged.note(f"{row.key}: something else lies at {row.output} in {into.output}")
+        return False
+    except (OSError, ItemError) as error:
+        said = files.words(error) if isinstance(error, OSError) else error
+        merged.note(f"{row.key}: {row.output} cannot be taken over: {said}")
+        return False
+    return True
+
+
+def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
+    above, _, name = place.rpartition("/")
+    inside.look(share, place)
+    with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
+        try:
+            os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+        except FileExistsError:
+            raise
+        except OSError as error:  # another disk, or a file system without links
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
+            files.copy_bytes(share / place, place, room)
+
+
+def _same(share: Path, output: Path, place: str) -> bool:
+    try:
+        return inside.sha256(share, place) == inside.sha256(output, place)
+    except OSError:
+        return False

@@ -1,0 +1,39 @@
+"""`colorize merge`: the OUTPUTs of several shares made into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.archive.spelling import printable
+from pipeline.cli.presentation import Place, presentation_options
+from pipeline.ground.errors import ExitCode
+
+EPILOG = """\b
+Examples:
+  colorize merge colour-1 colour-2 colour-3 -o colour
+  colorize merge /shared/colour-* -o /shared/colour
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("shares", metavar="OUTPUT...", nargs=-1, required=True, type=Place())
+@click.option("-o", "--output", required=True, metavar="DIR", type=Place(), help="Where all goes.")
+@presentation_options
+def command(shares: tuple[Path, ...], output: Path) -> int:
+    """Make one OUTPUT of those that runs with --shard filled.
+
+    They stay as they are: outputs appear in DIR as hard links, or as copies
+    where the file system has none, with one journal and one manifest. Items
+    that two of them have, and shares that are missing, are said: exit code 3.
+    """
+    from pipeline.archive.merge import merge
+
+    found = merge(shares, output)
+    click.echo(f"{found.taken:,} items taken over, {found.known:,} were there already.")
+    for line in [*found.problems, *found.gaps]:
+        click.echo(printable(line), err=True)
+    if found.more:
+        click.echo(f"... and {found.more:,} more.", err=True)
+    return int(ExitCode.SOME_FAILED) if found.problems or found.gaps else 0
