@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup colorize-archive test lint docs soak bench clean
+.PHONY: help setup colorize-archive test lint reference docs soak bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ lint: $(VENV)/.developer ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-docs: $(VENV)/.developer ## Write docs/commands.md and docs/settings.md from the program
+reference: $(VENV)/.developer ## Draw the reference pages, man pages and completion from the program
 	$(BIN)/python -m tools.reference
 
 $(VENV)/.soak: pyproject.toml | $(BIN)/python

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -62,6 +64,13 @@ def check_installed(programs: Path, folder: Path) -> None:
     assert colour.shape == grey.shape
     assert np.ptp(colour.astype(int), axis=2).max() > 10
 
+    share = folder / "venv" / "share"
+    assert "_COLORIZE_COMPLETE" in (share / "fish" / "vendor_completions.d" / "colorize.fish").read_text()
+    if shutil.which("man"):
+        pages = environment(PATH=f"{programs}:{os.environ['PATH']}")
+        found = subprocess.run(["man", "-w", "colorize-run"], env=pages, capture_output=True, text=True, check=False)
+        assert found.stdout.strip() == str(share / "man" / "man1" / "colorize-run.1")
+
     (folder / "scans").mkdir()
     (folder / "scans" / "camera.jpg").write_bytes(PHOTOGRAPH.read_bytes())
     for config in sorted((CHECKOUT / "configs").glob("*.toml")):
@@ -79,6 +88,12 @@ def test_the_wheel_holds_the_program_and_what_travels_with_it_and_nothing_else(w
     assert [name for name in names if "/tests/" in name or "/training/" in name or "__pycache__" in name] == []
     for path in [path for kind in ("*.py", "*.html", "py.typed") for path in (CHECKOUT / "pipeline").rglob(kind)]:
         assert path.relative_to(CHECKOUT).as_posix() in names
+    data = f"colorize_archive-{__version__}.data/data/share"
+    pages = {path.name for path in (CHECKOUT / "deploy" / "man").iterdir()}
+    assert {"colorize.1", "colorize-run.1", "colorize-models-fetch.1"} <= pages
+    assert {Path(name).name for name in names if name.startswith(f"{data}/man/man1/")} == pages
+    for place in ("bash-completion/completions/colorize", "zsh/site-functions/_colorize"):
+        assert f"{data}/{place}" in names
     for pattern in ("models/LICENSE*", "configs/*.toml"):
         for path in CHECKOUT.glob(pattern):
             assert f"pipeline/share/{path.relative_to(CHECKOUT).as_posix()}" in names
