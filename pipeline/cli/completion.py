@@ -23,7 +23,7 @@ A wheel installed for the whole system brings all three along.
 \b
 Examples:
   colorize completion bash
-  colorize completion fish > ~/.config/fish/completions/colorize.fish
+  colorize completion zsh
 """
 
 
