@@ -30,6 +30,7 @@ _CORE = {
     "joblib": "joblib",
     "filelock": "filelock",
     "platformdirs": "platformdirs",
+    "psutil": "psutil",
     "tqdm": "tqdm",
 }
 # Extras: distribution -> what it is good for.
