@@ -168,9 +168,11 @@ def test_a_reader_who_leaves_early_leaves_no_worker_behind(bench: Bench) -> None
 
 
 @in_processes
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_workers_are_ended_where_there_is_no_pgrep(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    before = children()
     monkeypatch.setenv("PATH", str(tmp_path))  # as in slim containers: joblib is to have something better
     answers = bench.executor().answers(taking(bench.units()), Stop())
     next(answers)
@@ -178,6 +180,7 @@ def test_workers_are_ended_where_there_is_no_pgrep(
     ended.start()
     ended.join(60)
     assert not ended.is_alive()
+    assert children() <= before
 
 
 @every
