@@ -11,7 +11,7 @@ BIN     := $(VENV)/bin
 comma   := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help setup colorize-archive test lint reference docs soak bench clean
+.PHONY: help setup colorize-archive test lint reference docs soak wheel-test bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ $(VENV)/.soak: pyproject.toml | $(BIN)/python
 soak: $(VENV)/.soak ## Run the tests that take minutes
 	$(BIN)/pytest -m soak
 	$(BIN)/python tools/mutation_score.py
+
+wheel-test: $(VENV)/.developer ## Install the wheel into an empty environment of every Python that is here, and use it
+	$(BIN)/pytest -m 'soak or not soak' tests/test_wheel.py
 
 bench: $(VENV)/.developer ## Measure speed against the tutorial's way, into bench-out/
 	$(BIN)/python -m benchmarks --output bench-out $(OPTIONS)

@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
@@ -47,10 +46,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def make_environment(folder: Path, *, with_pip: bool) -> Path:
+def make_environment(folder: Path, *, python: Path = Path(sys.executable), with_pip: bool) -> Path:
     """An empty virtual environment; returns its folder of programs."""
-    venv.create(folder / "venv", with_pip=with_pip)
+    called(python, "-m", "venv", *([] if with_pip else ["--without-pip"]), folder / "venv", folder=folder)
     return folder / "venv" / "bin"
+
+
+def interpreters() -> dict[str, Path]:
+    """Every Python that the program is for and that is on this machine, one of each version, by its version."""
+    places = [Path(each) for each in os.environ["PATH"].split(os.pathsep)]
+    places += sorted((Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions").glob("*/bin"))
+    known = (f"python3.{minor}" for minor in range(11, 20))
+    found: dict[str, Path] = {}
+    for name in known:
+        for place in places:
+            asked = [place / name, "-c", "import ensurepip, venv"]
+            if (place / name).is_file() and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+                found.setdefault(name, place / name)
+    return found
 
 
 def check_installed(programs: Path, folder: Path) -> None:
@@ -112,11 +125,15 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.soak
-def test_the_wheel_and_its_dependencies_install_into_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
-    programs = make_environment(tmp_path, with_pip=True)
+@pytest.mark.parametrize("python", interpreters().values(), ids=interpreters())
+def test_the_wheel_and_its_dependencies_install_into_an_empty_environment(
+    wheel: Path, tmp_path: Path, python: Path
+) -> None:
+    programs = make_environment(tmp_path, python=python, with_pip=True)
     pip = (programs / "python", "-m", "pip")
     reached = call(*pip, "download", "--quiet", "--no-deps", "--dest", tmp_path / "probe", "click", folder=tmp_path)
     if reached.returncode:
         pytest.skip(f"pip reaches no package index: {reached.stderr.strip().splitlines()[-1]}")
     called(*pip, "install", "--quiet", wheel, folder=tmp_path)
     check_installed(programs, tmp_path)
+    called(*pip, "check", folder=tmp_path)
