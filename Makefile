@@ -27,7 +27,7 @@ override OUTPUT := $(value OUTPUT)
 export INPUT OUTPUT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup colorize-archive test lint docs soak bench clean
+.PHONY: help setup colorize-archive test lint reference docs soak wheel-test bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,8 +68,17 @@ lint: $(VENV)/.developer ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-docs: $(VENV)/.developer ## Write docs/commands.md and docs/settings.md from the program
+reference: $(VENV)/.developer ## Draw the reference pages, man pages and completion from the program
 	$(BIN)/python -m tools.reference
+
+$(VENV)/.docs: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@ $(VENV)/.developer $(VENV)/.installed
+
+docs: $(VENV)/.docs ## Build the documentation as a site, into build/site; a link that leads nowhere fails
+	$(BIN)/python -m tools.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "The site is in build/site/index.html."
 
 $(VENV)/.soak: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[soak]'
@@ -78,6 +87,9 @@ $(VENV)/.soak: pyproject.toml | $(BIN)/python
 soak: $(VENV)/.soak ## Run the tests that take minutes
 	$(BIN)/pytest -m soak
 	$(BIN)/python tools/mutation_score.py
+
+wheel-test: $(VENV)/.developer ## Install the wheel into an empty environment of every Python that is here, and use it
+	$(BIN)/pytest -m 'soak or not soak' tests/test_wheel.py
 
 bench: $(VENV)/.developer ## Measure speed against the tutorial's way, into bench-out/
 	$(BIN)/python -m benchmarks --output bench-out $(OPTIONS)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
@@ -45,10 +46,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def make_environment(folder: Path, *, with_pip: bool) -> Path:
+def make_environment(folder: Path, *, python: Path = Path(sys.executable), with_pip: bool) -> Path:
     """An empty virtual environment; returns its folder of programs."""
-    venv.create(folder / "venv", with_pip=with_pip)
+    called(python, "-m", "venv", *([] if with_pip else ["--without-pip"]), folder / "venv", folder=folder)
     return folder / "venv" / "bin"
+
+
+def interpreters() -> dict[str, Path]:
+    """Every Python that the program is for and that is on this machine, one of each version, by its version."""
+    places = [Path(each) for each in os.environ["PATH"].split(os.pathsep)]
+    places += sorted((Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions").glob("*/bin"))
+    known = (f"python3.{minor}" for minor in range(11, 20))
+    found: dict[str, Path] = {}
+    for name in known:
+        for place in places:
+            asked = [place / name, "-c", "import ensurepip, venv"]
+            if (place / name).is_file() and subprocess.run(asked, capture_output=True, check=False).returncode == 0:
+                found.setdefault(name, place / name)
+    return found
 
 
 def check_installed(programs: Path, folder: Path) -> None:
@@ -61,6 +76,13 @@ def check_installed(programs: Path, folder: Path) -> None:
     grey, colour = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in (PHOTOGRAPH, folder / "colour.jpg"))
     assert colour.shape == grey.shape
     assert np.ptp(colour.astype(int), axis=2).max() > 10
+
+    share = folder / "venv" / "share"
+    assert "_COLORIZE_COMPLETE" in (share / "fish" / "vendor_completions.d" / "colorize.fish").read_text()
+    if shutil.which("man"):
+        pages = environment(PATH=f"{programs}:{os.environ['PATH']}")
+        found = subprocess.run(["man", "-w", "colorize-run"], env=pages, capture_output=True, text=True, check=False)
+        assert found.stdout.strip() == str(share / "man" / "man1" / "colorize-run.1")
 
     (folder / "scans").mkdir()
     (folder / "scans" / "camera.jpg").write_bytes(PHOTOGRAPH.read_bytes())
@@ -79,6 +101,12 @@ def test_the_wheel_holds_the_program_and_what_travels_with_it_and_nothing_else(w
     assert [name for name in names if "/tests/" in name or "/training/" in name or "__pycache__" in name] == []
     for path in [path for kind in ("*.py", "*.html", "py.typed") for path in (CHECKOUT / "pipeline").rglob(kind)]:
         assert path.relative_to(CHECKOUT).as_posix() in names
+    data = f"colorize_archive-{__version__}.data/data/share"
+    pages = {path.name for path in (CHECKOUT / "deploy" / "man").iterdir()}
+    assert {"colorize.1", "colorize-run.1", "colorize-models-fetch.1"} <= pages
+    assert {Path(name).name for name in names if name.startswith(f"{data}/man/man1/")} == pages
+    for place in ("bash-completion/completions/colorize", "zsh/site-functions/_colorize"):
+        assert f"{data}/{place}" in names
     for pattern in ("models/LICENSE*", "configs/*.toml"):
         for path in CHECKOUT.glob(pattern):
             assert f"pipeline/share/{path.relative_to(CHECKOUT).as_posix()}" in names
@@ -97,11 +125,15 @@ def test_the_wheel_works_away_from_the_checkout(wheel: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.soak
-def test_the_wheel_and_its_dependencies_install_into_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
-    programs = make_environment(tmp_path, with_pip=True)
+@pytest.mark.parametrize("python", interpreters().values(), ids=interpreters())
+def test_the_wheel_and_its_dependencies_install_into_an_empty_environment(
+    wheel: Path, tmp_path: Path, python: Path
+) -> None:
+    programs = make_environment(tmp_path, python=python, with_pip=True)
     pip = (programs / "python", "-m", "pip")
     reached = call(*pip, "download", "--quiet", "--no-deps", "--dest", tmp_path / "probe", "click", folder=tmp_path)
     if reached.returncode:
         pytest.skip(f"pip reaches no package index: {reached.stderr.strip().splitlines()[-1]}")
     called(*pip, "install", "--quiet", wheel, folder=tmp_path)
     check_installed(programs, tmp_path)
+    called(*pip, "check", folder=tmp_path)

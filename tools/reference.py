@@ -1,6 +1,8 @@
-"""Write docs/commands.md and docs/settings.md from the program itself, so that they cannot say anything else.
+"""Write docs/commands.md, docs/settings.md and what deploy/ has of man pages and completion from the program itself.
 
-Usage: python tools/reference.py [--check] [FOLDER]
+So that they cannot say anything else.
+
+Usage: python -m tools.reference [--check] [CHECKOUT]
 
 --check writes nothing and fails where a page says other words than the program (how click breaks lines is its own).
 """
@@ -8,33 +10,25 @@ Usage: python tools/reference.py [--check] [FOLDER]
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import click
 
+from pipeline.cli.completion import script
 from pipeline.cli.main import commands
 from pipeline.ground.gather import ENVIRONMENT_PREFIX
 from pipeline.ground.settings import Settings
+from tools.command_tree import walk
+from tools.manual import manual
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
-WIDTH = 78  # what click makes of a terminal of 80 columns
+CHECKOUT = Path(__file__).resolve().parent.parent
+MAN, COMPLETION = "deploy/man", "deploy/completion"
+# What each shell calls the file.
+COMPLETIONS = {"bash": "colorize", "zsh": "_colorize", "fish": "colorize.fish"}
 TEXTS = {"FILE": "a file", "DIR": "a folder", "NAME|FILE": "a name or a file"}
-DRAWN = "Drawn by `make docs` from the program; change the program, not this page."
-
-
-def walk(command: click.Command, name: str, parent: click.Context | None = None) -> Iterator[click.Context]:
-    """Yield a context for a command and each command below it, in the order of the help."""
-    settings = {"terminal_width": WIDTH, **command.context_settings}
-    context = click.Context(command, parent=parent, info_name=name, **settings)
-    yield context
-    if isinstance(command, click.Group):
-        for each in command.list_commands(context):
-            below = command.get_command(context, each)
-            if below is not None:
-                yield from walk(below, each, context)
+DRAWN = "Drawn by `make reference` from the program; change the program, not this page."
 
 
 def commands_page() -> str:
@@ -107,25 +101,48 @@ def spelled(parameter: click.Parameter | None) -> str:
     return ", ".join(f"`{each}`" for each in (*parameter.opts, *parameter.secondary_opts))
 
 
+def pages() -> dict[str, str]:
+    """Return the text of every page by its place in the checkout."""
+    return {
+        "docs/commands.md": commands_page(),
+        "docs/settings.md": settings_page(),
+        **{f"{MAN}/{name}": text for name, text in manual().items()},
+        **{f"{COMPLETION}/{name}": script(shell) for shell, name in COMPLETIONS.items()},
+    }
+
+
+def out_of_date(checkout: Path) -> list[str]:
+    """Return the places whose words are not the program's, and man pages of commands that are no more.
+
+    How completion is written is click's own, of whatever version: it is only to be there.
+    """
+    expected = pages()
+    old = [place for place, text in expected.items() if not _says(checkout / place, text)]
+    man = {f"{MAN}/{path.name}" for path in (checkout / MAN).glob("*.1")}
+    return old + sorted(man - set(expected))
+
+
+def _says(path: Path, text: str) -> bool:
+    if not path.is_file():
+        return False
+    return path.parent.name == "completion" or path.read_text(encoding="utf-8").split() == text.split()
+
+
 def main() -> None:
     """Write the pages, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("folder", type=Path, nargs="?", default=DOCS)
+    parser.add_argument("checkout", type=Path, nargs="?", default=CHECKOUT)
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is out of date")
     arguments = parser.parse_args()
-    pages = {"commands.md": commands_page(), "settings.md": settings_page()}
-    if not arguments.check:
-        for name, text in pages.items():
-            (arguments.folder / name).write_text(text, encoding="utf-8")
+    if arguments.check:
+        if old := out_of_date(arguments.checkout):
+            raise SystemExit(f"out of date: {', '.join(old)}. Write anew with: make reference")
         return
-    old = [
-        name
-        for name, text in pages.items()
-        if not (arguments.folder / name).is_file()
-        or (arguments.folder / name).read_text(encoding="utf-8").split() != text.split()
-    ]
-    if old:
-        raise SystemExit(f"out of date: {', '.join(old)}. Write anew with: make docs")
+    for path in (arguments.checkout / MAN).glob("*.1"):
+        path.unlink()
+    for place, text in pages().items():
+        (arguments.checkout / place).parent.mkdir(parents=True, exist_ok=True)
+        (arguments.checkout / place).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

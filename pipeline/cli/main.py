@@ -33,6 +33,7 @@ COMMANDS = {
     "doctor": "Say what this machine will use and why.",
     "bench": "Measure speed against the tutorial's way.",
     "evaluate": "Measure colour against the truth.",
+    "completion": "Print what makes the Tab key work in a shell.",
 }
 
 EPILOG = """\b

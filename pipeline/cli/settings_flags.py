@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.cli.completing import complete_config, complete_model
 from pipeline.ground.gather import gather, parse_value
 from pipeline.ground.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SHORT = {"jobs": "-j", "model": "-m"}
+COMPLETE = {"model": complete_model}
 
 
 def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
@@ -29,7 +31,9 @@ def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
     if shown == ():
         return click.option(*names, name, multiple=True, metavar=meta["metavar"], help=text)
     kind = click.Choice(meta["choices"]) if meta["choices"] else None
-    return click.option(*names, name, type=kind, metavar=meta["metavar"] or None, help=text)
+    return click.option(
+        *names, name, type=kind, metavar=meta["metavar"] or None, help=text, shell_complete=COMPLETE.get(name)
+    )
 
 
 def settings_flags(*names: str) -> Callable[[Command], Command]:
@@ -46,6 +50,7 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
             "--config",
             type=click.Path(path_type=Path),
             metavar="FILE",
+            shell_complete=complete_config,
             help="Settings from a TOML file, or archive, fast, video, preservation, tutorial.",
         )(command)
 

@@ -30,6 +30,7 @@ _CORE = {
     "joblib": "joblib",
     "filelock": "filelock",
     "platformdirs": "platformdirs",
+    "psutil": "psutil",
     "tqdm": "tqdm",
 }
 # Extras: distribution -> what it is good for.
@@ -63,7 +64,9 @@ class Diagnosis:
         films: version (of PyAV, None where it is not installed), encoders that are there, devices: hardware encoder ->
             what is in its way, empty where nothing is.
         model: name, path, bytes, sha256, input_size; empty when there is none that can be used.
-        engines: one table for each engine and precision tried, see `nets.engines.choice.Trial`.
+        engines: one table for each engine and precision tried, see `nets.engines.findings.Trial`.
+        examined: when these were tried (ISO 8601, UTC), busy: the share of the machine that others used then, fair:
+            whether their times may be believed.
         use: engine, precision, why, jobs, why_jobs; empty when no picture could be colorized.
         folders: what, path, exists, writable, bytes, free_bytes.
         problems: sentences on what is broken.
@@ -77,6 +80,7 @@ class Diagnosis:
     films: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     engines: list[dict[str, Any]] = field(default_factory=list)
+    examined: dict[str, Any] = field(default_factory=dict)
     use: dict[str, Any] = field(default_factory=dict)
     folders: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -127,7 +131,7 @@ def diagnose(settings: Settings, *, anew: bool = False) -> Diagnosis:
         "sha256": spec.sha256,
         "input_size": spec.input_size,
     }
-    found.engines = found.attempt("The engines", lambda: _engines(spec, anew)) or []
+    found.attempt("The engines", lambda: _engines(found, spec, anew))
     choice = found.attempt("The engine", lambda: _choice(settings))
     if choice is not None:
         found.attempt("The engine", lambda: _tried(spec, choice))
@@ -214,11 +218,18 @@ def _spec(settings: Settings) -> NetSpec:
     return find_net(settings)
 
 
-def _engines(spec: NetSpec, anew: bool) -> list[dict[str, Any]]:
+def _engines(found: Diagnosis, spec: NetSpec, anew: bool) -> None:
     from pipeline.nets.engines.choice import examine
 
+    findings = examine(spec, anew=anew)
     # Flat, as everything else here names an engine.
-    return [asdict(trial) | asdict(trial.engine) | {"engine": trial.engine.name} for trial in examine(spec, anew=anew)]
+    found.engines = [asdict(trial) | asdict(trial.engine) | {"engine": trial.engine.name} for trial in findings.trials]
+    found.examined = findings.described()
+    if not findings.fair:
+        found.advice.append(
+            "The engines were timed while other programs kept the machine busy: the next run that finds it calm times "
+            "them again; colorize doctor --anew does it now."
+        )
 
 
 def _choice(settings: Settings) -> Engine:

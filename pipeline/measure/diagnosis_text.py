@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 from pipeline.measure.diagnosis import EXTRA_MODULES, Diagnosis
 from pipeline.nets.engine import Engine
@@ -44,6 +46,7 @@ def diagnosis_lines(found: Diagnosis) -> Iterator[str]:
             speed = f"{trial['milliseconds']:.0f} ms" if trial["milliseconds"] is not None else "-"
             label = Engine(trial["engine"], trial["precision"])
             yield from _item(f"{label!s:<20} {speed:>7}  {trial['verdict']}", indent=32)
+        yield from _item(_age(found.examined))
     yield "A run here uses"
     if found.use:
         use = found.use
@@ -63,6 +66,13 @@ def diagnosis_lines(found: Diagnosis) -> Iterator[str]:
         yield "What would help"
         for sentence in found.advice:
             yield from _item(sentence)
+
+
+def _age(examined: dict[str, Any], now: datetime | None = None) -> str:
+    days = ((now or datetime.now(UTC)) - datetime.fromisoformat(examined["when"])).days
+    age = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
+    unfair = "" if examined["fair"] else ": too busy for the times to be believed"
+    return f"Timed {age}, while others used {examined['busy']:.0%} of the machine{unfair}."
 
 
 def _films(found: Diagnosis) -> Iterator[str]:

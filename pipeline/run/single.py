@@ -164,7 +164,7 @@ def _tmp_beside(destination: Path) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{destination.parent} cannot be written: {error.strerror}.") from None
     with folder as tmp:
-        yield Path(tmp)
+        yield destination.parent / Path(tmp).name  # from Python 3.12 on `tmp` is absolute, wherever it was asked for
 
 
 def _kind_of(source: Path) -> Kind | None:

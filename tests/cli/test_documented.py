@@ -155,13 +155,16 @@ def test_the_reference_is_up_to_date() -> None:
 def test_a_reference_that_is_out_of_date_is_found_and_written_anew(tmp_path: Path) -> None:
     assert reference(tmp_path).returncode == 0
     assert reference("--check", tmp_path).returncode == 0
-    page = tmp_path / "settings.md"
+    page = tmp_path / "docs" / "settings.md"
     page.write_text(page.read_text(encoding="utf-8").replace("`95`", "`75`"), encoding="utf-8")
-    (tmp_path / "commands.md").unlink()
+    (tmp_path / "docs" / "commands.md").unlink()
+    (tmp_path / "deploy" / "man" / "colorize-paint.1").write_text("a command that is no more")
     done = reference("--check", tmp_path)
     assert done.returncode == 1
-    assert "commands.md, settings.md" in done.stderr
-    assert "make docs" in done.stderr
+    assert "docs/commands.md, docs/settings.md, deploy/man/colorize-paint.1" in done.stderr
+    assert "make reference" in done.stderr
+    assert reference(tmp_path).returncode == 0
+    assert reference("--check", tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize("page", [*WRITTEN, *CHECKOUT.glob("C*.md")], ids=lambda page: page.name)

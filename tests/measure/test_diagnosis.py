@@ -1,16 +1,17 @@
 import importlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from pipeline.ground import resources
 from pipeline.ground.errors import ExitCode
 from pipeline.ground.settings import Settings
-from pipeline.measure import diagnosis
+from pipeline.measure import diagnosis, diagnosis_text
 from pipeline.measure.diagnosis import diagnose
 from pipeline.measure.diagnosis_text import diagnosis_lines
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import choice
-from pipeline.nets.engines.choice import Trial
+from pipeline.nets.engines.findings import Findings, Trial
 
 TRIALS = (
     Trial(Engine("opencv", "float32"), True, "the reference", 26.0, 0.0, 0.0, 0.0),
@@ -23,13 +24,14 @@ TRIALS = (
         Engine("openvino", "bfloat16"), False, "differs too much: ab differs by 3.00 on average", 8.0, 3.0, 9.0, 12.0
     ),
 )
+FINDINGS = Findings(TRIALS, 1_700_000_000.0, 0.125)
 
 
 @pytest.fixture
 def checked(monkeypatch, tmp_path):
     """A machine whose engines were checked before, with a cache of its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(choice, "examine", lambda *_arguments, **_options: TRIALS)
+    monkeypatch.setattr(choice, "examine", lambda *_arguments, **_options: FINDINGS)
 
 
 def text(found):
@@ -55,9 +57,21 @@ def test_the_reason_names_the_settings_where_they_decide(checked):
 
 def test_a_slower_engine_by_name_is_advised_against(checked, monkeypatch):
     fast = Trial(Engine("openvino", "bfloat16"), True, "agrees: ab differs by 0.50 on average", 8.0, 0.5, 2.0, 3.0)
-    monkeypatch.setattr(choice, "examine", lambda *_arguments, **_options: (*TRIALS[:2], fast))
+    monkeypatch.setattr(choice, "examine", lambda *_arguments, **_options: Findings((*TRIALS[:2], fast), 0.0, 0.9))
     found = diagnose(Settings(engine="opencv", precision="float32"))
     assert any("openvino/bfloat16 is faster" in sentence for sentence in found.advice)
+    assert "others used 90% of the machine: too busy" in " ".join(text(found).split())
+    assert any("doctor --anew" in sentence for sentence in found.advice)
+
+
+def test_how_old_the_figures_are_and_how_busy_the_machine_was_is_told(checked):
+    found = diagnose(Settings(engine="opencv"))
+    assert found.examined == {"when": "2023-11-14T22:13:20+00:00", "busy": 0.12, "fair": True}
+    ages = {0: "today", 1: "yesterday", 40: "40 days ago"}
+    for days, words in ages.items():
+        now = datetime.fromtimestamp(FINDINGS.when, UTC) + timedelta(days=days, hours=1)
+        assert diagnosis_text._age(found.examined, now) == f"Timed {words}, while others used 12% of the machine."
+    assert "days ago, while others used 12%" in " ".join(text(found).split())
 
 
 def test_a_missing_model_is_a_problem_and_the_rest_is_still_told(checked):

@@ -1,14 +1,18 @@
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pipeline.ground.errors import EngineError
 from pipeline.nets.engine import Engine
+from pipeline.nets.engines import busy, choice, trial
 from pipeline.nets.engines import catalogue as known
-from pipeline.nets.engines import choice, trial
 from pipeline.nets.engines.choice import choose_engine, examine
 from pipeline.nets.engines.trial import Measured
 from pipeline.nets.resolve import resolve
@@ -44,6 +48,7 @@ def engines(monkeypatch):
         return Measured(found, SPEED[engine, precision])
 
     monkeypatch.setattr(choice, "measure", measure)
+    monkeypatch.setattr(choice, "Others", lambda: SimpleNamespace(share=lambda: 0.1))
     monkeypatch.setattr(known, "installed", lambda engine: True)
     monkeypatch.setattr(choice, "_has_bfloat16", lambda: True)
     return answers, asked
@@ -144,7 +149,7 @@ def test_a_missing_engine_is_named_with_its_extra(spec, engines, tmp_path, monke
     with pytest.raises(EngineError, match=r"pip install 'colorize-archive\[openvino\]'") as caught:
         choose_engine(spec, "openvino", "auto", tmp_path)
     assert caught.value.exit_code == 4
-    assert [trial.engine.name for trial in examine(spec, tmp_path) if trial.passed] == ["opencv"]
+    assert [trial.engine.name for trial in examine(spec, tmp_path).trials if trial.passed] == ["opencv"]
 
 
 def test_the_findings_are_kept_for_machine_versions_and_model(spec, engines, tmp_path, monkeypatch):
@@ -170,7 +175,84 @@ def test_damaged_findings_are_made_anew(spec, engines, tmp_path, damage):
     (path,) = (tmp_path / "engines").iterdir()
     assert json.loads(path.read_text())["trials"]
     path.write_text(damage)
+    assert examine(spec, tmp_path).trials == first.trials
+
+
+@pytest.fixture
+def others(monkeypatch, engines):
+    """What other programs use of the machine, 0..1, during the trials (then) and when a run begins (now)."""
+    use = SimpleNamespace(then=0.0, now=0.0)
+    monkeypatch.setattr(choice, "Others", lambda: SimpleNamespace(share=lambda: use.then))
+    monkeypatch.setattr(choice, "busy_now", lambda: use.now)
+    return use
+
+
+def test_what_was_timed_on_a_busy_machine_is_timed_again_once_it_is_calm(spec, engines, others, tmp_path):
+    others.then = others.now = 0.95
+    first = examine(spec, tmp_path)
+    assert (first.busy, first.fair) == (0.95, False)
+    assert examine(spec, tmp_path) == first, "it is as busy as before: nothing would come of it"
+    assert len(engines[1]) == 4
+    others.then = others.now = 0.2
+    again = examine(spec, tmp_path)
+    assert (again.busy, again.fair, len(engines[1])) == (0.2, True, 8)
+    others.now = 0.0
+    assert examine(spec, tmp_path) == again
+    assert len(engines[1]) == 8
+
+
+def test_of_two_unfair_examinations_the_fairer_counts(spec, engines, others, tmp_path):
+    others.then = 0.8
+    first = examine(spec, tmp_path)
+    others.then = 0.9
     assert examine(spec, tmp_path) == first
+    others.then = 0.7
+    assert examine(spec, tmp_path).busy == 0.7
+
+
+def test_nothing_is_timed_again_where_there_is_nothing_to_choose(spec, engines, others, tmp_path):
+    for pair in [("onnxruntime", "float32"), ("openvino", "float32"), ("openvino", "bfloat16")]:
+        engines[0][pair] = "fails"
+    others.then = 0.95
+    assert examine(spec, tmp_path).fair
+    examine(spec, tmp_path)
+    assert len(engines[1]) == 4
+
+
+def test_findings_of_an_older_version_that_say_not_how_busy_it_was_are_made_anew(spec, engines, tmp_path):
+    examine(spec, tmp_path)
+    (path,) = (tmp_path / "engines").iterdir()
+    found = json.loads(path.read_text())
+    del found["busy"]
+    path.write_text(json.dumps(found))
+    examine(spec, tmp_path)
+    assert len(engines[1]) == 8
+
+
+@pytest.mark.skipif(not busy._STAT.exists(), reason="nothing here says what the processors do")
+def test_another_program_is_seen_and_a_child_of_our_own_is_not():
+    burn = (sys.executable, "-c", "import time\nwhile time.process_time() < 0.5: pass")
+    others, before = busy.Others(), busy._machine()
+    child = subprocess.Popen(burn)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it counts as our own only once it is waited for
+    total = busy._machine()[0] - before[0]
+    assert others.share() * total > 40
+    child.wait()
+    total, used = (now - then for now, then in zip(busy._machine(), before, strict=True))
+    assert others.share() * total < used - 40
+
+
+def test_where_no_system_counts_the_load_is_taken(monkeypatch, tmp_path):
+    monkeypatch.setattr(busy, "_STAT", tmp_path / "absent")
+    monkeypatch.setattr(busy.os, "getloadavg", lambda: (1.5, 0.0, 0.0))
+    monkeypatch.setattr(busy.os, "cpu_count", lambda: 3)
+    assert busy.Others().share() == 0.5
+    assert busy.busy_now(0) == 0.5
+
+
+@pytest.mark.parametrize(("cores", "limit"), [(1, 0.3), (2, 0.65), (64, 0.65)])
+def test_others_may_use_what_leaves_a_core(cores, limit):
+    assert busy.fair_limit(cores) == pytest.approx(limit)
 
 
 def test_a_cache_that_cannot_be_written_does_no_harm(spec, engines, tmp_path):
@@ -212,7 +294,7 @@ def test_a_trial_that_dies_is_a_finding_not_a_fault(make_net, tmp_path, monkeypa
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="the extra onnxruntime is not installed")
 def test_a_real_choice(make_net, tmp_path):
-    trials = examine(resolve(str(make_net("zhang"))), tmp_path)
+    trials = examine(resolve(str(make_net("zhang"))), tmp_path).trials
     assert trials[0].verdict == "the reference"
     assert trials[1].passed
     assert trials[1].milliseconds > 0

@@ -13,7 +13,8 @@ from pipeline.archive.journal import Journal
 from pipeline.ground.errors import ModelError, SettingsError
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
-from pipeline.nets.engines.choice import Choice, Trial
+from pipeline.nets.engines.choice import Choice
+from pipeline.nets.engines.findings import Trial
 from pipeline.nets.resolve import find_net
 from pipeline.run import engine
 from tests.conftest import write_archive

@@ -183,6 +183,22 @@ def test_a_reader_who_leaves_early_leaves_no_worker_behind(bench: Bench) -> None
     assert not children() - before
 
 
+@in_processes
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_workers_are_ended_where_there_is_no_pgrep(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = children()
+    monkeypatch.setenv("PATH", str(tmp_path))  # as in slim containers: joblib is to have something better
+    answers = bench.executor().answers(taking(bench.units()), Stop())
+    next(answers)
+    ended = threading.Thread(target=answers.close, daemon=True)
+    ended.start()
+    ended.join(60)
+    assert not ended.is_alive()
+    assert children() <= before
+
+
 @every
 def test_a_net_that_cannot_be_loaded_is_said(bench: Bench) -> None:
     gone = replace(bench.context.net, path=Path("gone.onnx"))

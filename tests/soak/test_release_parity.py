@@ -63,7 +63,7 @@ def test_the_converted_net_is_what_opencv_4_reads(files, converted):
 
 
 def test_every_engine_installed_agrees(converted, tmp_path):
-    trials = examine(converted, tmp_path)
+    trials = examine(converted, tmp_path).trials
     for trial in trials:
         print(f"\n{trial}")
     assert all(trial.passed for trial in trials if trial.engine.precision == "float32" and trial.milliseconds)

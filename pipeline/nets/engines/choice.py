@@ -2,15 +2,16 @@
 
 Where OpenCV cannot run a net, the first engine that can is what the others are held to.
 
-The check runs once for a machine, a set of versions and a model; what it found is kept as JSON in the user's cache.
+The check runs once for a machine, a set of versions and a model; what it found is kept as JSON in the user's cache
+(`findings`). Where others kept the machine so busy that the times were unfair, it runs again once they have left.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import platform
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.ground.errors import EngineError
-from pipeline.ground.files import write_whole
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import catalogue
+from pipeline.nets.engines.busy import Others, busy_now, fair_limit
 from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS
+from pipeline.nets.engines.findings import Findings, Trial, recall, remember
 from pipeline.nets.engines.trial import Measured, measure
 from pipeline.nets.spec import NetSpec
 
@@ -39,27 +41,6 @@ BFLOAT16_HIGH, BFLOAT16_MEAN = 4.0 / 3, 1.0
 
 # Raised when the check itself changes: what was found before is then forgotten.
 _CHECK_VERSION = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What became of one engine.
-
-    Attributes:
-        engine: what was tried.
-        passed: whether it may be used.
-        verdict: in words, for `colorize doctor`.
-        milliseconds: one prediction with one thread; None where it did not run.
-        mean, high, most: mean, 99.9th percentile and maximum of the ab difference from the reference; None likewise.
-    """
-
-    engine: Engine
-    passed: bool
-    verdict: str
-    milliseconds: float | None = None
-    mean: float | None = None
-    high: float | None = None
-    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +91,7 @@ def choose_engine(
     wished = [engine for engine in CANDIDATES if _is_wanted(engine, wanted, precision)]
     if all(engine == REFERENCE or not catalogue.installed(engine.name) for engine in wished):
         return Choice(REFERENCE)
-    trials = examine(spec, cache_dir)
+    trials = examine(spec, cache_dir).trials
     fit = [trial for trial in trials if trial.passed and trial.engine in wished]
     if not fit:
         reasons = "; ".join(f"{trial.engine}: {trial.verdict}" for trial in trials if trial.engine in wished)
@@ -119,8 +100,10 @@ def choose_engine(
     return Choice(best.engine, trials)
 
 
-def examine(spec: NetSpec, cache_dir: Path | None = None, *, anew: bool = False) -> tuple[Trial, ...]:
+def examine(spec: NetSpec, cache_dir: Path | None = None, *, anew: bool = False) -> Findings:
     """Try all engines on this net, or read from the cache what an earlier examination found.
+
+    One that was unfair is done again where the machine is calmer now; of the two the fairer counts.
 
     Args:
         spec: the net.
@@ -137,19 +120,30 @@ def examine(spec: NetSpec, cache_dir: Path | None = None, *, anew: bool = False)
     circumstances = _circumstances(spec)
     digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_dir / "engines" / f"{digest}.json"
-    if not anew and (known := _recall(path, circumstances)):
+    known = None if anew else recall(path, circumstances)
+    if known and (known.fair or busy_now() > fair_limit()):
         return known
+    found = _try_all(spec, cache_dir)
+    if known and known.busy < found.busy:
+        return known
+    remember(path, circumstances, found)
+    return found
+
+
+def _try_all(spec: NetSpec, cache_dir: Path) -> Findings:
     trials: list[Trial] = []
     reference: Measured | None = None
+    busy = 0.0
     for engine in CANDIDATES:  # those in float32 come first
+        others = Others()
         trial, found = _trial(spec, engine, reference, cache_dir)
         trials.append(trial)
         reference = reference or found
+        busy = max(busy, others.share() if trial.milliseconds else 0.0)
     if reference is None:
         reasons = "; ".join(f"{trial.engine.name}: {trial.verdict}" for trial in trials)
         raise EngineError(f"No engine can run {spec.name} here. {reasons}.")
-    _remember(path, circumstances, trials)
-    return tuple(trials)
+    return Findings(tuple(trials), time.time(), busy)
 
 
 def _trial(spec: NetSpec, engine: Engine, reference: Measured | None, cache_dir: Path) -> tuple[Trial, Measured | None]:
@@ -211,20 +205,3 @@ def _processor() -> str:
     wanted = ("model name", "flags", "Features", "CPU part")
     lines = [line for line in text.partition("\n\n")[0].splitlines() if line.startswith(wanted)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _recall(path: Path, circumstances: dict[str, Any]) -> tuple[Trial, ...]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found["circumstances"] != json.loads(json.dumps(circumstances)):
-            return ()
-        return tuple(Trial(**each | {"engine": Engine(**each["engine"])}) for each in found["trials"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()  # not there, or damaged: the check is done anew
-
-
-def _remember(path: Path, circumstances: dict[str, Any], trials: list[Trial]) -> None:
-    text = json.dumps({"circumstances": circumstances, "trials": [asdict(each) for each in trials]}, indent=1)
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time, nothing else
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text)

@@ -1,0 +1,79 @@
+"""The Tab key, as the shells ask it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.completion import SHELLS
+from tests.conftest import environment
+
+COLORIZE = f'#!/bin/sh\nexec "{sys.executable}" -c "from pipeline.cli.main import main; main()" "$@"\n'
+EXPECTED = {
+    "colorize ru": "run",
+    "colorize run --pal": "--palette",
+    "colorize run --palette v": "vivid",
+    "colorize run --config pres": "preservation",
+    "colorize image --model zhang": "zhang2016",
+    "colorize models f": "fetch",
+}
+
+
+@pytest.fixture
+def shell(tmp_path: Path):
+    """Run a script in a shell that finds `colorize`; returns its lines."""
+    program = tmp_path / "colorize"
+    program.write_text(COLORIZE)
+    program.chmod(0o755)
+
+    def run(name: str, text: str) -> list[str]:
+        if shutil.which(name) is None:
+            pytest.skip(f"there is no {name} here")
+        plain = {"bash": "--norc", "zsh": "-f", "fish": "--no-config"}[name]
+        path = f"{tmp_path}:{environment()['PATH']}"
+        done = subprocess.run(
+            [name, plain, "-c", text], env=environment(PATH=path, HOME=str(tmp_path)), capture_output=True, text=True,
+            cwd=tmp_path, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize(("line", "offered"), EXPECTED.items())
+def test_bash_is_offered_what_fits(shell, line: str, offered: str) -> None:
+    script = f"""
+        eval "$(colorize completion bash)"
+        complete -p colorize >/dev/null || exit 9
+        COMP_WORDS=({line}) COMP_CWORD=$(({len(line.split())} - 1))
+        _colorize_completion colorize
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    assert offered in shell("bash", script)
+
+
+def test_fish_is_offered_what_fits(shell) -> None:
+    said = shell("fish", 'colorize completion fish | source; complete -C "colorize run --palette "')
+    assert said == ["natural", "plain", "restrained", "vivid"]
+
+
+def test_zsh_knows_the_function(shell) -> None:
+    script = 'autoload -U compinit; compinit -D; eval "$(colorize completion zsh)"; print ${_comps[colorize]}'
+    assert shell("zsh", script) == ["_colorize_completion"]
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_without_a_name_it_is_the_shell_that_is_used(name: str) -> None:
+    call = [sys.executable, "-c", "from pipeline.cli.main import main; main()", "completion"]
+    by_name = subprocess.run([*call, name], env=environment(), capture_output=True, text=True, check=True).stdout
+    env = environment(SHELL=f"/usr/bin/{name}")
+    assert subprocess.run(call, env=env, capture_output=True, text=True, check=True).stdout == by_name
+    assert "_COLORIZE_COMPLETE" in by_name
+    other = subprocess.run(call, env=environment(SHELL="/bin/tcsh"), capture_output=True, text=True, check=False)
+    assert other.returncode == 2
+    assert "bash, zsh or fish" in other.stderr
