@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
+from pipeline.archive.own import FOLDER, GALLERY_MARK, JOURNAL
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
@@ -174,7 +175,7 @@ class _Walk:
             finally:
                 through_link = False
             self._seen.add(identity)
-            if os.path.exists(f"{path}/.colorize/journal.sqlite"):  # noqa: PTH110 - fast, for many
+            if _is_ours(path):
                 if not place:
                     raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
@@ -247,6 +248,10 @@ class _Walk:
 def _sorted_entries(path: str) -> list[os.DirEntry[str]]:
     with os.scandir(path) as entries:
         return sorted((each for each in entries if not _is_silent(each.name)), key=lambda each: os.fsencode(each.name))
+
+
+def _is_ours(path: str) -> bool:
+    return os.path.exists(f"{path}/{FOLDER}/{JOURNAL}") or os.path.exists(f"{path}/{GALLERY_MARK}")  # noqa: PTH110
 
 
 def _identity(status: os.stat_result) -> Identity:
