@@ -89,7 +89,9 @@ const Grid = (() => {
     tile.about = make("span", "about");
     tile.mark = make("span", "mark");
     tile.which = make("span", "which");
-    button.append(tile.well, tile.name, tile.about, tile.mark, tile.which);
+    tile.spoken = make("span", "unseen");
+    tile.mark.ariaHidden = tile.which.ariaHidden = "true";
+    button.append(tile.well, tile.name, tile.about, tile.spoken, tile.mark, tile.which);
     button.onclick = () => { current = tile.at; onOpen(tile.at); };
     button.onfocus = () => { current = tile.at; marked(); };
     tile.button = button;
@@ -112,8 +114,7 @@ const Grid = (() => {
     tile.setAttribute("aria-posinset", tile.at + 1);
     tile.button.title = key;
     tile.button.tabIndex = tile.at === current ? 0 : -1;
-    const decided = decision ? `, ${spoken(decision)}` : "";
-    tile.button.setAttribute("aria-label", `${key}, ${status}${decided}${turned ? ", shown before" : ""}`);
+    tile.spoken.textContent = [status, decision ? spoken(decision) : "", turned ? "shown before" : ""].filter(Boolean).join(", ");
     tile.button.dataset.key = Items.get(item, "key");
   }
 

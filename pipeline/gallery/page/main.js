@@ -42,6 +42,7 @@ const Main = (() => {
     for (const id of ["search", "folder", "doubt"]) part(id).addEventListener("input", soon);
     for (const id of ["status", "verdict", "decided", "sort"]) part(id).addEventListener("change", () => show(id !== "sort"));
     part("filters").addEventListener("submit", event => event.preventDefault());
+    part("fewer").onclick = () => part("fewer").setAttribute("aria-expanded", part("fewer").getAttribute("aria-expanded") === "false");
     part("order").onclick = () => { toggle("order"); show(); };
     part("side").onclick = () => Grid.flipAll(toggle("side"));
   }

@@ -23,10 +23,10 @@ const Viewer = (() => {
   }
 
   function star(stars) {
-    const button = make("button", "", "★".repeat(stars));
+    const button = make("button", "", `${stars} ★`);
     button.type = "button";
     button.dataset.rating = stars;
-    button.setAttribute("aria-label", `${stars} of 5`);
+    button.title = `${stars} of 5`;
     button.setAttribute("aria-keyshortcuts", stars);
     button.onclick = () => rate(stars);
     return button;
