@@ -66,7 +66,12 @@ def command(
     with tqdm(unit=" thumbnails", disable=hidden, leave=False) as bar:
         made = make_gallery(output, options, bar.reset, bar.update)
     if as_json:
-        said = {"page": str(made.page), "items": made.items, "thumbnails_made": made.made, "without_picture": made.unseen}
+        said = {
+            "page": str(made.page),
+            "items": made.items,
+            "thumbnails_made": made.made,
+            "without_picture": made.unseen,
+        }
         click.echo(json.dumps(said))
     elif not presentation.quiet:
         size = f", {made.bytes / 1e6:,.1f} MB" if made.bytes else ""

@@ -13,15 +13,15 @@ from typing import Any, Final
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import is_held
-from pipeline.archive.own import FOLDER
+from pipeline.archive.own import FOLDER, GALLERY
 from pipeline.gallery import pages
 from pipeline.gallery.data import MORE, ROWS, Columns, Sizes, call, folders, table
 from pipeline.gallery.entries import entries
 from pipeline.gallery.facts import Facts
 from pipeline.gallery.figures import Figures
-from pipeline.gallery.place import DATA, NAME, SCRATCH, THUMBS, Place, check_page, held
+from pipeline.gallery.place import DATA, NAME, THUMBS, Place, check_page, held
 from pipeline.gallery.statistics import statistics_page
-from pipeline.gallery.studio import Desk, Task, loop_of, make_missing, name_of
+from pipeline.gallery.studio import DIED, Desk, Task, loop_of, make_missing, name_of
 from pipeline.ground.errors import SettingsError
 
 _MEGAPIXELS: Final = 500.0  # where no run says otherwise
@@ -93,9 +93,9 @@ def make_gallery(
         facts, wanted = Facts.read(output), _wanted(journal, sizes)
         _check_single(options, wanted.items)
         with held(output, options.name, wanted.taken, folder=not options.single) as place:
-            shelf = f"{FOLDER}/{SCRATCH}/tmp/{THUMBS}" if options.single else f"{options.name}/{THUMBS}"
+            shelf = f"{FOLDER}/{GALLERY}/tmp/{THUMBS}" if options.single else f"{options.name}/{THUMBS}"
             there = set[str]() if options.single else place.thumbs()
-            tasks = [task for name, task in wanted.tasks.items() if name not in facts.known or _lost(name, facts, there)]
+            tasks = [task for name, task in wanted.tasks.items() if _is_due(name, facts, there)]
             on_planned(len(tasks))
             desk = Desk(place.room, shelf, _megapixels(journal))
             make_missing(tasks, facts, desk, options.workers, on_made)
@@ -126,10 +126,12 @@ def _wanted(journal: Journal, sizes: Sizes) -> _Wanted:
     return _Wanted(tasks, taken, items)
 
 
-def _lost(name: str, facts: Facts, there: set[str]) -> bool:
-    """Tell whether a thumbnail that was made is gone."""
-    fact = facts.known[name]
-    return bool(fact.width) and (name not in there or (fact.loop and loop_of(name) not in there))
+def _is_due(name: str, facts: Facts, there: set[str]) -> bool:
+    """Tell whether a thumbnail is to be made: it never was, is gone, or failed for what may have passed."""
+    fact = facts.known.get(name)
+    if fact is None or not fact.width:
+        return fact is None or fact.problem != DIED
+    return name not in there or (fact.loop and loop_of(name) not in there)
 
 
 def _megapixels(journal: Journal) -> float:
@@ -167,7 +169,7 @@ class _Page:
         self._place.write("statistics.html", self._statistics("index.html"))
         self._place.write("index.html", pages.index(f"{DATA}/{self._generation}/about.js"))
         self._place.sweep(self._used, self._generation)
-        self._facts.keep(self._place.room, {name for name in self._used if name.endswith(".jpg")} | self._failed())
+        self._facts.keep(self._place.room, {name for name in self._used if name.endswith(".jpg")} | self._deadly())
         return Gallery(self._place.folder / "index.html", self._columns.count, 0, self._unseen)
 
     def single(self, shelf: Path) -> Gallery:
@@ -177,16 +179,17 @@ class _Page:
         check_page(path)
         pictures = call("pictures", pages.pictures(shelf, sorted(self._used)))
         text = pages.single([pages.script(), pictures, *data], self._statistics(""))
-        if len(text) > SINGLE_BYTES:
+        size = len(text.encode("utf-8", "backslashreplace"))
+        if size > SINGLE_BYTES:
             raise SettingsError(
-                f"One file would hold {len(text) / 1e6:,.0f} MB, and --single-file takes up to "
+                f"One file would hold {size / 1e6:,.0f} MB, and --single-file takes up to "
                 f"{SINGLE_BYTES / 1e6:,.0f}: without it a folder is made that takes any number."
             )
         self._place.write_beside(path.name, text)
-        return Gallery(path, self._columns.count, 0, self._unseen, len(text))
+        return Gallery(path, self._columns.count, 0, self._unseen, size)
 
-    def _failed(self) -> set[str]:
-        return {name for name, fact in self._facts.known.items() if not fact.width}
+    def _deadly(self) -> set[str]:
+        return {name for name, fact in self._facts.known.items() if fact.problem == DIED}
 
     def _statistics(self, back: str) -> str:
         return statistics_page(self._figures, self._journal, self._place.output, back)

@@ -81,7 +81,7 @@ class Columns:
             "key": row.key,
             "status": STATUSES.index(row.status) if row.status in STATUSES else -1,
             "verdict": VERDICTS.index(row.verdict) if row.verdict in VERDICTS else 0,
-            "film": int(row.kind == Kind.FILM),
+            "film": self._film(entry),
             "width": row.width,
             "height": row.height,
             "bytes": entry.source.size if entry.source else max(row.source_size, 0),
@@ -91,6 +91,14 @@ class Columns:
             "before": self.thumb(entry.source),
             "after": self.thumb(entry.output),
         }
+
+    def _film(self, entry: Entry) -> int:
+        """Return 0 for a picture, 1 for a film, 2 for one that has a loop."""
+        if entry.row.kind != Kind.FILM:
+            return 0
+        file = entry.output or entry.source
+        fact = self.facts.get(name_of(file, self.sizes.thumb)) if file else None
+        return 1 + bool(fact and fact.loop)
 
     def thumb(self, file: File | None) -> str:
         """Return the name of a file's thumbnail; empty where none could be made."""

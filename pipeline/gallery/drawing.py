@@ -84,16 +84,18 @@ def _short(label: str) -> str:
 
 def _svg(title: str, height: float, parts: Sequence[str]) -> str:
     return (
-        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escaped(title)}">\n' + "\n".join(parts) + "\n</svg>"
+        f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escaped(title)}">\n'
+        + "\n".join(parts)
+        + "\n</svg>"
     )
 
 
 def nice(amount: float) -> float:
-    """Return the least of 1, 2, 5, 10, ... (and 0.1, 0.2, ...) that is not below an amount; 1 for 0."""
+    """Return the least of 1, 2, 3, 4, 5, 6, 8, 10, 20, ... (and 0.1, ...) that is not below an amount; 1 for 0."""
     if amount <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(amount))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= amount * (1 - 1e-9))
+    return next(step * power for step in (1, 2, 3, 4, 5, 6, 8, 10) if step * power >= amount * (1 - 1e-9))
 
 
 def number(amount: float) -> str:

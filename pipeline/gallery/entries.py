@@ -91,7 +91,7 @@ def _output(row: Row, place: str, output: Path) -> File | None:
 def _file(path: Path, row: Row, known: tuple[str, int, int], *, follow: bool) -> File | None:
     """Return a regular file; its contents are taken for the known ones where size and time are."""
     try:
-        found = os.stat(path, follow_symlinks=follow)
+        found = path.stat(follow_symlinks=follow)
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(found.st_mode) or not found.st_size:

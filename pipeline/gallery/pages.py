@@ -53,7 +53,9 @@ def index(about: str) -> str:
 
 def _page(in_head: str, scripts: str, statistics: str) -> str:
     page = _text("index.html")
-    return page.replace("<!--head-->", in_head).replace("<!--scripts-->", scripts).replace("statistics.html", statistics)
+    return (
+        page.replace("<!--head-->", in_head).replace("<!--scripts-->", scripts).replace("statistics.html", statistics)
+    )
 
 
 def single(scripts: Sequence[str], statistics: str) -> str:

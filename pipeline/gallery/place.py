@@ -13,8 +13,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from pipeline.archive.own import FOLDER, GALLERY_LOCK, GALLERY_MARK, MANIFEST, check_own
-from pipeline.archive.own import GALLERY as SCRATCH
+from pipeline.archive.own import FOLDER, GALLERY, GALLERY_LOCK, GALLERY_MARK, MANIFEST, check_own
 from pipeline.ground import inside
 from pipeline.ground.errors import ItemError, LockedError, OutputError, SettingsError
 from pipeline.ground.files import Bytes, Room, publish, words
@@ -79,9 +78,9 @@ class Place:
             with suppress(OSError):
                 inside.remove(self.output, f"{self.name}/{THUMBS}/{name}")
         with suppress(OSError):
-            for name in os.listdir(self.folder / DATA):
-                if name != generation:
-                    inside.remove_tree(self.output, f"{self.name}/{DATA}/{name}")
+            for old in (self.folder / DATA).iterdir():
+                if old.name != generation:
+                    inside.remove_tree(self.output, f"{self.name}/{DATA}/{old.name}")
 
 
 @contextmanager
@@ -109,13 +108,14 @@ def held(output: Path, name: str, taken: Collection[str], *, folder: bool = True
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {words(error)}.") from None
     try:
-        tmp = f"{FOLDER}/{SCRATCH}/tmp"
+        tmp = f"{FOLDER}/{GALLERY}/tmp"
         _sweep_tmp(output, tmp)
         room = Room(output, output / tmp)
         if folder:
             _claim(output, name, room)
         yield Place(output, name, room)
     finally:
+        inside.remove_tree(output, f"{FOLDER}/{GALLERY}/tmp")
         lock.release()
 
 
@@ -148,7 +148,7 @@ def _claim(output: Path, name: str, room: Room) -> None:
         raise OutputError(f"{folder} cannot be looked at: {words(error)}.") from None
     if stat.S_ISLNK(mode):
         raise OutputError(f"{folder} is a symbolic link, and no link is written through: remove it and run again.")
-    if mode and not _is_ours(output, name) and not (stat.S_ISDIR(mode) and not os.listdir(folder)):
+    if mode and not _is_ours(output, name) and not (stat.S_ISDIR(mode) and not any(folder.iterdir())):
         raise OutputError(f"{folder} was not made by `colorize gallery`: move it away, or name another with --name.")
     if not mode or not _is_ours(output, name):
         Place(output, name, room).write(GALLERY_MARK, json.dumps({"format": _FORMAT, "version": 1}) + "\n")

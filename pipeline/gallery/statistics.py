@@ -134,6 +134,6 @@ def _tops(title: str, tops: list[Top], spell: Callable[[float], str], back: str)
     lines = "".join(
         f'<li><a href="{back}#{quote(top.key.encode("utf-8", "replace"), safe="")}">{escaped(top.key)}</a> '
         f"<span>{spell(top.amount)}</span></li>"
-        for top in sorted(tops, reverse=True)
+        for top in sorted(tops, key=lambda top: (-top.amount, top.key))
     )
     return _section(title, f'<ol class="tops">{lines}</ol>') if lines else ""

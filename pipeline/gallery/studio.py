@@ -1,4 +1,4 @@
-"""Makes the thumbnails that are missing, in worker processes: a file that kills its decoder takes nothing else along."""
+"""Makes the thumbnails that are missing, in worker processes: a file that kills its decoder takes no other along."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from pipeline.gallery.entries import File
 from pipeline.gallery.facts import Fact, Facts
 from pipeline.gallery.rendition import VERSION, Rendition, render
-from pipeline.ground.errors import ColorizeError, ItemError
+from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.files import Room, publish
 
 _CHUNK: Final = 16
@@ -131,7 +131,8 @@ def _in_pool(
 def _alone(task: Task, desk: Desk) -> dict[str, Fact]:
     with ProcessPoolExecutor(max_workers=1) as pool:
         try:
-            return pool.submit(work, [task], desk).result()
+            future: Future[dict[str, Fact]] = pool.submit(work, [task], desk)
+            return future.result()
         except BrokenProcessPool:
             return {task.name: _fact(Rendition(problem=DIED))}
 
@@ -144,17 +145,19 @@ def work(tasks: Sequence[Task], desk: Desk) -> dict[str, Fact]:
 def _one(task: Task, desk: Desk) -> Fact:
     try:
         made = render(task.file.path, film=task.file.film, side=task.side, max_megapixels=desk.max_megapixels)
-        if made.jpeg:
-            publish(made.jpeg, f"{desk.folder}/{task.name}", desk.room)
-        if made.loop:
-            publish(made.loop, f"{desk.folder}/{loop_of(task.name)}", desk.room)
-    except ItemError as error:  # one name that can't be written
-        return _fact(Rendition(problem=str(error)))
-    except ColorizeError:
-        raise
     except Exception as error:  # of one picture; all others go on
         return _fact(Rendition(problem=f"a fault of the program: {type(error).__name__}: {error}"))
+    for name, data in ((task.name, made.jpeg), (loop_of(task.name), made.loop)):
+        if data:
+            _put(f"{desk.folder}/{name}", data, desk.room)
     return _fact(made)
+
+
+def _put(place: str, data: bytes, room: Room) -> None:
+    try:
+        publish(data, place, room)
+    except ItemError as error:
+        raise OutputError(f"{room.root / place} {error}.") from None
 
 
 def _fact(made: Rendition) -> Fact:

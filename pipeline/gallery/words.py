@@ -18,7 +18,7 @@ _MARKUP: Final = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 ADVICE: Final[dict[str, str]] = {
     Cause.IN_COLOUR: "It is in colour already. Where that is wrong, name it in a file for --on-color-list.",
     Cause.NO_PICTURE: "It is neither a picture nor a film.",
-    Cause.DAMAGED: "The file is damaged. Copy it again from where it came from; --on-damage done --retry-failed takes what is left of it.",
+    Cause.DAMAGED: "Copy it again from where it came from; --on-damage done --retry-failed takes what is left.",
     Cause.NOT_SUPPORTED: "This version cannot read this kind of file. Save it as TIFF, PNG or JPEG.",
     Cause.TOO_LARGE: "It is larger than --max-megapixels allows.",
     Cause.FORMAT_LIMIT: "The format of the output cannot hold it. Choose another --format.",

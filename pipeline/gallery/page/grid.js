@@ -82,6 +82,7 @@ const Grid = (() => {
     tile.image.alt = "";
     tile.image.decoding = "async";
     tile.image.draggable = false;
+    tile.image.onerror = () => moving(tile, false);
     tile.image.onload = () => { Gallery.firstPicture ??= performance.now(); };
     tile.empty = make("span", "empty");
     tile.well.append(tile.image, tile.empty);
@@ -93,7 +94,9 @@ const Grid = (() => {
     tile.mark.ariaHidden = tile.which.ariaHidden = "true";
     button.append(tile.well, tile.name, tile.about, tile.spoken, tile.mark, tile.which);
     button.onclick = () => { current = tile.at; onOpen(tile.at); };
-    button.onfocus = () => { current = tile.at; marked(); };
+    button.onfocus = () => { current = tile.at; marked(); moving(tile, true); };
+    button.onblur = button.onpointerleave = () => moving(tile, false);
+    button.onpointerenter = () => moving(tile, true);
     tile.button = button;
     tile.append(button);
     return tile;
@@ -123,11 +126,20 @@ const Grid = (() => {
     // Without the original at hand its luma is the output's.
     const name = turned ? source || after : after || source;
     const src = Items.url(name);
+    tile.src = name;
     tile.image.hidden = !src;
     tile.image.className = turned && !source ? "luma" : "";
     if (src) tile.image.src = src;
     tile.empty.hidden = !!src;
     tile.empty.textContent = src ? "" : plain(Items.reason(item)) || Items.status(item);
+  }
+
+  // A film's loop, under the pointer or the keyboard, for those who do not mind what moves.
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  function moving(tile, on) {
+    if (tile.image.hidden || Items.get(shown[tile.at], "film") !== 2 || (on && still.matches)) return;
+    const name = tile.src || "", src = Items.url(on ? name.replace(/\.jpg$/, ".webp") : name);
+    if (src && tile.image.getAttribute("src") !== src) tile.image.src = src;
   }
 
   function label(element, item, status) {

@@ -1,7 +1,7 @@
 // One picture, before and after on one sheet: the slider between them, flipping, real pixels, points of colour.
 const Pane = (() => {
   let stage = null, sheet = null, slide = null, before = null, after = null, edge = null;
-  let size = [0, 0], zoomed = false, side = "both", hasBoth = false, putting = false, dots = [];
+  let size = [0, 0], zoomed = false, side = "both", putting = false, dots = [];
   let onPoint = () => {}, onChange = () => {}, drag = null;
 
   function start(point, change) {
@@ -26,8 +26,7 @@ const Pane = (() => {
     const sources = candidates(details.before, Items.get(item, "before"));
     const outputs = candidates(details.after, Items.get(item, "after"));
     size = [Items.get(item, "width"), Items.get(item, "height")];
-    hasBoth = outputs.length > 0;
-    const luma = !sources.length && hasBoth;
+    const luma = !sources.length && outputs.length > 0;
     if (outputs.length) after = layer(outputs, film && details.after.own, "after");
     if (sources.length || luma) before = layer(sources.length ? sources : outputs, film && (luma ? details.after.own : details.before.own), luma ? "before luma" : "before", luma ? [] : outputs);
     if (after) sheet.append(after);
@@ -105,7 +104,7 @@ const Pane = (() => {
     const luma = before?.classList.contains("luma") && side !== "after" ? "; the original is not at hand: before is the output's luma" : "";
     const text = image ? NAMES[side] + (zoomed ? ", real pixels" : "") + (shrunk ? `; shown from ${image.naturalWidth} pixels, since browsers do not show this format` : "") + luma : "no picture";
     if (part("shown").textContent !== text) part("shown").textContent = text;
-    onChange(side, zoomed);
+    onChange(side, zoomed, !!(before && after));
   }
 
   function turn(to) { side = to; cut(); }

@@ -4,8 +4,9 @@ const Viewer = (() => {
 
   function start() {
     dialog = part("viewer");
-    Pane.start((x, y) => addPoint(x, y), (side, zoomed) => {
-      part("flip").setAttribute("aria-pressed", side === "before");
+    Pane.start((x, y) => addPoint(x, y), (side, zoomed, both) => {
+      part("flip").disabled = !both;
+      part("flip").setAttribute("aria-pressed", both && side === "before");
       part("zoom").setAttribute("aria-pressed", zoomed);
     });
     part("previous").onclick = () => go(-1);
@@ -77,6 +78,7 @@ const Viewer = (() => {
   function say(text) {
     part("problem").hidden = !text;
     part("problem").textContent = text;
+    part("problem").classList.toggle("mild", ["done", "copied", "edited"].includes(Items.status(item)));
   }
 
   function keep(change) {
@@ -169,7 +171,7 @@ const Viewer = (() => {
       ["No thumbnail", [details.before?.problem, details.after?.problem].filter(Boolean).join("; ")],
       ["Finished", details.finished], ["Source's sha256", details.sha256],
     ];
-    part("facts").replaceChildren(...pairs.filter(([, value]) => value !== "" && value != null).map(([name, value]) => row(name, plain(String(value)))), ...links());
+    part("facts").replaceChildren(...pairs.filter(([, value]) => value !== "" && value != null).map(([name, value]) => row(name, [value].flat().map(line => plain(String(line))).join("\n"))), ...links());
   }
 
   function row(name, value) {
@@ -197,10 +199,10 @@ const Viewer = (() => {
     const [invented, software, model, modelSha, sourceSha] = details.said;
     if (!invented && !software) return "It says nothing of where its colour comes from.";
     return [
-      invented ? "Its colour is invented (a picture composed with a trained algorithm)." : "",
+      invented ? "Its colour is invented (composed with a trained algorithm)." : "",
       software && `Software: ${software}`, model && `Model: ${model}`, modelSha && `Model's sha256: ${modelSha}`,
       sourceSha && (sourceSha === details.sha256 ? "Made from the source that the manifest names." : `Made from another source: ${sourceSha}`),
-    ].filter(Boolean).join("\n");
+    ].filter(Boolean);
   }
 
   return { start, open, go, on, decide, rate, undo, isOpen: () => dialog.open, middle: () => addPoint(...Pane.centre()) };
