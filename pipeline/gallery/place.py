@@ -14,6 +14,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from pipeline.archive.own import FOLDER, GALLERY, GALLERY_LOCK, GALLERY_MARK, MANIFEST, check_own
+from pipeline.archive.spelling import fold
 from pipeline.ground import inside
 from pipeline.ground.errors import ItemError, LockedError, OutputError, SettingsError
 from pipeline.ground.files import Bytes, Room, publish, words
@@ -122,7 +123,7 @@ def held(output: Path, name: str, taken: Collection[str], *, folder: bool = True
 def _check_name(name: str, taken: Collection[str]) -> None:
     if "/" in name or not inside.is_inside(name) or name in (FOLDER, MANIFEST) or name.startswith("."):
         raise SettingsError(f"--name {name}: give a name for a folder inside OUTPUT, such as {NAME}.")
-    if name in taken:
+    if fold(name) in map(fold, taken):
         raise SettingsError(
             f"The archive has a folder or file {name} of its own: give the gallery another one with --name."
         )

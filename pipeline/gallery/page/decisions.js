@@ -3,9 +3,15 @@ const Decisions = (() => {
   let kept = new Map(), where = "", listener = () => {};
   const EMPTY = { sha256: "", decision: null, rating: null, points: [], saturation: null, note: "" };
 
-  function open(identity, onTrouble) {
+  function open(identity, onTrouble, onChange) {
     where = "colorize-gallery:" + identity;
     listener = onTrouble;
+    read();
+    // Another tab decides too.
+    addEventListener("storage", event => { if (event.key === where) { read(); onChange(); } });
+  }
+
+  function read() {
     try {
       const said = JSON.parse(localStorage.getItem(where) || "[]");
       kept = new Map(said.map(each => [each.key, { ...EMPTY, ...each }]));

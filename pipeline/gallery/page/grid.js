@@ -137,7 +137,8 @@ const Grid = (() => {
   // A film's loop, under the pointer or the keyboard, for those who do not mind what moves.
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   function moving(tile, on) {
-    if (tile.image.hidden || Items.get(shown[tile.at], "film") !== 2 || (on && still.matches)) return;
+    const item = shown[tile.at];
+    if (item === undefined || tile.image.hidden || Items.get(item, "film") !== 2 || (on && still.matches)) return;
     const name = tile.src || "", src = Items.url(on ? name.replace(/\.jpg$/, ".webp") : name);
     if (src && tile.image.getAttribute("src") !== src) tile.image.src = src;
   }

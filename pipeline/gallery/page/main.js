@@ -107,7 +107,7 @@ const Main = (() => {
     if (!about) return note("The data of this gallery cannot be loaded: run `colorize gallery` again.");
     document.title = `Gallery of ${plain(about.title)}`;
     part("title").textContent = `Gallery of ${plain(about.title)}`;
-    Decisions.open(about.id, note);
+    Decisions.open(about.id, note, () => Grid.refresh());
     filters(about);
     part("download").onclick = download;
     part("help-open").onclick = () => part("help").showModal();

@@ -1,6 +1,6 @@
 // One item, large: its picture, what a person decides of it, and what is known.
 const Viewer = (() => {
-  let dialog = null, item = -1, details = null, turn = 0;
+  let dialog = null, item = -1, place = 0, details = null, turn = 0;
 
   function start() {
     dialog = part("viewer");
@@ -41,6 +41,7 @@ const Viewer = (() => {
     const mine = ++turn;
     item = Grid.item(at);
     if (item === undefined) return;
+    place = at;
     if (!dialog.open) dialog.showModal();
     part("viewer-title").textContent = plain(key());
     part("viewer-place").textContent = `${(at + 1).toLocaleString("en")} of ${Grid.count().toLocaleString("en")}`;
@@ -59,13 +60,12 @@ const Viewer = (() => {
     turn++;
     Pane.clear();
     history.replaceState(null, "", "#");
-    Grid.focus(Grid.at());
+    Grid.focus(place); // the browser gives the focus back to the tile that was opened first
   }
 
   function go(step) {
-    const at = Grid.at() + step;
+    const at = place + step;
     if (at < 0 || at >= Grid.count()) return;
-    Grid.focus(at);
     open(at);
   }
 
