@@ -101,7 +101,7 @@ def make_gallery(
             make_missing(tasks, facts, desk, options.workers, on_made)
             page = _Page(journal, place, facts, sizes)
             made = page.single(output / shelf) if options.single else page.folder()
-            return replace(made, made=len(tasks))
+            return replace(made, made=sum(bool(facts.known[task.name].width) for task in tasks))
 
 
 @dataclass(frozen=True, slots=True)

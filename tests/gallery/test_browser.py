@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.gallery import data
 from pipeline.ground.items import Kind, Status
 from tests.gallery.conftest import ODD, Night, sha256, write_film
 
@@ -211,6 +212,22 @@ def test_sorting_and_turning_the_order_round(page: Page) -> None:
     page.part("order").click()
 
 
+def test_doubt_is_there_to_sort_and_filter_by_where_the_journal_knows_it(
+    page: Page, archive: Night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not page.part("doubt-part").is_displayed()
+    doubts = {"box 0/003.jpg": 91.5, "box 1/030.jpg": 55.0, "sheet.tif": 7.0}
+    monkeypatch.setattr(data, "doubt_of", lambda row: doubts.get(row.key))
+    archive.gallery()
+    page.open()
+    page.choose("sort", "doubt")
+    assert page.listed()[:3] == list(doubts)
+    page.part("doubt").clear()
+    page.part("doubt").send_keys("50")
+    page.until(lambda: page.listed() == list(doubts)[:2])
+    assert "doubt 92" in page.tiles()[0].text
+
+
 def test_the_slider_shows_before_on_one_side_and_after_on_the_other(page: Page) -> None:
     page.enter(5)
     clip = "return document.querySelector('#sheet .before').style.clipPath"
@@ -247,8 +264,7 @@ def test_arrows_and_escape_in_the_viewer(page: Page) -> None:
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
     page.until(lambda: page.text("viewer-place").startswith("2 of"))
     page.press(Keys.ESCAPE)
-    page.until(lambda: not page.js("return document.getElementById('viewer').open"))
-    assert page.current() == keys[1]
+    page.until(lambda: page.current() == keys[1])
 
 
 def test_a_problem_is_said_in_words(page: Page) -> None:
