@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.content import HEAD, kind_of, may_hold_pages
-from pipeline.archive.own import COPY, FOLDER, JOURNAL
+from pipeline.archive.own import COPY, FOLDER, GALLERY_MARK, JOURNAL
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
@@ -177,7 +177,7 @@ class _Walk:
             finally:
                 through_link = False
             self._seen.add(identity)
-            if is_output(path):
+            if is_output(path) or _is_gallery(path):
                 if not place:
                     raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
@@ -262,6 +262,10 @@ def _sorted_entries(path: str, junk: list[str]) -> list[os.DirEntry[str]]:
             else:
                 kept.append(each)
     return sorted(kept, key=lambda each: os.fsencode(each.name))
+
+
+def _is_gallery(path: str) -> bool:
+    return os.path.exists(f"{path}/{GALLERY_MARK}")  # noqa: PTH110
 
 
 def _identity(status: os.stat_result) -> Identity:

@@ -14,8 +14,22 @@ FOLDER: Final = ".colorize"
 MANIFEST: Final = "manifest.csv"
 JOURNAL: Final = "journal.sqlite"
 COPY: Final = "journal.copy.sqlite"
+GALLERY: Final = "gallery"  # what `colorize gallery` knows of its thumbnails, and what of it is unfinished
+GALLERY_LOCK: Final = "gallery.lock"
+GALLERY_MARK: Final = "colorize-gallery.json"  # lies in a gallery's folder: that is ours, and holds no originals
 _BESIDE: Final = tuple(f"{JOURNAL}-{suffix}" for suffix in ("wal", "shm", "journal"))
-_NAMES: Final = ("tmp", "parts", "owner.json", "lock", "lock.soft", COPY, JOURNAL, *_BESIDE)
+_NAMES: Final = (
+    "tmp",
+    "parts",
+    "owner.json",
+    "lock",
+    "lock.soft",
+    GALLERY,
+    GALLERY_LOCK,
+    COPY,
+    JOURNAL,
+    *_BESIDE,
+)
 
 
 def check_own(output: Path) -> None:

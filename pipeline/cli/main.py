@@ -24,6 +24,7 @@ COMMANDS = {
     "live": "Colorize a camera, a stream or a film while you look.",
     "status": "Show where a run stands.",
     "original": "Take the original out of a coloured JPEG again.",
+    "gallery": "Make pages to look through the pictures of an archive.",
     "verify": "Check every finished picture of an archive.",
     "reject": "Remove outputs that nobody wants.",
     "prune": "Take away outputs whose sources are gone.",

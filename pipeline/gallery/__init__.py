@@ -1,0 +1,1 @@
+"""A night's work as a folder of pages that a browser opens without a server."""
