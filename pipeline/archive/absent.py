@@ -32,6 +32,7 @@ class Absent:
         self._outputs = Outputs(journal.output)
         self._seen: array[int] = array("q")  # hashes of the keys found
         self._closed: list[str] = []
+        self._hashed: dict[str, str] = {}  # of what may be a renamed source, by key: nothing is read twice for that
 
     def see(self, found: Found) -> None:
         """Remember one thing that was found."""
@@ -65,13 +66,18 @@ class Absent:
         """Return the key under which the source of a finished item was found anew, or nothing."""
         if not row.source_sha256:
             return ""
-        for key in self._journal.unknown_of_size(row.source_size):
-            try:
-                if files.sha256(self._wishes.source_of(key)) == row.source_sha256:
-                    return key
-            except OSError:
-                continue
+        for key in self._journal.unknown_alike(row.source_size, row.source_mtime_ns):
+            if self._sha256_of(key) == row.source_sha256:
+                return key
         return ""
+
+    def _sha256_of(self, key: str) -> str:
+        if key not in self._hashed:
+            try:
+                self._hashed[key] = files.sha256(self._wishes.source_of(key))
+            except OSError:
+                self._hashed[key] = ""
+        return self._hashed[key]
 
     def _stays_as_it_is(self, row: Known) -> bool:
         """Tell whether the output of a renamed source goes along unchanged: it is current, or somebody's work."""
