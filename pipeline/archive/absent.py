@@ -32,6 +32,7 @@ class Absent:
         self._outputs = Outputs(journal.output)
         self._seen: array[int] = array("q")  # hashes of the keys found
         self._closed: list[str] = []
+        self._hashed: dict[str, str] = {}  # of what may be a renamed source, by key: nothing is read twice for that
 
     def see(self, found: Found) -> None:
         """Remember one thing that was found."""
@@ -65,13 +66,18 @@ class Absent:
         """Return the key under which the source of a finished item was found anew, or nothing."""
         if not row.source_sha256:
             return ""
-        for key in self._journal.unknown_of_size(row.source_size):
-            try:
-                if files.sha256(self._wishes.source_of(key)) == row.source_sha256:
-                    return key
-            except OSError:
-                continue
+        for key in self._journal.unknown_alike(row.source_size, row.source_mtime_ns):
+            if self._sha256_of(key) == row.source_sha256:
+                return key
         return ""
+
+    def _sha256_of(self, key: str) -> str:
+        if key not in self._hashed:
+            try:
+                self._hashed[key] = files.sha256(self._wishes.source_of(key))
+            except OSError:
+                self._hashed[key] = ""
+        return self._hashed[key]
 
     def _stays_as_it_is(self, row: Known) -> bool:
         """Tell whether the output of a renamed source goes along unchanged: it is current, or somebody's work."""
@@ -86,12 +92,17 @@ class Absent:
 
         Two keys of one 64-bit hash would hide that a file is gone, once in millions of archives, and lose nothing.
         """
-        return np.unique(np.frombuffer(self._seen, np.int64)) if len(self._seen) else np.empty(0, np.int64)
+        if not self._seen:
+            return np.empty(0, np.int64)
+        hashes = np.frombuffer(self._seen, np.int64)
+        hashes.sort()  # in place: a million take eight megabytes, and no copy
+        return hashes
 
     def _not_found(self, known: Iterator[T], of: Callable[[T], tuple[str, str]]) -> list[T]:
-        hashes, closed = self._hashes, tuple(self._closed)
+        closed = tuple(self._closed)
 
         def is_gone(each: T) -> bool:
+            hashes = self._hashes
             key, run_id = of(each)
             at = int(np.searchsorted(hashes, hash(key)))
             found = at < len(hashes) and int(hashes[at]) == hash(key)

@@ -50,7 +50,7 @@ class Claims(Runs):
         query = (
             "SELECT key, kind, output, copy_output, source_size, source_mtime_ns, source_size > 0 AND ("
             "EXISTS (SELECT 1 FROM claims other WHERE pending AND other.source_size = claims.source_size "
-            "AND other.key != claims.key) OR EXISTS (SELECT 1 FROM items WHERE status = 'done' "
+            "AND other.key != claims.key) OR EXISTS (SELECT 1 FROM items WHERE status IN ('done', 'gone') "
             "AND items.source_size = claims.source_size AND items.key != claims.key)) "
             "FROM claims WHERE pending AND run_id = ? AND key > ? ORDER BY key LIMIT 256"
         )

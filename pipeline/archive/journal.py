@@ -160,20 +160,23 @@ class Journal(Claims):
             for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited')"):
                 yield Known(*found)
 
-    def unknown_of_size(self, size: int) -> list[str]:
-        """Return the keys of items that are to be done for the first time and have a source of this size."""
+    def unknown_alike(self, size: int, mtime_ns: int) -> list[str]:
+        """Return the keys of items that are to be done for the first time and whose source has this size.
+
+        Those of this time as well come first: who renames a file changes neither. Of each sort a hundred at most.
+        """
         query = (
-            "SELECT key FROM claims WHERE pending AND source_size = ? "
+            "SELECT key FROM claims WHERE pending AND source_size = ? AND source_mtime_ns {} ? "
             "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) LIMIT 100"
         )
         with self.speaking():
-            return [key for (key,) in self.db.execute(query, (size,))]
+            return [key for sort in ("=", "!=") for (key,) in self.db.execute(query.format(sort), (size, mtime_ns))]
 
     def twins(self, size: int, sha256: str) -> Iterator[Row]:
-        """Yield the colorized items whose sources have this size and hash; those that were no repeats first."""
+        """Yield the colorized items whose sources have, or had, this size and hash; no repeats first."""
         query = (
-            f"{SELECT} WHERE status = 'done' AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
-            "AND source_sha256 = ? ORDER BY cause, key LIMIT 100"
+            f"{SELECT} WHERE status IN ('done', 'gone') AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
+            "AND source_sha256 = ? AND 'done' IN (status, was) ORDER BY cause, key LIMIT 100"
         )
         with self.speaking():
             for found in self.db.execute(query, (size, sha256[:8], sha256)).fetchall():

@@ -24,10 +24,12 @@ def refuse_overlap(journal: Journal, inputs: Sequence[str]) -> None:
         OutputError: a source would be known under two names, and have two outputs.
     """
     now = _places(inputs)
+    clashes: dict[tuple[str, ...], tuple[PurePath, PurePath] | None] = {tuple(inputs): None}  # each looked at once
     for run in journal.runs().values():
-        if run.inputs == tuple(inputs) or not (pair := _clash(now, _places(run.inputs))):
-            continue
-        if journal.has_made(run.run_id):
+        if run.inputs not in clashes:
+            clashes[run.inputs] = _clash(now, _places(run.inputs))
+        pair = clashes[run.inputs]
+        if pair and journal.has_made(run.run_id):
             here, there = pair
             raise OutputError(
                 f"{journal.output} was filled from {', '.join(run.inputs)}; {here} is {_relation(here, there)}: its "
@@ -44,17 +46,20 @@ def _places(inputs: Sequence[str]) -> dict[PurePath, str]:
 
 
 def _clash(now: dict[PurePath, str], then: dict[PurePath, str]) -> tuple[PurePath, PurePath] | None:
-    for here, label in now.items():
-        for there, other in then.items():
-            deepest = max(here, there, key=lambda path: len(path.parts))
-            both = deepest.is_relative_to(here) and deepest.is_relative_to(there)
-            if both and _name(deepest, here, label) != _name(deepest, there, other):
+    """Return an INPUT of now and one of then that share something, and call it otherwise."""
+    for here in now:
+        for there in (here, *here.parents):
+            if there in then and _name(here, here, now) != _name(here, there, then):
+                return here, there
+    for there in then:
+        for here in there.parents:
+            if here in now and _name(there, here, now) != _name(there, there, then):
                 return here, there
     return None
 
 
-def _name(path: PurePath, root: PurePath, label: str) -> PurePath:
-    return PurePath(label) / path.relative_to(root)
+def _name(path: PurePath, root: PurePath, places: dict[PurePath, str]) -> PurePath:
+    return PurePath(places[root]) / path.relative_to(root)
 
 
 def _relation(here: PurePath, there: PurePath) -> str:

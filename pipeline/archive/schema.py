@@ -79,7 +79,9 @@ MIGRATIONS = (
     """,
     """
     -- Finished items by size and the beginning of the source's hash: what is a double of another is not done twice.
-    CREATE INDEX items_twins ON items (source_size, substr(source_sha256, 1, 8)) WHERE status = 'done';
+    CREATE INDEX items_twins ON items (source_size, substr(source_sha256, 1, 8)) WHERE status IN ('done', 'gone');
+    DROP INDEX claims_size;
+    CREATE INDEX claims_alike ON claims (source_size, source_mtime_ns) WHERE pending;
     -- What was found of OUTPUT itself, as JSON.
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,

@@ -11,8 +11,9 @@ from pipeline.cli.presentation import Place, Presentation, json_option, presenta
 from pipeline.cli.settings_flags import read_settings, settings_flags
 
 EPILOG = """\b
-Exit: 0 all done, 3 some items failed (see the manifest), 4 model, 5 input or
-output, 75 another run has OUTPUT, 130/143 stopped: the same command goes on.
+Exit: 0 all done, 3 some items failed that no run has told yet (see the
+manifest; --strict), 4 model, 5 input or output, 75 another run has OUTPUT,
+130/143 stopped: the same command goes on.
 
 \b
 Examples:

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.schema import Claim
-from pipeline.ground import inside
+from pipeline.ground import files, inside
 from pipeline.ground.errors import InputError
 from pipeline.ground.items import Result
 
@@ -209,3 +209,24 @@ def test_a_renamed_source_under_other_settings_is_made_anew_and_leaves_no_second
     assert ("retouched" in (hashed.output / "grandmother.jpg").read_text(errors="replace")) == retouched
     hashed.run(fingerprint="f2")
     assert hashed.statuses() == {"2.jpg": "done", "grandmother.jpg": "edited" if retouched else "done"}
+
+
+def test_a_folder_that_was_renamed_costs_one_reading_of_each_file(
+    hashed: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(8):
+        path = hashed.put(f"old/{number}.jpg", b"\xff\xd8\xff of one size %d" % number)
+        os.utime(path, ns=(number * 10**9, number * 10**9))
+    hashed.put("gone.jpg", b"\xff\xd8\xff of one size 9")
+    hashed.run()
+    (hashed.source / "old").rename(hashed.source / "new")
+    (hashed.source / "gone.jpg").unlink()
+    read: list[str] = []
+    sha256 = files.sha256
+    monkeypatch.setattr("pipeline.ground.files.sha256", lambda path: (read.append(path.name), sha256(path))[1])
+    hashed.made.clear()
+    hashed.run()
+    assert hashed.made == []
+    assert len(read) == len(set(read)) == 8
+    assert sorted(path.name for path in (hashed.output / "new").iterdir()) == [f"{number}.jpg" for number in range(8)]
+    assert hashed.statuses()["gone.jpg"] == "gone"

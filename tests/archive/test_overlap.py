@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.archive import overlap
 from pipeline.ground.errors import OutputError
 
 if TYPE_CHECKING:
@@ -73,3 +74,9 @@ def test_a_file_of_a_folder_that_was_mirrored_has_the_same_name_alone(archive: A
     archive.put("2.jpg")
     archive.run()
     assert archive.counts(inputs=[path]) == {"done": 1}
+
+
+def test_thousands_of_files_are_compared_in_no_time(tmp_path: Path) -> None:
+    many = {tmp_path / f"{number}.jpg": f"{number}.jpg" for number in range(20_000)}
+    assert overlap._clash(many, {tmp_path: ""} | many) is None  # type: ignore[arg-type]
+    assert overlap._clash({tmp_path: ""}, {**many, tmp_path / "x.jpg": "y.jpg"}) == (tmp_path, tmp_path / "x.jpg")

@@ -74,6 +74,18 @@ def test_a_double_of_what_an_earlier_run_made(tmp_path: Path, verbs: Counter[Ver
     assert verbs == {Verb.MAKE: 1}
 
 
+def test_a_double_of_a_source_that_is_gone(tmp_path: Path, verbs: Counter[Verb]) -> None:
+    scans, colour = tmp_path / "scans", tmp_path / "colour"
+    first, _ = write_archive(scans, 2)
+    driver.run_archive([scans], colour, SETTINGS)
+    kept = first.rename(tmp_path / "kept.jpg")
+    assert driver.run_archive([scans], colour, SETTINGS).counts == {"done": 1, "gone": 1}
+    shutil.copyfile(kept, scans / "back.jpg")
+    verbs.clear()
+    assert driver.run_archive([scans], colour, SETTINGS).counts == {"done": 2, "gone": 1}
+    assert verbs == {Verb.LOOK: 1, Verb.REPEAT: 1}
+
+
 def test_other_settings_make_them_anew_once(tmp_path: Path, verbs: Counter[Verb]) -> None:
     scans, colour = tmp_path / "scans", tmp_path / "colour"
     (first,) = write_archive(scans, 1)

@@ -1,0 +1,112 @@
+"""What many known items cost a run that finds nothing to do: made rows, and files that are links to a few."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from pipeline.archive.journal import Journal
+from pipeline.archive.manifest import write_manifest
+from pipeline.archive.places import check_places
+from pipeline.archive.row import COLUMNS, RECORD
+from pipeline.ground.items import Kind
+from pipeline.ground.settings import Settings
+from pipeline.run.context import Context
+from pipeline.run.engine import settle, settled_for
+from tests.conftest import environment
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
+
+SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+LINKS = 50_000  # of one file; ext4 allows 65,000
+FOLDER = 500  # files
+MANY = 100_000
+
+# The processor's time, not the clock's: other work on this machine says nothing of the program.
+PROGRAM = """
+import json, sys, time
+from pathlib import Path
+from pipeline.ground.settings import Settings
+from pipeline.run import driver
+began = time.process_time()
+settings = Settings(engine="opencv", precision="float32", executor="serial")
+summary = driver.run_archive([Path(sys.argv[1])], Path(sys.argv[2]), settings, quiet=True)
+lines = Path("/proc/self/status").read_text().splitlines()
+peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+print(json.dumps({"seconds": time.process_time() - began, "peak": peak, "worked": summary.worked, **summary.counts}))
+"""
+
+
+def keys(count: int) -> Iterator[str]:
+    for number in range(count):
+        yield f"{number // LINKS:03d}/{number // FOLDER:05d}/scan {number:07d}.jpg"
+
+
+def link_all(folder: Path, data: bytes, count: int) -> os.stat_result:
+    for number, key in enumerate(keys(count)):
+        path = folder / key
+        if number % FOLDER == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        if number % LINKS == 0:
+            path.write_bytes(data)
+            os.utime(path, ns=(10**18, 10**18))
+            first = path
+        else:
+            os.link(first, path)
+    return first.stat()
+
+
+def fill(scans: Path, colour: Path, count: int) -> None:
+    """Make INPUT, OUTPUT and journal of an archive that is finished."""
+    source, output = link_all(scans, b"\xff\xd8\xff\xe0" + bytes(100), count), link_all(colour, b"c", count)
+    net, choice = settle(SETTINGS)
+    with Journal(colour) as journal:
+        engine = settled_for(journal, choice, SETTINGS)
+        context = Context([scans], colour, check_places([scans], colour), SETTINGS, net, engine)
+        made = context.fingerprint(Kind.PHOTO)
+        asked = asdict(SETTINGS) | {"engine": engine.name, "precision": engine.precision}
+        with journal.transaction():
+            run_id = journal.start_run(inputs=[scans], settings=asked, fingerprint=made, version="0")
+            same = dict.fromkeys(COLUMNS, "") | {
+                "kind": "photo", "status": "done", "verdict": "neutral", "chroma": 0.5, "width": 4000, "height": 3000,
+                "bits": 8, "frames": 0, "model": "embedded", "engine": str(engine), "seconds": 0.5, "attempts": 1,
+                "source_size": source.st_size, "source_mtime_ns": source.st_mtime_ns, "source_sha256": "a" * 64,
+                "output_size": output.st_size, "output_mtime_ns": output.st_mtime_ns, "output_sha256": "b" * 64,
+                "finished_at": "2026-01-01T00:00:00.000+00:00", "run_id": run_id, "fingerprint": made,
+            }  # fmt: skip
+            rows = ([(same | {"key": key, "output": key})[name] for name in COLUMNS] for key in keys(count))
+            journal.db.executemany(RECORD, rows)
+            claims = ((key, key, run_id) for key in keys(count))
+            journal.db.executemany("INSERT INTO claims VALUES (?, ?, '', ?, 0, 0, 0, 'photo')", claims)
+        journal.finish_run(run_id, 0)
+        write_manifest(journal, colour)
+
+
+def again(folder: Path, count: int) -> dict[str, float]:
+    """Run over what is finished; the second of two runs, since the first notes that the manifest is drawn."""
+    fill(folder / "scans", folder / "colour", count)
+    for _ in range(2):
+        words = [sys.executable, "-c", PROGRAM, str(folder / "scans"), str(folder / "colour")]
+        run = subprocess.run(words, env=environment(), capture_output=True, text=True, check=True)
+    found: dict[str, float] = json.loads(run.stdout.splitlines()[-1])
+    assert (found["done"], found["worked"]) == (count, 0)
+    return found
+
+
+def test_a_run_that_finds_nothing_to_do_costs_the_same_for_each_item_and_hardly_any_memory(tmp_path: Path) -> None:
+    few, many = MANY // 10, MANY
+    small, large = again(tmp_path / "few", few), again(tmp_path / "many", many)
+    each = (large["seconds"] - small["seconds"]) / (many - few)
+    print(f"{each * 1e6:.0f} us an item; peak {small['peak'] / 1024:.0f} and {large['peak'] / 1024:.0f} MiB")
+    assert each < 60e-6, "a minute for a million"
+    assert (large["peak"] - small["peak"]) * 1024 < 40 * many
