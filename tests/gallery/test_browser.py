@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -26,8 +27,17 @@ from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
-# Where somebody has put axe-core's axe.min.js, the page is held to it too.
-AXE = Path(os.environ.get("COLORIZE_TEST_AXE", "-"))
+
+
+def axe() -> Path | None:
+    """axe-core, which finds faults of accessibility: a newer one that somebody has put somewhere, or the package's."""
+    package = importlib.util.find_spec("axe_core_python")
+    found = [Path(os.environ.get("COLORIZE_TEST_AXE", "-"))]
+    found += [Path(package.origin).with_name("axe.min.js")] if package and package.origin else []
+    return next((path for path in found if path.is_file()), None)
+
+
+AXE = axe()
 pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="needs Chromium and chromedriver")
 
 PICTURES = 60
@@ -422,10 +432,11 @@ def test_one_file_works_too(archive: Night, page: Page) -> None:
     assert other.js("return document.querySelectorAll('#statistics svg').length") >= 2
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="COLORIZE_TEST_AXE names no axe.min.js")
+@pytest.mark.skipif(AXE is None, reason="needs axe-core; extra: dev")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_fault(page: Page, scheme: str) -> None:
     def faults() -> list[str]:
+        assert AXE is not None
         page.js(AXE.read_text("utf-8"))
         said = page.driver.execute_async_script(
             "const done = arguments[0]; axe.run(document, {preload: false}).then(r => done(r.violations))"

@@ -134,8 +134,8 @@ const Viewer = (() => {
     part("points").replaceChildren(...points.map((point, at) => {
       const line = make("li");
       const color = field("color", point.color, `Colour of point ${at + 1}`, value => ({ color: value }));
-      const x = field("number", round(100 * point.x), `Point ${at + 1}, percent from the left`, value => ({ x: round(value / 100) }));
-      const y = field("number", round(100 * point.y), `Point ${at + 1}, percent from the top`, value => ({ y: round(value / 100) }));
+      const x = field("number", +(100 * point.x).toFixed(1), `Point ${at + 1}, percent from the left`, value => ({ x: round(value / 100) }));
+      const y = field("number", +(100 * point.y).toFixed(1), `Point ${at + 1}, percent from the top`, value => ({ y: round(value / 100) }));
       const away = make("button", "", "✕");
       away.type = "button";
       away.setAttribute("aria-label", `Remove point ${at + 1}`);
