@@ -38,6 +38,7 @@ class Luma(StrEnum):
     EXACT = "luma is the source's, exactly"
     ANEW = "luma coded anew, as the manifest says"
     COPY = "copied byte for byte"
+    FILM = "a film, as it was written; its luma was coded anew"
     UNSEEN = "source not at hand, luma not compared"
     WRONG = "luma differs from the source's"
 
@@ -92,6 +93,8 @@ def _finding(row: Row, output: Path, source: Path, run: Run | None) -> Finding:
     if row.status == Status.COPIED:
         same = digest == row.source_sha256
         return Finding(row.output, Luma.COPY, False, [] if same else ["the copy is not the source"])
+    if row.kind == Kind.FILM:  # decoded from its first to its last frame before it got its name
+        return Finding(row.output, Luma.FILM, False)
     try:
         before = _restored(path, row)
         kept = run is not None and run.settings.get("lightness") == "luma" and NO_LUMA not in row.metadata

@@ -65,3 +65,16 @@ def test_the_original_comes_out_and_nothing_is_overwritten(archive: Path, colori
     assert (none.returncode, "no original inside" in none.stderr) == (5, True)
     assert colorize("original", archive / "gone.jpg", "-o", archive / "more.jpg").returncode == 5
     assert not (archive / "more.jpg").exists()
+
+
+def test_a_film_is_held_to_its_hash(tmp_path: Path, colorize: Colorize) -> None:
+    clips = pytest.importorskip("tests.film.clips")
+    (tmp_path / "reels").mkdir()
+    clips.write_clip(tmp_path / "reels" / "reel.mp4", clips.scenes(12, 96, 64), options={"preset": "ultrafast"})
+    assert colorize("run", tmp_path / "reels", "-o", tmp_path / "colour", *ENGINE).returncode == 0
+    run = colorize("verify", tmp_path / "colour", "--json")
+    assert run.returncode == 0, run.stdout
+    assert "a film, as it was written" in json.loads(run.stdout)["luma"]
+    made = tmp_path / "colour" / "reel.mp4"
+    made.write_bytes(made.read_bytes()[:-1])
+    assert colorize("verify", tmp_path / "colour").returncode == 3
