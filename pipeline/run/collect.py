@@ -14,12 +14,12 @@ from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
 from pipeline.ground.errors import Cause, ColorizeError, InputError
-from pipeline.ground.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.ground.items import MADE, Answer, Halt, Result, Status, Unit, Verb
 from pipeline.media.table import IN_PIECES, first_verb
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
 from pipeline.run.executors.executor import Executor
-from pipeline.run.progress import Progress, problem_line
+from pipeline.run.progress import Progress
 from pipeline.run.schedule import Schedule
 from pipeline.run.signals import Stop
 
@@ -146,10 +146,7 @@ class Collector:
                 self._kept.add(unit.key)
             else:
                 self._pieces.remove(unit.key)
-        problem = result.status in PROBLEMS
-        if problem:
-            self._progress.say(problem_line(result))
-        self._progress.step(problem=problem)
+        self._progress.ended(result)
 
 
 def input_gone(inputs: Sequence[Path]) -> InputError | None:

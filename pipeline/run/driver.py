@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,9 +38,10 @@ from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
-from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
+from pipeline.run.progress import Progress, printable, show_progress
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
+from pipeline.run.voice import Begun, Voice
 
 _NAMED: Final = 5
 
@@ -64,7 +64,13 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
 
 
 def run_archive(
-    inputs: Sequence[Path], output: Path, settings: Settings, *, bar: bool | None = None, quiet: bool = False
+    inputs: Sequence[Path],
+    output: Path,
+    settings: Settings,
+    *,
+    bar: bool | None = None,
+    quiet: bool = False,
+    voice: Voice | None = None,
 ) -> Summary:
     """Colorize an archive, or what is left of it.
 
@@ -74,6 +80,7 @@ def run_archive(
         settings: what was asked for; "auto" is settled here.
         bar: see `show_progress`.
         quiet: errors only.
+        voice: whom sentences, outcomes and the end of planning are told; None: stderr alone.
 
     Raises:
         SettingsError: the list of single items cannot be read.
@@ -82,21 +89,23 @@ def run_archive(
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
         LockedError: another run has OUTPUT.
     """
+    voice = voice or Voice()
     choices = read_choices(settings.on_color_list)
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
     check_lost(output)
-    with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
+    with hold(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
         engine = settled_for(journal, choice, settings)
         context = Context(inputs, output, roots, settings, net, engine, choices)
-        begun = _begin(context, journal, stop, quiet=quiet)
+        begun = _begin(context, journal, stop, voice, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
         run_id, todo, ahead = begun
         if ahead.told and not quiet:
-            say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))
-        with show_progress(todo.total(), bar=bar, quiet=quiet or not todo) as progress:
+            voice.say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))
+        voice.tell(Begun(todo.total(), str(engine), output))
+        with show_progress(todo.total(), bar=bar, quiet=quiet or not todo, voice=voice) as progress:
             return _work(context, journal, stop, run_id, todo, progress)
 
 
@@ -134,7 +143,7 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
         yield decision
 
 
-def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
+def _telling(plan: Iterator[Decision], voice: Voice) -> Iterator[Decision]:
     """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
     anew = kept = 0
     for decision in plan:
@@ -143,11 +152,11 @@ def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
         yield decision
     if anew:
         also = f"; {kept:,} that somebody has changed since are kept" if kept else ""
-        say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
+        voice.say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
 
 
 def _begin(
-    context: Context, journal: Journal, stop: Stop, *, quiet: bool
+    context: Context, journal: Journal, stop: Stop, voice: Voice, *, quiet: bool
 ) -> tuple[str, Counter[Kind], Foreteller] | None:
     """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped.
 
@@ -166,29 +175,29 @@ def _begin(
                 version=__version__,
             )
             todo = begin(
-                ahead.plan(_until_stopped(plan if quiet else _telling(plan), stop)),
+                ahead.plan(_until_stopped(plan if quiet else _telling(plan, voice), stop)),
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
-                on_failure=lambda result: say(problem_line(result)),
+                on_failure=voice.fail,
             )
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
-        _name_unknown(context, journal)
+        _name_unknown(context, journal, voice)
     except _Stopped:
         return None
     finish_moves(journal)
     return run_id, todo, ahead
 
 
-def _name_unknown(context: Context, journal: Journal) -> None:
+def _name_unknown(context: Context, journal: Journal, voice: Voice) -> None:
     """Say which lines of a person's list name nothing that was found: they are most likely misspelt."""
     keys = list(context.choices)
     unknown = sorted(set(keys) - journal.known(keys).keys() - journal.pending_runs(keys).keys())
     for key in unknown[:_NAMED]:
-        say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
+        voice.say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
     if len(unknown) > _NAMED:
-        say(f"... and {len(unknown) - _NAMED:,} more.")
+        voice.say(f"... and {len(unknown) - _NAMED:,} more.")
 
 
 def _work(
@@ -263,9 +272,3 @@ def _summary(
     code = exit_code(counts, stop.code)
     engine, output, doubtful = str(context.engine), context.output, journal.doubtful()
     return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful)
-
-
-def _announce(sentence: str) -> None:
-    # Not through the bar: a signal may come in the middle of its drawing, and it holds a lock then.
-    with contextlib.suppress(OSError):
-        os.write(2, f"\n{sentence}\n".encode())
