@@ -22,6 +22,8 @@ def kind_of(source: Path) -> Kind | None:
     """Return what a file is, by its content; None: neither picture nor film. Raises `InputError`."""
     try:
         status = source.stat()
+    except FileNotFoundError:
+        raise InputError(f"{source} is not there.") from None
     except OSError as error:
         raise InputError(f"{source} cannot be read: {words(error)}.") from None
     return examine(Found(str(source), source.name, source.name, None, status.st_size, status.st_mtime_ns)).kind
