@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -100,7 +100,7 @@ def run_archive(
         context = Context(inputs, output, roots, settings, net, engine, choices)
         begun = _begin(context, journal, stop, voice, quiet=quiet)
         if begun is None:
-            return _summary(context, journal, stop)
+            return replace(_summary(context, journal, stop), planned=False)
         run_id, todo, ahead = begun
         if ahead.told and not quiet:
             voice.say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))

@@ -228,8 +228,9 @@ def _checked(result: Result, source: Path, destination: Path, *, cannot_copy: bo
     if result.status not in (*MADE, Status.SKIPPED):
         raise InputError(f"{source}: {result.reason}.")
     if cannot_copy and result.status is Status.SKIPPED:
+        other = f"give it the suffix {source.suffix}, or " if source.suffix.lower() in FORMATS else ""
         raise InputError(
-            f"{source} is already in colour, and a copy cannot be named {destination.name}: "
-            f"give it the suffix {source.suffix}, or colorize it anew with --on-color recolor."
+            f"{source} is already in colour, and a copy cannot be named {destination.name}: {other}colorize it anew "
+            "with --on-color recolor."
         )
     return result

@@ -24,6 +24,7 @@ class Summary:
         exit_code: of the command.
         stopped: a signal ended the run.
         doubtful: items of OUTPUT of which it is doubtful whether they are in colour.
+        planned: INPUT was looked through to its end; if not, nothing was begun, and `left` is not known.
     """
 
     counts: dict[str, int]
@@ -36,6 +37,7 @@ class Summary:
     exit_code: ExitCode
     stopped: bool
     doubtful: int = 0
+    planned: bool = True
 
 
 def exit_code(counts: dict[str, int], stopped_by: ExitCode | None) -> ExitCode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -83,10 +84,12 @@ class Voice:
 
     Attributes:
         aloud: sentences go to stderr, as text.
+        as_json: stderr holds JSON lines, which a listener prints; what a signal's handler says is one, too.
         listeners: told of each event, in this process, one after the other; what one of them raises ends the run.
     """
 
     aloud: bool = True
+    as_json: bool = False
     listeners: tuple[Listener, ...] = ()
 
     def tell(self, event: Event) -> None:
@@ -108,9 +111,10 @@ class Voice:
 
     def interrupt(self, sentence: str) -> None:
         """Say a sentence out of a signal's handler: what it came in the middle of may hold any lock."""
-        if self.aloud:
+        line = json.dumps({"event": "said", "sentence": sentence}) if self.as_json else f"\n{sentence}"
+        if self.aloud or self.as_json:
             with contextlib.suppress(OSError):
-                os.write(2, f"\n{sentence}\n".encode())
+                os.write(2, f"{line}\n".encode())
 
 
 def say(sentence: str) -> None:
