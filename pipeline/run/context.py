@@ -13,6 +13,7 @@ from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, trea
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
+from pipeline.run.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Context:
         settings: what was asked for.
         net, engine: what colorizes.
         choices: what a person says of single items, a choice of `on_color` by key.
+        voice: where what the run has to say goes.
     """
 
     inputs: Sequence[Path]
@@ -34,6 +36,7 @@ class Context:
     net: NetSpec
     engine: Engine
     choices: Mapping[str, str] = field(default_factory=dict)
+    voice: Voice = field(default_factory=Voice)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:

@@ -97,8 +97,8 @@ def run_archive(
     check_lost(output)
     with hold(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
         engine = settled_for(journal, choice, settings)
-        context = Context(inputs, output, roots, settings, net, engine, choices)
-        begun = _begin(context, journal, stop, voice, quiet=quiet)
+        context = Context(inputs, output, roots, settings, net, engine, choices, voice=voice)
+        begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return replace(_summary(context, journal, stop), planned=False)
         run_id, todo, ahead = begun
@@ -156,7 +156,7 @@ def _telling(plan: Iterator[Decision], voice: Voice) -> Iterator[Decision]:
 
 
 def _begin(
-    context: Context, journal: Journal, stop: Stop, voice: Voice, *, quiet: bool
+    context: Context, journal: Journal, stop: Stop, *, quiet: bool
 ) -> tuple[str, Counter[Kind], Foreteller] | None:
     """Write the plan into the journal; return the run's id and what is to be done, or None if it was stopped.
 
@@ -175,29 +175,29 @@ def _begin(
                 version=__version__,
             )
             todo = begin(
-                ahead.plan(_until_stopped(plan if quiet else _telling(plan, voice), stop)),
+                ahead.plan(_until_stopped(plan if quiet else _telling(plan, context.voice), stop)),
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
-                on_failure=voice.fail,
+                on_failure=context.voice.fail,
             )
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
-        _name_unknown(context, journal, voice)
+        _name_unknown(context, journal)
     except _Stopped:
         return None
     finish_moves(journal)
     return run_id, todo, ahead
 
 
-def _name_unknown(context: Context, journal: Journal, voice: Voice) -> None:
+def _name_unknown(context: Context, journal: Journal) -> None:
     """Say which lines of a person's list name nothing that was found: they are most likely misspelt."""
     keys = list(context.choices)
     unknown = sorted(set(keys) - journal.known(keys).keys() - journal.pending_runs(keys).keys())
     for key in unknown[:_NAMED]:
-        voice.say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
+        context.voice.say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
     if len(unknown) > _NAMED:
-        voice.say(f"... and {len(unknown) - _NAMED:,} more.")
+        context.voice.say(f"... and {len(unknown) - _NAMED:,} more.")
 
 
 def _work(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any, assert_never
 
 from pipeline.ground.errors import ColorizeError
@@ -40,20 +41,8 @@ def _item(result: Result) -> dict[str, Any]:
 
 def summary_facts(summary: Summary) -> dict[str, Any]:
     """Return a summary as a JSON object."""
-    return {
-        "counts": summary.counts,
-        "worked": summary.worked,
-        "left": summary.left,
-        "seconds": summary.seconds,
-        "engine": summary.engine,
-        "jobs": summary.jobs,
-        "output": str(summary.output),
-        "exit_code": int(summary.exit_code),
-        "stopped": summary.stopped,
-        "doubtful": summary.doubtful,
-        "planned": summary.planned,
-        "manifest": str(summary.output / "manifest.csv"),
-    }
+    told = asdict(summary) | {"exit_code": int(summary.exit_code), "output": str(summary.output)}
+    return told | {"manifest": str(summary.output / "manifest.csv")}
 
 
 def error_facts(error: ColorizeError) -> dict[str, Any]:
