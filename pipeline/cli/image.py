@@ -21,7 +21,7 @@ Examples:
   colorize image grandfather.jpg
   colorize image plate.tif plate-colour.png --saturation 0.8
   colorize image grandfather.jpg album --side-by-side --open
-  colorize image - --format png <scan.tif >colour.png
+  colorize image - - --format png  # from a pipe into a pipe
 """
 
 PIPE = Path("-")
