@@ -117,6 +117,8 @@ def main() -> NoReturn:
         _as_json(presentation, code, error.format_message())
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
+        click.echo("colorize: Stopped.", err=True)
+        _as_json(presentation, code, "Stopped.", HINTS[ExitCode.SIGINT])
     except ColorizeError as error:
         code = _said(presentation, error, error.exit_code, str(error), error.hint)
     except Exception as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ground.errors import ColorizeError
+from pipeline.ground.errors import ColorizeError, ExitCode
 from pipeline.ground.settings import Settings
 from pipeline.run import hook
 from pipeline.run.driver import run_archive
@@ -61,7 +61,7 @@ def run_reported(
         came = run_archive(inputs, output, settings, bar=bar, quiet=quiet, voice=voice)
         voice.tell(Finished(came))
         return came
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         came = _as_said(error)
         voice.tell(Broken(came))
         raise
@@ -91,7 +91,15 @@ def _log(reporting: Reporting, warn: Callable[[str], None]) -> Log | None:
     return Log(reporting.log_file, reporting.log_format, warn)
 
 
-def _as_said(error: Exception) -> ColorizeError:
+class _Early(ColorizeError):
+    """Ctrl-C came before the run could take it in good order."""
+
+    exit_code = ExitCode.SIGINT
+
+
+def _as_said(error: Exception | KeyboardInterrupt) -> ColorizeError:
     if isinstance(error, ColorizeError):
         return error
+    if isinstance(error, KeyboardInterrupt):
+        return _Early("Stopped before anything was begun.")
     return ColorizeError(f"A fault of the program: {type(error).__name__}: {error}")

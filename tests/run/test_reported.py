@@ -199,6 +199,18 @@ def test_a_run_that_is_stopped_while_it_plans_says_so(
     assert (summary.planned, summary.exit_code) == (False, ExitCode.SIGINT)
 
 
+def test_a_run_that_is_stopped_while_it_chooses_its_engine_is_logged(
+    archive: Path, tiny_net: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(settings: Settings) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver, "settle", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(archive, Reporting(Path("run.log")), tiny_net)
+    assert Path("run.log").read_text().endswith("ERROR ended: Stopped before anything was begun. (exit 130)\n")
+
+
 def test_a_run_that_is_stopped_before_its_first_picture_does_not_say_that_nothing_was_found() -> None:
     stopped = Summary({}, 0, 21, 0.0, "opencv/float32", 0, Path("colour"), ExitCode.SIGINT, True)
     assert next(iter(summary_lines(stopped))) == (
