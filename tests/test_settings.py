@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.gather import from_file, gather
+from pipeline.ground.gather import from_file, gather, unknown_variables
 from pipeline.ground.items import Kind
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import (
@@ -48,7 +48,28 @@ def test_ready_made_settings_are_found_by_name_unless_a_file_of_that_name_lies_h
     (tmp_path / "preservation").write_text('format = "png"')
     assert gather(config=Path("preservation")).format == "png"
     with pytest.raises(SettingsError, match="cannot be read"):
-        gather(config=Path("nothing"))
+        gather(config=Path("folder/nothing"))
+
+
+def test_a_configuration_that_is_not_there_lists_what_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        gather(config=Path("achive"))
+    assert str(caught.value) == (
+        "There is no configuration file achive; ready-made are archive, fast, preservation, tutorial, video. "
+        'Did you mean "archive"?'
+    )
+
+
+def test_a_mistyped_variable_is_named_with_its_nearest() -> None:
+    environment = {
+        "COLORIZE_SATURATON": "0.5", "COLORIZE_QUALITY": "90", "COLORIZE_TEST_HANG": "x", "COLORIZE_ZZ": "",
+        "HOME": "/", "_COLORIZE_COMPLETE": "bash_source",
+    }  # fmt: skip
+    assert list(unknown_variables(environment)) == [
+        "The variable COLORIZE_SATURATON names no setting and is passed over. Did you mean COLORIZE_SATURATION?",
+        "The variable COLORIZE_ZZ names no setting and is passed over.",
+    ]
 
 
 def test_archive_toml_spells_out_the_defaults_but_for_its_palette() -> None:

@@ -83,6 +83,9 @@ def check_installed(programs: Path, folder: Path) -> None:
         pages = environment(PATH=f"{programs}:{os.environ['PATH']}")
         found = subprocess.run(["man", "-w", "colorize-run"], env=pages, capture_output=True, text=True, check=False)
         assert found.stdout.strip() == str(share / "man" / "man1" / "colorize-run.1")
+    made = f"from colorize_archive import Colorizer; print(Colorizer().file({str(PHOTOGRAPH)!r}, 'by-api.jpg').status)"
+    assert called(programs / "python", "-c", made, folder=folder) == "done\n"
+    assert (folder / "by-api.jpg").read_bytes() == (folder / "colour.jpg").read_bytes()
 
     (folder / "scans").mkdir()
     (folder / "scans" / "camera.jpg").write_bytes(PHOTOGRAPH.read_bytes())
@@ -99,7 +102,8 @@ def test_the_wheel_holds_the_program_and_what_travels_with_it_and_nothing_else(w
         names = archive.namelist()
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"pipeline", "colorize_archive"}
     assert [name for name in names if "/tests/" in name or "/training/" in name or "__pycache__" in name] == []
-    for path in [path for kind in ("*.py", "*.html", "py.typed") for path in (CHECKOUT / "pipeline").rglob(kind)]:
+    travelling = [CHECKOUT / "pipeline", CHECKOUT / "colorize_archive"]
+    for path in [path for kind in ("*.py", "*.html", "py.typed") for each in travelling for path in each.rglob(kind)]:
         assert path.relative_to(CHECKOUT).as_posix() in names
     data = f"colorize_archive-{__version__}.data/data/share"
     pages = {path.name for path in (CHECKOUT / "deploy" / "man").iterdir()}

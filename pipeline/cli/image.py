@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,35 +13,84 @@ import click
 
 from pipeline.cli.presentation import Place, Presentation, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
+from pipeline.ground.errors import SettingsError
+from pipeline.ground.items import Result
 
 EPILOG = """\b
 Examples:
-  colorize image grandfather.jpg grandfather-colour.jpg
+  colorize image grandfather.jpg
   colorize image plate.tif plate-colour.png --saturation 0.8
+  colorize image grandfather.jpg album --side-by-side --open
+  colorize image - - --format png  # from a pipe into a pipe
 """
+
+PIPE = Path("-")
 
 
 @click.command(epilog=EPILOG)
 @click.argument("source", metavar="IN", type=Place())
-@click.argument("destination", metavar="OUT", type=Place())
+@click.argument("destination", metavar="[OUT]", type=Place(), required=False)
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
+@click.option("--side-by-side", is_flag=True, help="The grey picture beside the coloured one.")
+@click.option("--open", "opened", is_flag=True, help="Show OUT when it is made, in the desktop's own program.")
 @presentation_options
 @settings_flags(
-    "model", "models_dir", "engine", "precision", "quality", "pages", "saturation", "palette", "on_color",
+    "model", "models_dir", "engine", "precision", "format", "quality", "pages", "saturation", "palette", "on_color",
     "max_megapixels",
 )  # fmt: skip
 @click.pass_obj
-def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:
-    """Colorize the picture IN and write it to OUT.
+def command(
+    presentation: Presentation,
+    /,
+    source: Path,
+    destination: Path | None,
+    force: bool,
+    side_by_side: bool,
+    opened: bool,
+    **values: Any,
+) -> int:
+    """Colorize the picture IN and write it to OUT. IN is only read.
 
-    OUT's suffix (.jpg, .png, .tif, .webp) chooses its format. IN is only read.
+    OUT's suffix (.jpg, .png, .tif, .webp) chooses its format. OUT may be a
+    folder that is there; without OUT the copy goes beside IN, as NAME-colour.
+    It then has the format of IN, or that of --format, and a name that is taken
+    gets a number: no file is replaced. `-` as IN is standard input, as OUT
+    (or without OUT then) standard output.
     """
+    from pipeline.photo.write import FORMATS
+    from pipeline.run.naming import destination_of
+    from pipeline.run.pipes import colorize_into, received
     from pipeline.run.single import colorize_picture
 
-    result = colorize_picture(source, destination, read_settings(values), force=force)
+    settings = read_settings(values)
+    if side_by_side:
+        settings = replace(settings, layout="side-by-side")
+    piped = destination == PIPE or (source == PIPE and destination is None)
+    if opened and piped:
+        raise SettingsError("--open shows a file: name one as OUT.")
+    if piped and sys.stdout.isatty():
+        raise SettingsError("Standard output is a terminal: send it to a file or a program, or name OUT.")
+    with received(sys.stdin.buffer) if source == PIPE else nullcontext(source) as there:
+        if piped:
+            place, result = "standard output", colorize_into(sys.stdout.buffer, there, settings)
+        else:
+            path = destination_of(there, destination, settings, force=force)
+            if path == destination and values["format"] not in (None, "keep", FORMATS.get(path.suffix.lower())):
+                raise SettingsError(f"--format {values['format']} and {path} say two formats: leave one of them out.")
+            place, result = str(path), colorize_picture(there, path, settings, force=force)
     if not presentation.quiet:
-        note = f" ({result.reason})" if result.reason else ""
-        made = destination if result.filed else "nothing written"
-        size = f"{result.seen.width} x {result.seen.height}"
-        click.echo(f"{made}: {size}, {result.seconds:.2f} s{note}", err=True)
+        click.echo(_line(result, place), err=True)
+    if opened and result.filed and (not _has_desktop() or click.launch(place)):
+        click.echo(f"colorize: There is no program here that opens {place}.", err=True)
     return 0
+
+
+def _has_desktop() -> bool:
+    """Tell whether there is a screen to show something on: xdg-open says a page of other things where there is none."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def _line(result: Result, place: str) -> str:
+    note = f" ({result.reason})" if result.reason else ""
+    made = place if result.filed else "nothing written"
+    return f"{made}: {result.seen.width} x {result.seen.height}, {result.seconds:.2f} s{note}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import json
 import os
 import sys
 import traceback
@@ -14,7 +16,7 @@ from click.shell_completion import shell_complete
 from pipeline import __version__
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.streams import make_streams_last
-from pipeline.ground.errors import ColorizeError, ExitCode
+from pipeline.ground.errors import HINTS, ColorizeError, ExitCode
 
 # Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
 COMMANDS = {
@@ -83,6 +85,23 @@ def commands() -> None:
     """
 
 
+def _said(presentation: Presentation, error: Exception, code: ExitCode, sentence: str, hint: str) -> ExitCode:
+    """Say what went wrong, and how the command ends."""
+    if presentation.verbose:
+        traceback.print_exception(error)
+    click.echo(f"colorize: {sentence}", err=True)
+    _as_json(presentation, code, sentence, hint)
+    return code
+
+
+def _as_json(presentation: Presentation, code: int, sentence: str, hint: str = HINTS[ExitCode.USAGE]) -> None:
+    """Say on stdout too, where JSON was asked for, what went wrong; a command that was mistyped has not said so yet."""
+    if presentation.as_json or "--json" in sys.argv[1:]:
+        with contextlib.suppress(ColorizeError):  # standard output itself may be what went wrong
+            click.echo(json.dumps({"error": {"code": int(code), "sentence": sentence, "hint": hint}}))
+            sys.stdout.flush()
+
+
 def main() -> NoReturn:
     """Run the command line and exit with the code the README documents."""
     presentation = Presentation()
@@ -98,23 +117,19 @@ def main() -> NoReturn:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
+        _as_json(presentation, code, error.format_message())
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
+        click.echo("colorize: Stopped.", err=True)
+        _as_json(presentation, code, "Stopped.", HINTS[ExitCode.SIGINT])
     except ColorizeError as error:
-        if presentation.verbose:
-            traceback.print_exc()
-        click.echo(f"colorize: {error}", err=True)
-        code = error.exit_code
+        code = _said(presentation, error, error.exit_code, str(error), error.hint)
     except Exception as error:
-        if presentation.verbose:
-            traceback.print_exc()
         if isinstance(error, OSError) and error.filename and error.strerror:  # a folder that may not be looked into
-            click.echo(f"colorize: {os.fsdecode(error.filename)}: {error.strerror.lower()}.", err=True)
-            sys.exit(int(ExitCode.INPUT_OUTPUT))
-        click.echo(
-            f"colorize: A fault of the program: {type(error).__name__}: {error}. "
-            "Run it again with -v for the details and report them with what you did.",
-            err=True,
-        )
-        code = ExitCode.FAULT
+            sentence = f"{os.fsdecode(error.filename)}: {error.strerror.lower()}."
+            code = _said(presentation, error, ExitCode.INPUT_OUTPUT, sentence, HINTS[ExitCode.INPUT_OUTPUT])
+        else:
+            hint = HINTS[ExitCode.FAULT]
+            sentence = f"A fault of the program: {type(error).__name__}: {error}. {hint}"
+            code = _said(presentation, error, ExitCode.FAULT, sentence, hint)
     sys.exit(int(code or 0))

@@ -19,10 +19,12 @@ class Presentation:
     Attributes:
         verbose: show tracebacks and details.
         quiet: errors only.
+        as_json: results, and errors, as JSON on stdout.
     """
 
     verbose: bool = False
     quiet: bool = False
+    as_json: bool = False
 
 
 def _remember(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -56,4 +58,11 @@ class Place(click.Path):
         return super().convert(value, parameter, ctx)
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Results as JSON on stdout.")
+def _as_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    ctx.ensure_object(Presentation).as_json |= value
+    return value
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_as_json, help="Results, and errors, as JSON on stdout."
+)

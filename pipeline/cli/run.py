@@ -9,6 +9,7 @@ import click
 
 from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
+from pipeline.ground.errors import SettingsError
 
 EPILOG = """\b
 Exit: 0 all done, 3 some items failed that no run has told yet (see the
@@ -18,6 +19,7 @@ manifest; --strict), 4 model, 5 input or output, 75 another run has OUTPUT,
 \b
 Examples:
   colorize run scans -o colour
+  colorize run scans -o colour --log-file colorize.log --on-finish ./mail-me
   colorize run prints negatives -o colour -j 4 --format tif --dry-run
 """
 
@@ -33,7 +35,21 @@ Examples:
     help="Folder to fill.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be done and why; write nothing.")
-@click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")
+@click.option("--no-progress", is_flag=True, help="No bar and no lines in between: --progress none.")
+@click.option(
+    "--progress",
+    type=click.Choice(["auto", "bar", "json", "none"]),
+    default="auto",
+    help="How progress is shown on stderr; json: an object a line. [auto]",
+)
+@click.option("--log-file", metavar="FILE", type=Place(), help="Add a line for each item and event to FILE.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Lines of the log. [text]")
+@click.option(
+    "--on-finish",
+    metavar="COMMAND",
+    default="",
+    help="Call a command at the end, without a shell; COLORIZED_* variables say what came of the run.",
+)
 @json_option
 @presentation_options
 @settings_flags()
@@ -45,6 +61,10 @@ def command(
     output: Path,
     dry_run: bool,
     no_progress: bool,
+    progress: str,
+    log_file: Path | None,
+    log_format: str,
+    on_finish: str,
     as_json: bool,
     **values: Any,
 ) -> int:
@@ -53,15 +73,23 @@ def command(
     OUTPUT mirrors INPUT's folders and holds manifest.csv: one row for every
     file that was found. What is finished and unchanged is not done again.
     """
-    from pipeline.run.driver import list_archive, run_archive
+    from pipeline.run.driver import list_archive
     from pipeline.run.report import plan_lines, summary_json, summary_lines
+    from pipeline.run.reported import Reporting, run_reported
 
-    settings = read_settings(values)
+    said: list[str] = []
+    settings = read_settings(values, warn=said.append)
     if dry_run:
+        for sentence in said:
+            click.echo(f"colorize: {sentence}", err=True)
         for line in plan_lines(list_archive(inputs, output, settings), as_json=as_json):
             click.echo(line)
         return 0
-    summary = run_archive(inputs, output, settings, bar=False if no_progress else None, quiet=presentation.quiet)
+    if log_file is None and log_format != "text":
+        raise SettingsError(f"--log-format {log_format}: name the log with --log-file.")
+    progress = "none" if no_progress else progress
+    reporting = Reporting(log_file, log_format, progress, on_finish, tuple(said))
+    summary = run_reported(inputs, output, settings, reporting, quiet=presentation.quiet)
     if as_json:
         click.echo(summary_json(summary))
     elif not presentation.quiet:

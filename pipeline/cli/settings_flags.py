@@ -11,10 +11,13 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.cli.completing import complete_config, complete_model
-from pipeline.ground.gather import gather, parse_value
-from pipeline.ground.settings import Settings
+from pipeline.ground.gather import gather, parse_value, unknown_variables
+from pipeline.ground.settings import HINTS, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+# How the value of a number is called in the help, by its type: a whole one, or any.
+NUMBERS = {int: "N", float: "NUMBER"}
 
 SHORT = {"jobs": "-j", "model": "-m"}
 COMPLETE = {"model": complete_model}
@@ -31,9 +34,8 @@ def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
     if shown == ():
         return click.option(*names, name, multiple=True, metavar=meta["metavar"], help=text)
     kind = click.Choice(meta["choices"]) if meta["choices"] else None
-    return click.option(
-        *names, name, type=kind, metavar=meta["metavar"] or None, help=text, shell_complete=COMPLETE.get(name)
-    )
+    metavar = meta["metavar"] or NUMBERS.get(HINTS[name])
+    return click.option(*names, name, type=kind, metavar=metavar, help=text, shell_complete=COMPLETE.get(name))
 
 
 def settings_flags(*names: str) -> Callable[[Command], Command]:
@@ -57,15 +59,22 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
     return decorate
 
 
-def read_settings(values: dict[str, Any]) -> Settings:
+def _warn(sentence: str) -> None:
+    click.echo(f"colorize: {sentence}", err=True)
+
+
+def read_settings(values: dict[str, Any], *, warn: Callable[[str], None] = _warn) -> Settings:
     """Collect the settings of one call.
 
     Args:
         values: what click gave the command: `config`, `assignments`, and the settings' flags.
+        warn: told of each variable of the environment that is most likely mistyped.
 
     Raises:
         SettingsError: something unknown or unfit.
     """
+    for sentence in unknown_variables(os.environ):
+        warn(sentence)
     flags = {}
     for name, value in values.items():
         if name in ("config", "assignments") or value is None or value == ():

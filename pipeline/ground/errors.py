@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ExitCode(IntEnum):
@@ -18,6 +18,18 @@ class ExitCode(IntEnum):
     LOCKED = 75
     SIGINT = 130
     SIGTERM = 143
+
+
+# What to do about an error, by its exit code.
+HINTS: Final = {
+    ExitCode.FAULT: "Run it again with -v for the details and report them with what you did.",
+    ExitCode.USAGE: "`colorize COMMAND --help` lists what a command takes, docs/settings.md every setting.",
+    ExitCode.MODEL: "`colorize models list` says which models are here, `colorize doctor` what this machine can use.",
+    ExitCode.INPUT_OUTPUT: "See that the path is there, mounted, permitted and has room; the same command goes on.",
+    ExitCode.LOCKED: "Wait for the other run's end, or give another OUTPUT.",
+    ExitCode.SIGINT: "The same command goes on.",
+    ExitCode.SIGTERM: "The same command goes on.",
+}
 
 
 class Cause(StrEnum):
@@ -44,6 +56,11 @@ class ColorizeError(Exception):
     """An error with a sentence for the user; the message is printed as it stands."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.FAULT
+
+    @property
+    def hint(self) -> str:
+        """What to do about errors of this kind, where the message does not say it."""
+        return HINTS.get(self.exit_code, "")
 
 
 class SettingsError(ColorizeError):

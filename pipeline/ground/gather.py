@@ -5,17 +5,20 @@ The order is default < configuration file < `COLORIZE_*` variables < `--set` and
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.resources import configs_dir
-from pipeline.ground.settings import HINTS, Settings, field_of
+from pipeline.ground.settings import HINTS, Settings, field_of, nearest
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
+# Variables of this program's own tests.
+TEST_PREFIX = "COLORIZE_TEST_"
 
 
 def parse_value(name: str, text: str) -> Any:
@@ -62,9 +65,30 @@ def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, ori
 
 
 def _ready_made(path: Path) -> Path:
-    """Let a bare name mean one of the files that travel with the program, unless such a file lies here."""
-    inside = configs_dir() / f"{path.name}.toml"
-    return inside if path.name == str(path) and not path.exists() and inside.is_file() else path
+    """Let a bare name mean one of the files that travel with the program, unless such a file lies here.
+
+    Raises:
+        SettingsError: it means nothing; what there is is named.
+    """
+    if path.name != str(path) or path.exists():
+        return path
+    names = sorted(each.stem for each in configs_dir().glob("*.toml"))
+    if path.name in names:
+        return configs_dir() / f"{path.name}.toml"
+    raise SettingsError(
+        f"There is no configuration file {path}; ready-made are {', '.join(names)}.{nearest(path.stem, names)}"
+    )
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence on each `COLORIZE_*` variable that names no setting: it is most likely mistyped."""
+    names = [each.name for each in fields(Settings)]
+    for variable in sorted(environment):
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if variable.startswith(ENVIRONMENT_PREFIX) and not variable.startswith(TEST_PREFIX) and name not in names:
+            close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            meant = f" Did you mean {ENVIRONMENT_PREFIX}{close[0].upper()}?" if close else ""
+            yield f"The variable {variable} names no setting and is passed over.{meant}"
 
 
 def from_file(path: Path, *, base: Settings | None = None) -> Settings:

@@ -285,7 +285,7 @@ def _check(declared: Field[Any], value: Any) -> None:
         raise SettingsError(f"{name} = {value!r}: this setting takes {wanted}.")
     if meta["choices"] and value not in meta["choices"]:
         raise SettingsError(
-            f"{name} = {value!r}: it can be {_alternatives(meta['choices'])}.{_nearest(value, meta['choices'])}"
+            f"{name} = {value!r}: it can be {_alternatives(meta['choices'])}.{nearest(value, meta['choices'])}"
         )
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = meta["low"], meta["high"]
@@ -298,7 +298,8 @@ def _alternatives(choices: Iterable[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else f"only {last}"
 
 
-def _nearest(word: object, known: Iterable[str]) -> str:
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return a sentence, behind a space, that names what of `known` is most like `word`; empty where nothing is."""
     match = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.5)
     return f' Did you mean "{match[0]}"?' if match else ""
 
@@ -308,7 +309,7 @@ def field_of(name: str) -> Field[Any]:
     known = {each.name: each for each in fields(Settings)}
     found = known.get(name.replace("-", "_"))
     if found is None:
-        raise SettingsError(f'There is no setting "{name}".{_nearest(name.replace("-", "_"), known)}')
+        raise SettingsError(f'There is no setting "{name}".{nearest(name.replace("-", "_"), known)}')
     return found
 
 

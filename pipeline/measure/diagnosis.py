@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pipeline import __version__
 from pipeline.ground.errors import ColorizeError, ExitCode
+from pipeline.ground.homes import user_cache
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import PACKAGES
@@ -275,14 +276,12 @@ def _jobs(settings: Settings, found: Diagnosis) -> tuple[int | str, str]:
 
 
 def _folders(settings: Settings) -> list[dict[str, Any]]:
-    from platformdirs import user_cache_path
-
     from pipeline.nets.store.registry import default_models_dir
 
     models = Path(settings.models_dir) if settings.models_dir else default_models_dir()
     return [
         _folder("models", models, "models cannot be fetched or imported there"),
-        _folder("cache", user_cache_path("colorize"), "every run begins with the check of the engines"),
+        _folder("cache", user_cache(), "every run begins with the check of the engines"),
     ]
 
 

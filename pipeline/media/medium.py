@@ -44,6 +44,11 @@ def loaded(net: NetSpec, engine: Engine, palette: str) -> Net:
     return with_palette(open_net(net, engine), palette)
 
 
+def look_of(settings: Settings) -> Look:
+    """Return how colour is made under these settings."""
+    return Look(settings.saturation, settings.lightness)
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """A job with its net loaded, and whose signature outputs get."""
@@ -72,7 +77,7 @@ class Tools:
     @property
     def look(self) -> Look:
         """How colour is made."""
-        return Look(self.settings.saturation, self.settings.lightness)
+        return look_of(self.settings)
 
     def wished(self, unit: Unit) -> Tools:
         """Return them with what a person's list says of this item."""

@@ -20,7 +20,7 @@ from pipeline.media.table import IN_PIECES, first_verb
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
 from pipeline.run.executors.executor import Executor
-from pipeline.run.progress import Progress, problem_line
+from pipeline.run.progress import Progress
 from pipeline.run.schedule import Schedule
 from pipeline.run.signals import Stop
 from pipeline.run.twins import Twins
@@ -145,8 +145,7 @@ class Collector:
             self._pieces.finished(unit, result, fingerprint)
 
     def _finish(self, unit: Unit, result: Result, fingerprint: str) -> None:
-        problem = result.status in PROBLEMS
-        if problem:
+        if result.status in PROBLEMS:
             self._context.note_failure(self._journal, result)
         earlier = self._journal.record(result, kind=unit.kind, fingerprint=fingerprint, run_id=self._run_id)
         remove_superseded(earlier, self._context.output)
@@ -158,9 +157,7 @@ class Collector:
                 self._kept.add(unit.key)
             else:
                 self._pieces.remove(unit.key)
-        if problem:
-            self._progress.say(problem_line(result))
-        self._progress.step(problem=problem)
+        self._progress.ended(result)
 
 
 def input_gone(inputs: Sequence[Path]) -> InputError | None:

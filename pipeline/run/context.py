@@ -16,6 +16,7 @@ from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, trea
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
+from pipeline.run.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Context:
         refused: names that OUTPUT takes not.
         told_again: filled as the run works: keys of what failed as it had failed, and was told, before.
         junk: filled as INPUT is walked: what was passed over, as the list of junk calls it.
+        voice: where what the run has to say goes.
     """
 
     inputs: Sequence[Path]
@@ -43,6 +45,7 @@ class Context:
     refused: Refused = NOTHING
     told_again: set[str] = field(default_factory=set)
     junk: Counter[str] = field(default_factory=Counter)
+    voice: Voice = field(default_factory=Voice)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
@@ -46,10 +45,11 @@ from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
-from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
+from pipeline.run.progress import Progress, printable, show_progress
 from pipeline.run.report import Anew
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
+from pipeline.run.voice import Begun, Voice
 
 _NAMED: Final = 5
 _OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
@@ -76,7 +76,13 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
 
 
 def run_archive(
-    inputs: Sequence[Path], output: Path, settings: Settings, *, bar: bool | None = None, quiet: bool = False
+    inputs: Sequence[Path],
+    output: Path,
+    settings: Settings,
+    *,
+    bar: bool | None = None,
+    quiet: bool = False,
+    voice: Voice | None = None,
 ) -> Summary:
     """Colorize an archive, or what is left of it.
 
@@ -86,6 +92,7 @@ def run_archive(
         settings: what was asked for; "auto" is settled here.
         bar: see `show_progress`.
         quiet: errors only.
+        voice: whom sentences, outcomes and the end of planning are told; None: stderr alone.
 
     Raises:
         SettingsError: the list of single items cannot be read.
@@ -94,6 +101,7 @@ def run_archive(
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
         LockedError: another run has OUTPUT.
     """
+    voice = voice or Voice()
     choices = read_choices(settings.on_color_list)
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
@@ -102,23 +110,24 @@ def run_archive(
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
     check_lost(output)
-    with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
+    with hold(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
         drawn = is_drawn(journal, output, bom=settings.manifest_bom)
         kept = None if drawn else keep_fuller_manifest(journal, output)
         if kept is not None:
-            say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
+            voice.say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
         engine = settled_for(journal, choice, settings)
         refusal = refused.learn(journal)
         if refusal and not quiet:
-            say(refusal.sentence())
-        context = Context(inputs, output, roots, settings, net, engine, choices, refusal)
+            voice.say(refusal.sentence())
+        context = Context(inputs, output, roots, settings, net, engine, choices, refusal, voice=voice)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
-            return _summary(context, journal, stop)
+            return replace(_summary(context, journal, stop), planned=False)
         run_id, todo, ahead = begun
         if ahead.told and not quiet:
-            say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))
-        with show_progress(todo.total(), bar=bar, quiet=quiet or not todo) as progress:
+            voice.say(start_line(ahead.told, _jobs(context, todo), output, measured=ahead.measured))
+        voice.tell(Begun(todo.total(), str(engine), output))
+        with show_progress(todo.total(), bar=bar, quiet=quiet or not todo, voice=voice) as progress:
             return _work(context, journal, stop, run_id, todo, progress)
 
 
@@ -165,14 +174,14 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
         yield decision
 
 
-def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
+def _telling(plan: Iterator[Decision], voice: Voice) -> Iterator[Decision]:
     """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
     anew = Anew()
     for decision in plan:
         anew.see(decision)
         yield decision
     for line in anew.lines():
-        say(line)
+        voice.say(line)
 
 
 def _begin(
@@ -196,7 +205,7 @@ def _begin(
                 version=__version__,
             )
             todo = begin(
-                ahead.plan(_until_stopped(plan if quiet else _telling(plan), stop)),
+                ahead.plan(_until_stopped(plan if quiet else _telling(plan, context.voice), stop)),
                 journal,
                 run_id=run_id,
                 fingerprint=context.fingerprint,
@@ -215,7 +224,7 @@ def _begin(
 
 def _tell(context: Context, journal: Journal, result: Result) -> None:
     context.note_failure(journal, result)
-    say(problem_line(result))
+    context.voice.fail(result)
 
 
 def _name_unknown(context: Context, journal: Journal) -> None:
@@ -223,9 +232,9 @@ def _name_unknown(context: Context, journal: Journal) -> None:
     keys = list(context.choices)
     unknown = sorted(set(keys) - journal.known(keys).keys() - journal.pending_runs(keys).keys())
     for key in unknown[:_NAMED]:
-        say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
+        context.voice.say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
     if len(unknown) > _NAMED:
-        say(f"... and {len(unknown) - _NAMED:,} more.")
+        context.voice.say(f"... and {len(unknown) - _NAMED:,} more.")
 
 
 def _work(
@@ -303,9 +312,3 @@ def _summary(
     engine, output, doubtful = str(context.engine), context.output, journal.doubtful()
     junk = dict(context.junk.most_common())
     return Summary(counts, worked, left, seconds, engine, jobs, output, code, stop.requested, doubtful, junk, untold)
-
-
-def _announce(sentence: str) -> None:
-    # Not through the bar: a signal may come in the middle of its drawing, and it holds a lock then.
-    with contextlib.suppress(OSError):
-        os.write(2, f"\n{sentence}\n".encode())

@@ -15,6 +15,9 @@ from tqdm import tqdm
 
 from pipeline.archive.spelling import printable as printable
 from pipeline.ground.items import Result
+from pipeline.run.voice import Ended, Said, Voice
+from pipeline.run.voice import problem_line as problem_line
+from pipeline.run.voice import say as say
 
 LINE_EVERY = 60.0  # seconds
 
@@ -27,6 +30,7 @@ class Progress:
         total: items to be done in this run.
         count: items that have an outcome.
         problems: items that failed or crashed.
+        voice: whom sentences and outcomes are told.
         began: when the run began to work, of a monotonic clock, in seconds.
     """
 
@@ -35,6 +39,7 @@ class Progress:
     quiet: bool = False
     count: int = 0
     problems: int = 0
+    voice: Voice = field(default_factory=Voice)
     clock: Callable[[], float] = time.monotonic
     began: float = field(init=False)
     _last_line: float = field(init=False)
@@ -44,9 +49,21 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """Print a line on stderr, above the bar where there is one."""
+        self._print(sentence)
+        self.voice.tell(Said(sentence))
+
+    def ended(self, result: Result) -> None:
+        """Take an item's outcome: count it, and say what went wrong with it."""
+        outcome = Ended(result)
+        if outcome.problem:
+            self._print(problem_line(result))
+        self.step(problem=outcome.problem)
+        self.voice.tell(Ended(result, self.count, self.total, self.problems))
+
+    def _print(self, sentence: str) -> None:
         if self.bar is not None:
             self.bar.write(printable(sentence), file=sys.stderr)
-        else:
+        elif self.voice.aloud:
             say(sentence)
 
     def step(self, *, problem: bool = False) -> None:
@@ -59,7 +76,7 @@ class Progress:
             self.bar.update()
         elif not self.quiet and self.clock() - self._last_line >= LINE_EVERY:
             self._last_line = self.clock()
-            self.say(self.line())
+            self._print(self.line())
 
     def line(self) -> str:
         """Return one line on where the run stands, such as "120 of 4,000 done, 3 failed, 2.1/s, about 31 min left"."""
@@ -73,16 +90,6 @@ class Progress:
         return ", ".join(parts)
 
 
-def say(sentence: str) -> None:
-    """Print a line on stderr, where no bar is."""
-    print(printable(sentence), file=sys.stderr, flush=True)
-
-
-def problem_line(result: Result) -> str:
-    """Return one line on an item that failed or crashed."""
-    return f"{result.status}: {result.key}: {result.reason}"
-
-
 def duration(seconds: float) -> str:
     """Return a length of time as a person says it: "40 s", "12 min", "3 h 05 min"."""
     if seconds < 90:
@@ -92,16 +99,21 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
-def show_progress(total: int, *, bar: bool | None = None, quiet: bool = False) -> Iterator[Progress]:
+def show_progress(
+    total: int, *, bar: bool | None = None, quiet: bool = False, voice: Voice | None = None
+) -> Iterator[Progress]:
     """Show how a run gets on.
 
     Args:
         total: items to be done.
         bar: True or False forces or forbids the bar; None draws one if stderr is a terminal.
         quiet: neither bar nor lines; errors are still said.
+        voice: whom sentences and outcomes are told; None: stderr alone.
     """
+    voice = voice or Voice()
+    quiet = quiet or not voice.aloud
     if quiet or not (sys.stderr.isatty() if bar is None else bar):
-        yield Progress(total, quiet=quiet or bar is False)
+        yield Progress(total, quiet=quiet or bar is False, voice=voice)
         return
     with tqdm(total=total, unit=" pictures", dynamic_ncols=True, smoothing=0.05, file=sys.stderr) as drawn:
-        yield Progress(total, bar=drawn)
+        yield Progress(total, bar=drawn, voice=voice)

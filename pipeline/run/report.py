@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from typing import Final
 
 from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
+from pipeline.run.facts import summary_facts
 from pipeline.run.forecast import films_line, forecast_words
 from pipeline.run.progress import duration, printable
 from pipeline.run.summary import Summary
@@ -21,9 +21,10 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     """Yield the summary of a run for a person."""
     counts = [f"{summary.counts[status]:,} {status}" for status in Status if summary.counts.get(status)]
     total = sum(summary.counts.values())
-    yield f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(counts) or 'nothing found'}."
+    if total or not summary.stopped:
+        yield f"{total:,} {'file' if total == 1 else 'files'}: {', '.join(counts) or 'nothing found'}."
     if summary.stopped:
-        yield f"Stopped with {summary.left:,} left; the same command goes on from here."
+        yield _stopped(summary)
     if summary.worked:
         rate = summary.worked / max(summary.seconds, 1e-9)
         yield f"This run: {summary.worked:,} in {duration(summary.seconds)} ({rate:.2f} pictures/s, {summary.engine})."
@@ -48,14 +49,22 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             'the manifest. Look at them; write "recolor SOURCE" or "copy SOURCE" on lines of a file; run again with '
             "--on-color-list FILE."
         )
-    yield f"Outputs:  {summary.output}/"
-    yield f"Manifest: {summary.output / 'manifest.csv'}"
+    if total or summary.planned:
+        yield f"Outputs:  {summary.output}/"
+        yield f"Manifest: {summary.output / 'manifest.csv'}"
+
+
+def _stopped(summary: Summary) -> str:
+    if not summary.planned:
+        return "Stopped while INPUT was looked through: nothing was begun. The same command begins again."
+    if not summary.worked:
+        return f"Stopped before the first of {summary.left:,} was done; the same command goes on from here."
+    return f"Stopped with {summary.left:,} left; the same command goes on from here."
 
 
 def summary_json(summary: Summary) -> str:
     """Return the summary as one JSON object."""
-    fields = asdict(summary) | {"exit_code": int(summary.exit_code), "output": str(summary.output)}
-    return json.dumps(fields | {"manifest": str(summary.output / "manifest.csv")}, indent=2)
+    return json.dumps(summary_facts(summary), indent=2)
 
 
 class Anew:

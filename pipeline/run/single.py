@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pipeline.archive.discover import Found, examine
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
 from pipeline.ground.files import words, write_whole
 from pipeline.ground.items import MADE, WHOLE, Answer, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
@@ -18,14 +17,16 @@ from pipeline.ground.settings import Settings
 from pipeline.media.film import INDEX, contact_sheet
 from pipeline.media.medium import Job
 from pipeline.media.table import WORKABLE, first_verb, suffix
+from pipeline.nets.net import Net
 from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
 from pipeline.run.capacity import wished_jobs
-from pipeline.run.engine import settle
+from pipeline.run.engine import settle, settled_net
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, films_line
+from pipeline.run.naming import kind_of
 from pipeline.run.signals import Stop, stop_on_signals
 
 FILM_SUFFIXES: Final = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm"}
@@ -35,7 +36,9 @@ _SHEETS: Final = {".jpg": "jpg", ".jpeg": "jpg"}
 Watch = Callable[[int, int], None]
 
 
-def colorize_picture(source: Path, destination: Path, settings: Settings, *, force: bool = False) -> Result:
+def colorize_picture(
+    source: Path, destination: Path, settings: Settings, *, force: bool = False, net: Net | None = None
+) -> Result:
     """Colorize one picture.
 
     Args:
@@ -43,6 +46,7 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
         destination: where the copy goes; its suffix chooses the format.
         settings: `format` is taken from the suffix instead. Pages beyond the first need a destination that holds them.
         force: replace what lies at `destination`.
+        net: what `settled_net` made of these settings, to use it again; None: it is loaded.
 
     Raises:
         SettingsError: a suffix that says no known format.
@@ -57,13 +61,13 @@ def colorize_picture(source: Path, destination: Path, settings: Settings, *, for
     settings = replace(settings, format=written, on_color="skip" if cannot_copy else settings.on_color)
     if written != "tif":
         settings = replace(settings, pages="first")
-    kind = _kind_of(source)
+    kind = kind_of(source)
     if kind is Kind.FILM:
         raise InputError(f"{source} is a film: `colorize video` takes those.")
     kind = kind if kind is Kind.PAGES else Kind.PHOTO  # what is none, its reader says
     with _tmp_beside(destination) as tmp:
-        net, choice = settle(settings)
-        executor = Serial(Job(settings, net, choice.engine, destination.parent, tmp))
+        net = net or settled_net(settings)
+        executor = Serial(Job(settings, net.spec, net.engine, destination.parent, tmp), net)
         result = _done(executor, _unit(source, destination, kind, settings, tmp), Stop())
     return _checked(result, source, destination, cannot_copy=cannot_copy)
 
@@ -97,7 +101,7 @@ def colorize_video(
     if sheet is not None:
         _chosen(sheet, _SHEETS, "contact sheet's format")
         _check(source, sheet, force=force)
-    if _kind_of(source) is not Kind.FILM:
+    if kind_of(source) is not Kind.FILM:
         raise InputError(f"{source} is not a film.")
     if Kind.FILM not in WORKABLE:
         raise SettingsError("Films need the extra: pip install 'colorize-archive[film]'.")
@@ -167,11 +171,6 @@ def _tmp_beside(destination: Path) -> Iterator[Path]:
         yield destination.parent / Path(tmp).name  # from Python 3.12 on `tmp` is absolute, wherever it was asked for
 
 
-def _kind_of(source: Path) -> Kind | None:
-    status = source.stat()
-    return examine(Found(str(source), source.name, source.name, None, status.st_size, status.st_mtime_ns)).kind
-
-
 def _unit(source: Path, destination: Path, kind: Kind, settings: Settings, tmp: Path) -> Unit:
     status = source.stat()
     name = destination.name
@@ -229,8 +228,9 @@ def _checked(result: Result, source: Path, destination: Path, *, cannot_copy: bo
     if result.status not in (*MADE, Status.SKIPPED):
         raise InputError(f"{source}: {result.reason}.")
     if cannot_copy and result.status is Status.SKIPPED:
+        other = f"give it the suffix {source.suffix}, or " if source.suffix.lower() in FORMATS else ""
         raise InputError(
-            f"{source} is already in colour, and a copy cannot be named {destination.name}: "
-            f"give it the suffix {source.suffix}, or colorize it anew with --on-color recolor."
+            f"{source} is already in colour, and a copy cannot be named {destination.name}: {other}colorize it anew "
+            "with --on-color recolor."
         )
     return result

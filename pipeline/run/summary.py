@@ -26,6 +26,7 @@ class Summary:
         doubtful: items of OUTPUT of which it is doubtful whether they are in colour.
         junk: how often what systems leave behind was passed over in INPUT, by what it is called, most often first.
         new_problems: items that failed or crashed, and of which no earlier run has told.
+        planned: INPUT was looked through to its end; if not, nothing was begun, and `left` is not known.
     """
 
     counts: dict[str, int]
@@ -40,6 +41,7 @@ class Summary:
     doubtful: int = 0
     junk: dict[str, int] = field(default_factory=dict)
     new_problems: int = 0
+    planned: bool = True
 
 
 def exit_code(counts: dict[str, int], stopped_by: ExitCode | None, *, news: bool = True) -> ExitCode:

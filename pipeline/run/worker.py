@@ -10,6 +10,7 @@ from pipeline.ground.errors import Cause, ColorizeError, EngineError, ItemError,
 from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
+from pipeline.nets.net import Net
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
 FOLDER_GONE = "its folder is gone"
@@ -18,8 +19,8 @@ FOLDER_GONE = "its folder is gone"
 class Worker:
     """A job and its net, which is loaded once."""
 
-    def __init__(self, job: Job) -> None:
-        """Load the net; one thread for it and for OpenCV, since there is a worker for each core.
+    def __init__(self, job: Job, net: Net | None = None) -> None:
+        """Load the net, unless it is here already; one thread for OpenCV, since there is a worker for each core.
 
         Raises:
             ModelError: the net cannot be loaded.
@@ -28,7 +29,7 @@ class Worker:
 
         cv2.setNumThreads(1)
         self._job = job
-        self._tools = Tools.loaded(job)
+        self._tools = Tools(job, net) if net is not None else Tools.loaded(job)
 
     def do(self, unit: Unit) -> Answer:
         """Do one unit; whatever goes wrong with it becomes the answer, never an exception."""

@@ -29,6 +29,7 @@ from pipeline.ground.settings import Settings
 from pipeline.nets.engines import catalogue
 from pipeline.photo.jpeg import turbo
 from pipeline.photo.jpeg.segments import parse
+from tests.cli import telling
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
 from tests.film import effects
 from tests.photo import effects as signs
@@ -599,7 +600,8 @@ EFFECTS = {
         follow_symlinks, max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone,
         effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
         effects.keyframes, on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
-        signs.certificate, signs.certificate_key, strict, manifest_bom,
+        signs.certificate, signs.certificate_key, strict, manifest_bom, telling.progress, telling.log_file,
+        telling.log_format, telling.on_finish,
     )
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.ground.errors import EngineError
+from pipeline.ground.homes import user_cache
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines import catalogue
 from pipeline.nets.engines.busy import Others, busy_now, fair_limit
@@ -113,10 +114,7 @@ def examine(spec: NetSpec, cache_dir: Path | None = None, *, anew: bool = False)
     Raises:
         EngineError: no engine can run the net.
     """
-    if cache_dir is None:
-        from platformdirs import user_cache_path
-
-        cache_dir = user_cache_path("colorize")
+    cache_dir = cache_dir or user_cache()
     circumstances = _circumstances(spec)
     digest = hashlib.sha256(json.dumps(circumstances, sort_keys=True).encode()).hexdigest()[:16]
     path = cache_dir / "engines" / f"{digest}.json"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from pipeline.ground.errors import EngineError
+from pipeline.ground.homes import user_cache
 from pipeline.nets.net import Run
 from pipeline.nets.spec import NetSpec
 
@@ -51,7 +51,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    gpus = _gpu_providers(cache_dir or user_cache_path("colorize")) if on_gpu else []
+    gpus = _gpu_providers(cache_dir or user_cache()) if on_gpu else []
     if on_gpu and not gpus:
         raise EngineError(
             "This onnxruntime was built without GPUs; its packages onnxruntime-gpu and -directml have them."

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
-from platformdirs import user_cache_path
 
 from pipeline.ground.errors import EngineError
+from pipeline.ground.homes import at_home, user_cache
 from pipeline.nets.net import Run
 from pipeline.nets.prediction import input_shape
 from pipeline.nets.spec import NetSpec
+
+with at_home():  # its telemetry looks for one
+    import openvino
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 
@@ -47,7 +49,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
         settings |= {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     try:
         compiled = core.compile_model(
-            _read(core, spec, precision, cache_dir or user_cache_path("colorize")),
+            _read(core, spec, precision, cache_dir or user_cache()),
             "GPU" if on_gpu else "CPU",
             settings,
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.ground import resources
 from pipeline.ground.errors import ModelError
+from pipeline.ground.homes import user_cache
 from pipeline.nets.spec import Contract, answer_from, feed_from
 
 CONVERSIONS = ("", "caffe", "eccv16", "siggraph17", "export")
@@ -71,9 +72,7 @@ class Registry:
 
 def default_models_dir() -> Path:
     """Return the folder in the user's cache where fetched and imported models lie."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("colorize") / "models"
+    return user_cache() / "models"
 
 
 @cache

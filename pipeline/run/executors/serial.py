@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from pipeline.ground.items import Answer, Unit
 from pipeline.media.medium import Job
+from pipeline.nets.net import Net
 from pipeline.run.executors.executor import Take
 from pipeline.run.signals import Stop
 from pipeline.run.worker import Worker
@@ -14,13 +15,13 @@ from pipeline.run.worker import Worker
 class Serial:
     """Implements `Executor`."""
 
-    def __init__(self, job: Job) -> None:
-        """Take the job; its net is loaded when the first unit is there."""
-        self._job = job
+    def __init__(self, job: Job, net: Net | None = None) -> None:
+        """Take the job, and its net where it is loaded already; else it is, when the first unit is there."""
+        self._job, self._net = job, net
 
     def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         """See `Executor.answers`."""
         worker: Worker | None = None
         while not stop.requested and (unit := take()) is not None:
-            worker = worker or Worker(self._job)
+            worker = worker or Worker(self._job, self._net)
             yield unit, worker.do(unit)

@@ -1,0 +1,211 @@
+"""A net that is loaded once, and what can be done with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.archive.spelling import unescape
+from pipeline.colour.recipe import colorize
+from pipeline.colour.verdict import Verdict, judge
+from pipeline.ground.errors import ColorizeError
+from pipeline.ground.gather import gather
+from pipeline.ground.items import Result, Status
+from pipeline.media.medium import look_of
+from pipeline.run.driver import run_archive
+from pipeline.run.engine import settled_net
+from pipeline.run.naming import destination_of
+from pipeline.run.single import colorize_picture
+from pipeline.run.summary import Summary
+from pipeline.run.voice import Ended, Event, Voice
+
+Sample = TypeVar("Sample", np.uint8, np.uint16)
+Place = str | os.PathLike[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a picture or film.
+
+    Attributes:
+        source: the original, as it was named; of an archive, as the manifest names it.
+        output: the file that was written; None where none was.
+        status: done, copied (it was in colour), skipped, failed ...
+        reason: why, for a person; empty when all went well.
+        width, height: in pixels, upright; 0 where it was not read.
+        seconds: that the work took.
+        lost: what could not be carried over from the source, such as metadata; empty when nothing was lost.
+    """
+
+    source: str
+    output: Path | None
+    status: Status
+    reason: str
+    width: int
+    height: int
+    seconds: float
+    lost: str
+
+
+# Told of each item of an archive: what became of it, how many have an outcome now, how many there are to do.
+OnItem = Callable[[Outcome, int, int], None]
+
+
+class Colorizer:
+    """One net, loaded once, under one choice of settings. For one thread at a time; each thread takes its own."""
+
+    def __init__(
+        self, *, model: Place | None = None, engine: str | None = None, config: Place | None = None, **settings: Any
+    ) -> None:
+        """Load the net.
+
+        Args:
+            model: a name from `colorize models list`, or the path of an ONNX file; None: the embedded net.
+            engine: what runs the net; None: the fastest that passes its check on this machine.
+            config: a TOML file of settings, or the name of one that travels with the program, such as "archive".
+            settings: any other setting by its name (docs/settings.md), such as `saturation=0.8`. Variables of the
+                environment are not read.
+
+        Raises:
+            SettingsError: a setting that is unknown or unfit.
+            ModelError: the net is missing, unfit or does not match its checksum.
+            EngineError: the engine is not installed, or cannot run the net.
+        """
+        given = {name: _plain(value) for name, value in (settings | {"model": model, "engine": engine}).items()}
+        self._settings = gather(config=None if config is None else Path(config), flags=given)
+        with _threads_kept():
+            self._net = settled_net(self._settings)
+
+    def array(self, pixels: NDArray[Sample]) -> NDArray[Sample]:
+        """Colorize pixels, whatever colour they hold.
+
+        Args:
+            pixels: uint8 or uint16, full range; grey (H, W) or BGR (H, W, 3), sRGB, upright. Not changed.
+
+        Returns:
+            BGR (H, W, 3) of the same dtype, a new array; its luma (0.299 R + 0.587 G + 0.114 B) is that of `pixels`,
+            exactly. With `lightness="lab"` 16 bits become 8.
+
+        Raises:
+            TypeError, ValueError: samples or a shape of another kind.
+            EngineError: the engine stopped working.
+        """
+        return colorize(_checked(pixels), self._net, look_of(self._settings))
+
+    def verdict(self, pixels: NDArray[Any]) -> Verdict:
+        """Say whether pixels, as `array` takes them, are neutral (grey), toned or in colour already."""
+        return judge(_checked(pixels))
+
+    def file(self, source: Place, destination: Place | None = None, *, force: bool = False) -> Outcome:
+        """Colorize one picture, pages and metadata and all; one that is in colour is copied, unless `on_color` differs.
+
+        Args:
+            source: the picture, only read.
+            destination: the copy, whose suffix chooses its format; or a folder that is there; None: beside the
+                picture, as NAME-colour, numbered where that is taken.
+            force: replace what lies at `destination`.
+
+        Raises:
+            InputError: it is not there, or cannot be read.
+            OutputError: the destination is taken, or cannot be written.
+            SettingsError: a suffix that says no known format.
+            ModelError: the net can no longer be used.
+        """
+        source = Path(source)
+        wanted = None if destination is None else Path(destination)
+        place = destination_of(source, wanted, self._settings, force=force)
+        with _threads_kept():
+            result = colorize_picture(source, place, self._settings, force=force, net=self._net)
+        return _outcome(result, str(source), place.parent)
+
+    def archive(self, inputs: Place | Sequence[Place], output: Place, *, on_item: OnItem | None = None) -> Summary:
+        """Colorize folders of photographs and films into OUTPUT, or what is left of them, as `colorize run` does.
+
+        Nothing is printed. Worker processes, one net each, do the work, unless the settings say `executor="serial"`.
+        In the main thread SIGINT and SIGTERM stop the run in good order (`Summary.stopped`).
+
+        Args:
+            inputs: a folder or file, or several.
+            output: the folder to fill, with its journal and manifest.
+            on_item: told of each item that has an outcome. What it raises ends the run and comes out here; what is
+                finished stays, and the next call goes on.
+
+        Raises:
+            InputError, OutputError, ModelError, SettingsError: as `colorize run` says them.
+            LockedError: another run has OUTPUT.
+        """
+        places = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+        voice = Voice(aloud=False, listeners=(_telling(on_item, Path(output)),) if on_item else ())
+        try:
+            with _threads_kept():
+                paths = [Path(each) for each in places]
+                return run_archive(paths, Path(output), self._settings, quiet=True, voice=voice)
+        except _CallbackError as error:
+            raise error.said from None
+
+
+class _CallbackError(ColorizeError):
+    """What the caller's own function raised, on its way through the run."""
+
+    def __init__(self, said: Exception) -> None:
+        super().__init__(f"The callback failed: {type(said).__name__}: {said}")
+        self.said = said
+
+
+def _telling(on_item: OnItem, output: Path) -> Callable[[Event], None]:
+    def listen(event: Event) -> None:
+        if isinstance(event, Ended):
+            try:
+                on_item(_outcome(event.result, unescape(event.result.key), output), event.count, event.total)
+            except Exception as error:
+                raise _CallbackError(error) from error
+
+    return listen
+
+
+def _outcome(result: Result, source: str, folder: Path) -> Outcome:
+    return Outcome(
+        source=source,
+        output=folder / result.filed.place if result.filed else None,
+        status=result.status,
+        reason=result.reason,
+        width=result.seen.width,
+        height=result.seen.height,
+        seconds=result.seconds,
+        lost=result.metadata,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Spell a value as settings take it: paths as texts, lists as tuples."""
+    if isinstance(value, list):
+        return tuple(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _checked(pixels: NDArray[Sample]) -> NDArray[Sample]:
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise TypeError(f"pixels of {pixels.dtype}: uint8 or uint16 is wanted, full range")
+    if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise ValueError(f"pixels of the shape {pixels.shape}: (H, W), grey, or (H, W, 3), BGR, is wanted")
+    if pixels.size == 0:
+        raise ValueError("there are no pixels")
+    return np.ascontiguousarray(pixels)
+
+
+@contextmanager
+def _threads_kept() -> Iterator[None]:
+    """Give OpenCV back the threads that the program had set: a worker takes one."""
+    before = cv2.getNumThreads()
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
