@@ -28,8 +28,8 @@ def folder(tmp_path: Path, user_cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("XDG_CACHE_HOME", str(user_cache))
     (tmp_path / "album").mkdir()
     (tmp_path / "scans").mkdir()
-    for name in ("grandfather.jpg", "scans/1.jpg", "scans/2.jpg", "scans/torn.jpg"):
-        (tmp_path / name).write_bytes(cv2.imencode(".jpg", landscape(len(name)))[1].tobytes())
+    for seed, name in enumerate(("grandfather.jpg", "scans/1.jpg", "scans/2.jpg", "scans/torn.jpg")):
+        (tmp_path / name).write_bytes(cv2.imencode(".jpg", landscape(seed + 10))[1].tobytes())
     torn = tmp_path / "scans" / "torn.jpg"
     torn.write_bytes(torn.read_bytes()[:-600])
     cv2.imwrite("plate.tif", landscape(3).astype(np.uint16) * 257)
