@@ -71,11 +71,7 @@ lint: $(VENV)/.developer ## Check style, types and the direction of imports
 reference: $(VENV)/.developer ## Draw the reference pages, man pages and completion from the program
 	$(BIN)/python -m tools.reference
 
-$(VENV)/.docs: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
-	@touch $@ $(VENV)/.developer $(VENV)/.installed
-
-docs: $(VENV)/.docs ## Build the documentation as a site, into build/site; a link that leads nowhere fails
+docs: $(VENV)/.developer ## Build the documentation as a site, into build/site; a link that leads nowhere fails
 	$(BIN)/python -m tools.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	@echo "The site is in build/site/index.html."

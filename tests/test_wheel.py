@@ -89,6 +89,8 @@ def check_installed(programs: Path, folder: Path) -> None:
 
     (folder / "scans").mkdir()
     (folder / "scans" / "camera.jpg").write_bytes(PHOTOGRAPH.read_bytes())
+    assert "1 file: 1 done." in called(programs / "colorize", "run", "scans", "-o", "made", folder=folder)
+    called(programs / "colorize", "verify", "made", folder=folder)
     for config in sorted((CHECKOUT / "configs").glob("*.toml")):
         run = ("run", "scans", "-o", "out", "--config", config.stem, "--dry-run")
         assert "camera.jpg" in called(programs / "colorize", *run, folder=folder)
