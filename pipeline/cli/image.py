@@ -25,6 +25,7 @@ Examples:
 @settings_flags(
     "model", "models_dir", "engine", "precision", "quality", "pages", "saturation", "palette", "on_color",
     "max_megapixels",
+    "max_memory",
 )  # fmt: skip
 @click.pass_obj
 def command(presentation: Presentation, /, source: Path, destination: Path, force: bool, **values: Any) -> int:

@@ -233,6 +233,7 @@ class Unit:
         parts: of a join, in their order.
         on_color: what a person's list says of this item, a choice of the setting of that name; empty: nothing.
         viewing: of a film.
+        alone: no other worker is at work meanwhile: it may take all the memory.
     """
 
     verb: Verb
@@ -248,6 +249,7 @@ class Unit:
     parts: tuple[Part, ...] = ()
     on_color: str = ""
     viewing: Viewing = WHOLE
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,4 +296,9 @@ class Halt:
     error: ColorizeError
 
 
-Answer = Result | Halt
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A unit was not done: it needs more memory than its worker's share, and is to be given again with `Unit.alone`."""
+
+
+Answer = Result | Halt | Alone

@@ -20,6 +20,7 @@ from pipeline.photo import damage, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.photo.decoders import IMAGECODECS, JPEG, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.photo.directories import DAMAGE
+from pipeline.photo.memory import Shape, shape_of, shape_of_tiff
 from pipeline.photo.refusal import header_size, refusal
 from pipeline.photo.samples import Meaning, parted, scaled
 
@@ -29,7 +30,14 @@ Image.MAX_IMAGE_PIXELS = None
 _ORIENTATION: Final = 0x0112
 
 
-def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged: bool = False) -> Picture[Any]:
+def read(
+    path: Path,
+    *,
+    max_megapixels: float,
+    page: int | None = None,
+    damaged: bool = False,
+    room: Callable[[Shape], None] = lambda shape: None,
+) -> Picture[Any]:
     """Decode a picture, upright as EXIF says: 8 bits where its samples have no more, else 16.
 
     Args:
@@ -37,6 +45,7 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged:
         max_megapixels: larger ones are refused from their header.
         page: number of a directory in a TIFF, from 0; None: the photograph, with a note where there are more.
         damaged: take what a decoder made of a picture of which a part is wrong, with a note, instead of refusing it.
+        room: told what the header says before anything is decoded; what it raises ends the reading.
 
     Raises:
         FileNotFoundError: the file is gone.
@@ -44,7 +53,7 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged:
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, max_megapixels, page, damaged)
+            return _read(file, _Limits(max_megapixels, room), page, damaged)
     except FileNotFoundError:
         raise
     except IsADirectoryError:
@@ -71,6 +80,18 @@ def guard(size: tuple[int, int], max_megapixels: float) -> None:
 
 def _round(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How large a picture may be, and who says whether there is room for it."""
+
+    max_megapixels: float
+    room: Callable[[Shape], None]
+
+    def check(self, shape: Shape) -> None:
+        guard((shape.width, shape.height), self.max_megapixels)
+        self.room(shape)
 
 
 @dataclass(slots=True)
@@ -101,7 +122,7 @@ class _Source:
         return self._data
 
 
-def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
+def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
     head = file.peek(4096)[:4096]
     if not head:
         raise ItemError("empty file")
@@ -109,9 +130,9 @@ def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, dama
     if format is None:
         raise refusal(head)
     if format is TIFF:
-        return _read_tiff(file, max_megapixels, page, damaged)
+        return _read_tiff(file, limits, page, damaged)
     source = _Source(file, head, format)
-    _open(source, max_megapixels)
+    _open(source, limits)
     decoded = _decoded(source)
     phrase = _damage(source, decoded)
     image = source.image
@@ -120,7 +141,7 @@ def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, dama
     return _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
 
 
-def _open(source: _Source, max_megapixels: float) -> None:
+def _open(source: _Source, limits: _Limits) -> None:
     """Open a file with Pillow; where Pillow does not know it, its header must say how large it is."""
     try:
         source.image = Image.open(source.file, formats=source.format.pillow)
@@ -130,7 +151,7 @@ def _open(source: _Source, max_megapixels: float) -> None:
         size = header_size(source.head)
     if size is None:
         raise _failure(source)
-    guard(size, max_megapixels)
+    limits.check(shape_of(source.image, source.format, size, source.head, source.file))
 
 
 def _decoded(source: _Source) -> Decoded:
@@ -264,10 +285,10 @@ def _orientation(source: _Source) -> int:
         return 1
 
 
-def _read_tiff(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
+def _read_tiff(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
     try:
         chosen = read_tiff.chosen(file, page)
-        guard(chosen.size, max_megapixels)
+        limits.check(shape_of_tiff(chosen, file))
         found = read_tiff.decode(file, chosen)
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:  # the disk's fault

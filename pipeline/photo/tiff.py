@@ -74,6 +74,12 @@ class Directory:
         return max(1, *_numbers(self.tags.get(_BITS, 1)))
 
     @property
+    def samples(self) -> int:
+        """Number of channels as decoded: colours, and what is beside them."""
+        palette = self.tags.get(_PHOTOMETRIC, 1) == 3
+        return 3 if palette else max(1, *_numbers(self.tags.get(_SAMPLES, 1)))
+
+    @property
     def sample_format(self) -> int:
         """Tag SampleFormat of the first sample; 1 where there is none, or it is undefined."""
         found = _numbers(self.tags.get(_FORMAT, _INTEGER))[0]

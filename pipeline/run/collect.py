@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
 from pipeline.ground.errors import Cause, ColorizeError, InputError
-from pipeline.ground.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Halt, Result, Status, Unit, Verb
 from pipeline.media.table import IN_PIECES, first_verb
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
@@ -46,6 +47,9 @@ class Collector:
         try:
             with closing(executor.answers(self._take, stop)) as answers:
                 for unit, answer in answers:
+                    if isinstance(answer, Alone):
+                        self._schedule.put_off(replace(unit, alone=True))
+                        continue
                     error = self._halted_by(answer)
                     if error is not None:
                         halted = halted or error
@@ -92,6 +96,8 @@ class Collector:
     def _halted_by(self, answer: Answer) -> ColorizeError | None:
         if isinstance(answer, Halt):
             return answer.error
+        if isinstance(answer, Alone):
+            return None
         fault = answer.status is Status.FAILED and answer.cause is Cause.SYSTEM
         if not fault:
             self._faults = 0

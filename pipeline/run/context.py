@@ -13,6 +13,7 @@ from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, trea
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
+from pipeline.run.capacity import memory_of
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Context:
         """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
         return self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
 
-    def job(self, tmp_dir: Path) -> Job:
-        """Return what workers are told."""
-        return Job(self.settings, self.net, self.engine, self.output, tmp_dir)
+    def job(self, tmp_dir: Path, jobs: int = 1) -> Job:
+        """Return what workers are told, of whom there are so many."""
+        memory = memory_of(self.settings, self.net, jobs)
+        return Job(self.settings, self.net, self.engine, self.output, tmp_dir, memory)

@@ -487,6 +487,13 @@ def max_megapixels(bench: Bench) -> None:
     assert bench.worked("--max-megapixels", "0.005") == 1
 
 
+def max_memory(bench: Bench) -> None:
+    bench.photograph()
+    bench.run("--max-memory", "100")  # less than a worker takes
+    assert bench.statuses() == {"1.png": "failed"}
+    assert bench.worked("--max-memory", "4000") == 1
+
+
 def verify(bench: Bench) -> None:
     path = bench.photograph("1.bmp")
     bench.run()
@@ -557,7 +564,7 @@ EFFECTS = {
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout, provenance,
         keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, follow_symlinks,
-        max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
+        max_megapixels, max_memory, verify, retry_failed, replace_edited, deleted_outputs, accept_gone, effects.encoder,
         effects.film_quality, effects.preset, effects.container, effects.width, effects.steady, effects.keyframes,
         on_color_list, on_damage, effects.deinterlace,
     )

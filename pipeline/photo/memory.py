@@ -1,0 +1,113 @@
+"""What a picture takes of a worker's memory at its peak, told by its header: one estimate, for all who ask.
+
+It follows the bytes through the room: file, samples as a decoder holds them, pixels, and what is written. The factors
+were measured (`benchmarks/peaks.py`, held by `tests/soak/test_memory.py`): never less than what was taken, at most half
+as much again.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image
+
+from pipeline.photo.decoders import PNG, Format
+from pipeline.photo.tiff import Directory
+
+# By Pillow's mode: channels, and bytes of a sample.
+_MODES: Final = {
+    "1": (1, 1),
+    "L": (1, 1),
+    "LA": (2, 1),
+    "P": (3, 1),
+    "PA": (4, 1),
+    "RGB": (3, 1),
+    "RGBA": (4, 1),
+    "CMYK": (4, 1),
+    "I": (1, 4),
+    "F": (1, 4),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a header says of a picture.
+
+    Attributes:
+        format: its name in `decoders`.
+        width, height: in pixels.
+        channels: of a pixel, as decoded, transparency included.
+        depth: bytes of a sample, as decoded: 1, 2, 4 or 8.
+        stored: bytes of the file.
+        progressive: a JPEG whose coefficients are all held until it is read.
+    """
+
+    format: str
+    width: int
+    height: int
+    channels: int = 3
+    depth: int = 1
+    stored: int = 0
+    progressive: bool = False
+
+    @property
+    def pixels(self) -> int:
+        """Their number."""
+        return self.width * self.height
+
+
+def shape_of(
+    image: Image.Image | None, format: Format, size: tuple[int, int], head: bytes, file: io.BufferedReader
+) -> Shape:
+    """Return the shape of a picture that is no TIFF.
+
+    Args:
+        image: it, opened by Pillow; None where Pillow can't, and the most is taken.
+        format: of it.
+        size: width and height.
+        head: its first bytes, 33 of a PNG.
+        file: it.
+    """
+    channels, depth = (4, 2) if image is None else _MODES.get(image.mode, (1 if image.mode[:1] == "I" else 4, 2))
+    if image is not None and image.mode == "P" and image.has_transparency_data:
+        channels = 4
+    if format is PNG and head[24:25] == b"\x10":
+        depth = 2
+    stored = os.fstat(file.fileno()).st_size
+    progressive = image is not None and bool(image.info.get("progressive"))
+    return Shape(format.name, *size, channels, depth, stored, progressive)
+
+
+def shape_of_tiff(chosen: Directory, file: io.BufferedReader) -> Shape:
+    """Return the shape of the picture in a TIFF that is to be read."""
+    depth = next(size for size in (1, 2, 4, 8) if chosen.bits <= 8 * size or size == 8)
+    return Shape("TIFF", *chosen.size, chosen.samples, depth, os.fstat(file.fileno()).st_size)
+
+
+def peak(shape: Shape, into: str, *, anew: bool = False) -> int:
+    """Return the bytes that a picture takes at its peak, beyond what an idle worker holds.
+
+    Args:
+        shape: of it.
+        into: what is made of it: "jpg", "png", "tif" or "webp".
+        anew: nothing of its luma is kept as it is: the tutorial's arithmetic, or side by side.
+    """
+    return max(_reading(shape), _writing(shape, into, anew=anew))
+
+
+def _reading(shape: Shape) -> int:
+    decoded = shape.pixels * shape.channels * shape.depth
+    return shape.stored + 3 * decoded + (4 * shape.pixels if shape.progressive else 0)
+
+
+def _writing(shape: Shape, into: str, *, anew: bool) -> int:
+    deep = min(shape.depth, 2)
+    kept = shape.pixels * deep * shape.channels
+    if into == "jpg" and not anew:
+        return kept + 3 * shape.pixels + 3 * shape.stored
+    made = 3 * shape.pixels * deep
+    encoded = min(made, 4 * shape.stored + made // 8)
+    return kept + made + 3 * encoded
