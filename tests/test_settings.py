@@ -97,8 +97,8 @@ OTHER = {
     "on_color_list": "l", "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow",
     "container": "mkv", "width": 64, "steady": "off", "keyframes": 1, "exclude": ("*.tif",), "follow_symlinks": True,
     "max_megapixels": 1.0, "verify": True, "retry_failed": True, "keep_times": True, "item_timeout": 9,
-    "max_memory": 9000, "layout": "side-by-side", "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
-    "on_damage": "done", "deinterlace": True,
+    "layout": "side-by-side", "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
+    "max_memory": 9000, "on_damage": "done", "deinterlace": True,
 }  # fmt: skip
 
 

@@ -16,10 +16,11 @@ from PIL import Image
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
-from pipeline.photo import damage, read_tiff, words
+from pipeline.photo import damage, png, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.photo.decoders import IMAGECODECS, JPEG, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.photo.directories import DAMAGE
+from pipeline.photo.jpeg.segments import check_scans
 from pipeline.photo.memory import Shape, shape_of, shape_of_tiff
 from pipeline.photo.refusal import header_size, refusal
 from pipeline.photo.samples import Meaning, parted, scaled
@@ -104,6 +105,7 @@ class _Source:
         format: what they say.
         image: it, opened by Pillow; None where Pillow can't.
         refused: what the decoders said that gave up, in their order.
+        note: what was left out before any decoder saw it.
     """
 
     file: io.BufferedReader
@@ -111,6 +113,7 @@ class _Source:
     format: Format
     image: Image.Image | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
+    note: str = ""
     _data: bytes = b""
 
     def data(self) -> bytes:
@@ -120,6 +123,10 @@ class _Source:
             self._data = self.file.read()
             self.file.seek(0)
         return self._data
+
+    def leave_out(self, data: bytes, note: str) -> None:
+        """Take these bytes for the file's."""
+        self._data, self.note = data, note
 
 
 def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
@@ -132,12 +139,16 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     if format is TIFF:
         return _read_tiff(file, limits, page, damaged)
     source = _Source(file, head, format)
+    if format is PNG:
+        png.check(source.data())
+    elif format is JPEG:
+        check_scans(source.data())
     _open(source, limits)
     decoded = _decoded(source)
     phrase = _damage(source, decoded)
     image = source.image
     profile = (image.info.get("icc_profile") or b"") if image else b""
-    notes = (_frames(image) if image else "", _named(source, decoded))
+    notes = (_frames(image) if image else "", _named(source, decoded), source.note)
     return _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
 
 
@@ -147,11 +158,23 @@ def _open(source: _Source, limits: _Limits) -> None:
         source.image = Image.open(source.file, formats=source.format.pillow)
         size: tuple[int, int] | None = source.image.size
     except DAMAGE as error:
-        source.refused.append((PILLOW, str(error)))
-        size = header_size(source.head)
+        size = _opened_lean(source) or header_size(source.head)
+        if source.image is None:
+            source.refused.append((PILLOW, str(error)))
     if size is None:
         raise _failure(source)
     limits.check(shape_of(source.image, source.format, size, source.head, source.file))
+
+
+def _opened_lean(source: _Source) -> tuple[int, int] | None:
+    """Open a PNG of which Pillow finds a text too large, without that: the photograph is not to blame."""
+    lean = png.without_large_texts(source.data()) if source.format is PNG else b""
+    if not lean or lean is source.data():
+        return None
+    source.leave_out(lean, png.TEXTS_LEFT_OUT)
+    with suppress(*DAMAGE):
+        source.image = Image.open(io.BytesIO(lean), formats=source.format.pillow)
+    return source.image.size if source.image else None
 
 
 def _decoded(source: _Source) -> Decoded:
