@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.compose import compose
-from pipeline.colour.exact import exact_rgb
+from pipeline.colour.exact import exact_bands, exact_rgb
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
 from pipeline.ground.pixels import Sample, eight_bits, grey_of
@@ -69,6 +70,11 @@ def coloured(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look) -> ND
     if look.lightness == "lab":
         return compose(eight_bits(pixels), ab, saturation=look.saturation)  # type: ignore[return-value]
     return exact_rgb(grey_of(pixels), ab, saturation=look.saturation)
+
+
+def bands(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look, rows: int) -> Iterator[NDArray[Sample]]:
+    """Give the picture of `coloured` from top to bottom, in bands of so many rows; `look.lightness` is "luma"."""
+    return exact_bands(grey_of(pixels), ab, rows, saturation=look.saturation)
 
 
 def planes(grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool) -> tuple[Plane, Plane]:

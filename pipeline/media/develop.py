@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.colour.recipe import colorize, planes, predict
+from pipeline.colour.recipe import bands, colorize, planes, predict
 from pipeline.ground.errors import ItemError
-from pipeline.ground.files import Bytes
+from pipeline.ground.files import Bytes, unwritable
 from pipeline.ground.items import Picture
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.nets.net import Net
 from pipeline.photo import embed
+from pipeline.photo.bands import in_bands, rows_of_strip, write_png, write_tiff
 from pipeline.photo.directories import compression
 from pipeline.photo.jpeg import luma, marks, turbo
 from pipeline.photo.jpeg.segments import Jpeg, parse
@@ -27,8 +29,11 @@ from pipeline.photo.jpeg.splice import refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
-from pipeline.photo.write import LZW, check_size, encode
+from pipeline.photo.write import LZW, check_size, encode, with_alpha
 from pipeline.photo.xmp import Provenance, with_provenance
+
+# Pixels that are in colour at once where a picture is large.
+_BAND_PIXELS: Final = 4_000_000
 
 # Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
 NO_LUMA = "the luma was coded anew"
@@ -75,11 +80,12 @@ class Task:
         return self.settings.chroma_sampling == "420"
 
 
-def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+def develop(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
     """Colorize a picture and write it down, with what its source says of itself.
 
     Returns:
-        The file's bytes, and what could not be carried over, as phrases.
+        The file's bytes, or a finished file in the folder of unfinished ones; and what could not be carried over, as
+        phrases.
 
     Raises:
         ItemError: the format can't hold it.
@@ -107,7 +113,7 @@ def _in_8_bits(picture: Picture[Any]) -> Picture[Any]:
     return replace(picture, pixels=eight_bits(picture.pixels), alpha=None if alpha is None else eight_bits(alpha))
 
 
-def _developed(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+def _developed(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
     if task.format != "jpg" or task.settings.lightness == "lab":
         return _encoded(task)
     with task.source.open("rb") as file:
@@ -191,9 +197,36 @@ def _side_by_side(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     return _written(replace(task, picture=double), pair, metadata)
 
 
-def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+def _encoded(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
+    if task.settings.lightness == "luma" and in_bands(task.picture.pixels, task.format):
+        return _in_bands(task)
     pixels = colorize(task.picture.pixels, task.net, task.tools.look)
     return _written(task, pixels, _carried(task))
+
+
+def _in_bands(task: Task) -> tuple[Path, tuple[str, ...]]:
+    """Write a large picture into a file of its own, never all of it in colour in memory."""
+    pixels, metadata, size = task.picture.pixels, _carried(task), (task.picture.width, task.picture.height)
+    strip = rows_of_strip(size[0], 4, pixels.dtype.itemsize)
+    rows = strip * max(1, _BAND_PIXELS // (size[0] * strip))
+    coloured = _with_alpha(task, bands(pixels, predict(pixels, task.net), task.tools.look, rows), rows)
+    path, lost = task.tools.scratch(f".{task.format}"), list[str]()
+    try:
+        with path.open("xb") as file:
+            if task.format == "png":
+                write_png(file, coloured, size, metadata)
+            else:
+                kind = compression(task.source, task.page) or LZW
+                lost = write_tiff(file, coloured, size, metadata, compression=kind, rows=strip)
+    except OSError as error:
+        raise unwritable(error, path.parent) from None
+    return path, (*metadata.lost, *lost)
+
+
+def _with_alpha(task: Task, coloured: Iterator[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
+    for number, band in enumerate(coloured):
+        alpha = _alpha(task.picture, band)
+        yield band if alpha is None else with_alpha(band, alpha[number * rows : number * rows + len(band)])
 
 
 def uncoloured(task: Task) -> tuple[Bytes, tuple[str, ...]]:
