@@ -81,6 +81,7 @@ class Picture(Generic[Depth]):
         profile: the source's ICC profile; empty where it has none.
         note: what a person should know, such as "first of 3 pages"; usually empty.
         page: number of the directory of a TIFF that it, or what it lies in, was read from, from 0.
+        whole: height and width of a picture so large that `pixels` hold the half of it, rounded up; else None.
     """
 
     pixels: NDArray[Depth]
@@ -89,16 +90,17 @@ class Picture(Generic[Depth]):
     profile: bytes = b""
     note: str = ""
     page: int = 0
+    whole: tuple[int, int] | None = None
 
     @property
     def height(self) -> int:
         """Rows."""
-        return int(self.pixels.shape[0])
+        return self.whole[0] if self.whole else int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
         """Columns."""
-        return int(self.pixels.shape[1])
+        return self.whole[1] if self.whole else int(self.pixels.shape[1])
 
 
 @dataclass(frozen=True, slots=True)

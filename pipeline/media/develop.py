@@ -29,6 +29,7 @@ from pipeline.photo.jpeg.splice import refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
+from pipeline.photo.read import read
 from pipeline.photo.write import LZW, check_size, encode, with_alpha
 from pipeline.photo.xmp import Provenance, with_provenance
 
@@ -101,6 +102,12 @@ def develop(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
     return data, (*lost, *([f"depth: {picture.depth} bits became {held}"] if picture.depth > held else []))
 
 
+def keeps_luma(format: str, settings: Settings) -> bool:
+    """Tell whether the luma of a JPEG is kept as it is, and half its size suffices for its chroma."""
+    exact = settings.lightness == "luma" and settings.layout == "single" and settings.chroma_sampling == "420"
+    return format == "jpg" and exact
+
+
 def _depth_held(task: Task) -> int:
     """Return how many bits of a sample the copy has: JPEG, WebP and the tutorial's arithmetic know 8 alone."""
     if task.format in ("jpg", "webp") or task.settings.lightness == "lab":
@@ -142,6 +149,9 @@ def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
             return _spliced(task, grey, parse(grey), None)
     except ItemError as error:
         reason = str(error)
+    if task.picture.whole:  # now all of it is needed
+        limit = task.settings.max_megapixels
+        task = replace(task, picture=read(task.source, max_megapixels=limit, damaged=True))
     return _made(task, f"{NO_LUMA}: {reason}")
 
 
@@ -154,10 +164,12 @@ def _spliced(
         grey = as_stored(upright, orientation) if orientation > 1 else upright
     else:
         grey = luma.decoded(grey_jpeg)
-    if grey.shape != (jpeg.frame.height, jpeg.frame.width):
+    whole = (jpeg.frame.height, jpeg.frame.width)
+    halved = task.picture.whole is not None and grey.shape == tuple(-(-side // 2) for side in whole)
+    if grey.shape != whole and not halved:
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net), orientation)
-    cb, cr = planes(grey, ab, task.tools.look, half=task.half)
+    cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
     edits, lost = _edits(task, grey_jpeg, jpeg)
     own = upright is not None and not task.interleaved
     digest = bytes.fromhex(task.sha256) if own else None

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground import files
 from pipeline.ground.items import DOUBTFUL, Picture, Result, Seen, Unit
-from pipeline.media.develop import Task, develop
+from pipeline.media.develop import Task, develop, keeps_luma
 from pipeline.media.medium import Tools
 from pipeline.photo.read import read
 from pipeline.photo.write import FORMATS
@@ -23,8 +23,14 @@ class Stills:
         settings = tools.settings
         take = settings.on_damage == "done"
         format = FORMATS[PurePath(unit.output).suffix.lower()]
-        room = tools.room_for(unit, format)
-        picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take, room=room)
+        room, half = tools.room_for(unit, format), keeps_luma(format, settings)
+        picture = read(
+            unit.source,
+            max_megapixels=settings.max_megapixels,
+            damaged=take,
+            room=room,
+            half=keeps_luma(format, settings),
+        )
         verdict = judge(picture.pixels, picture.alpha)
         doubt = "" if unit.on_color or not verdict.doubtful else DOUBTFUL
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))

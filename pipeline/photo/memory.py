@@ -17,6 +17,8 @@ from PIL import Image
 from pipeline.photo.decoders import PNG, Format
 from pipeline.photo.tiff import Directory
 
+# Pixels of a picture of which half the size is decoded where that suffices.
+LARGE: Final = 50_000_000
 # By Pillow's mode: channels, and bytes of a sample.
 _MODES: Final = {
     "1": (1, 1),
@@ -57,6 +59,11 @@ class Shape:
     def pixels(self) -> int:
         """Their number."""
         return self.width * self.height
+
+
+def large(size: tuple[int, int]) -> bool:
+    """Tell whether a picture of this width and height is so large that not all its pixels are decoded without need."""
+    return size[0] * size[1] > LARGE
 
 
 def shape_of(

@@ -21,7 +21,7 @@ from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, w
 from pipeline.photo.decoders import IMAGECODECS, JPEG, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.photo.directories import DAMAGE
 from pipeline.photo.jpeg.segments import check_scans
-from pipeline.photo.memory import Shape, shape_of, shape_of_tiff
+from pipeline.photo.memory import Shape, large, shape_of, shape_of_tiff
 from pipeline.photo.refusal import header_size, refusal
 from pipeline.photo.samples import Meaning, parted, scaled
 
@@ -38,6 +38,7 @@ def read(
     page: int | None = None,
     damaged: bool = False,
     room: Callable[[Shape], None] = lambda shape: None,
+    half: bool = False,
 ) -> Picture[Any]:
     """Decode a picture, upright as EXIF says: 8 bits where its samples have no more, else 16.
 
@@ -46,6 +47,7 @@ def read(
         max_megapixels: larger ones are refused from their header.
         page: number of a directory in a TIFF, from 0; None: the photograph, with a note where there are more.
         damaged: take what a decoder made of a picture of which a part is wrong, with a note, instead of refusing it.
+        half: of a large grey JPEG, hand out half the size, which suffices where its luma is kept as it is.
         room: told what the header says before anything is decoded; what it raises ends the reading.
 
     Raises:
@@ -54,7 +56,7 @@ def read(
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, _Limits(max_megapixels, room), page, damaged)
+            return _read(file, _Limits(max_megapixels, room, half), page, damaged)
     except FileNotFoundError:
         raise
     except IsADirectoryError:
@@ -89,6 +91,7 @@ class _Limits:
 
     max_megapixels: float
     room: Callable[[Shape], None]
+    half: bool
 
     def check(self, shape: Shape) -> None:
         guard((shape.width, shape.height), self.max_megapixels)
@@ -106,6 +109,7 @@ class _Source:
         image: it, opened by Pillow; None where Pillow can't.
         refused: what the decoders said that gave up, in their order.
         note: what was left out before any decoder saw it.
+        half: OpenCV is to decode it at half the size.
     """
 
     file: io.BufferedReader
@@ -114,6 +118,7 @@ class _Source:
     image: Image.Image | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
     note: str = ""
+    half: bool = False
     _data: bytes = b""
 
     def data(self) -> bytes:
@@ -144,12 +149,17 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     elif format is JPEG:
         check_scans(source.data())
     _open(source, limits)
+    image = source.image
+    source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
     decoded = _decoded(source)
     phrase = _damage(source, decoded)
-    image = source.image
     profile = (image.info.get("icc_profile") or b"") if image else b""
     notes = (_frames(image) if image else "", _named(source, decoded), source.note)
-    return _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
+    picture = _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
+    if source.half and image is not None and decoded.decoder == OPENCV:
+        turned = _orientation(source) >= 5
+        picture = replace(picture, whole=image.size if turned else image.size[::-1])
+    return picture
 
 
 def _open(source: _Source, limits: _Limits) -> None:
@@ -206,7 +216,7 @@ def _tried(name: str, source: _Source) -> Decoded:
 
 
 def _opencv(source: _Source) -> Decoded:
-    made = with_opencv(source.data())
+    made = with_opencv(source.data(), half=source.half)
     return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
 
 
