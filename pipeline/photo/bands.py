@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.photo.embed import chunk, png_chunks, tiff_tail
+from pipeline.photo.memory import IN_BANDS
 from pipeline.photo.metadata import Metadata
 from pipeline.photo.write import encode
 
@@ -22,8 +23,6 @@ _COLOUR_TYPES: Final = {3: 2, 4: 6}  # PNG 1.2, 4.1.1, by the number of channels
 _SUB: Final = 1  # the filter: differences from the pixel to the left
 _STRIP_BYTES: Final = 1 << 18
 _HEIGHT, _STRIPS, _ROWS, _SIZES, _LONG = 257, 273, 278, 279, 4
-# Bytes of a picture in colour; smaller ones are encoded as a whole.
-IN_BANDS: Final = 64 << 20
 _LARGEST: Final = 2**32 - 1  # offsets of a TIFF that is no BigTIFF have 32 bits
 
 

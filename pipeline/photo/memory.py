@@ -14,9 +14,11 @@ from typing import Final
 
 from PIL import Image
 
-from pipeline.photo.decoders import PNG, Format
+from pipeline.photo.decoders import PNG, WEBP, Format
 from pipeline.photo.tiff import Directory
 
+# Bytes of a picture in colour; larger ones are written in bands.
+IN_BANDS: Final = 64 << 20
 # Pixels of a picture of which half the size is decoded where that suffices.
 LARGE: Final = 50_000_000
 # By Pillow's mode: channels, and bytes of a sample.
@@ -45,6 +47,7 @@ class Shape:
         depth: bytes of a sample, as decoded: 1, 2, 4 or 8.
         stored: bytes of the file.
         progressive: a JPEG whose coefficients are all held until it is read.
+        lossless: a WebP that is, and that what is made of it will be.
     """
 
     format: str
@@ -54,6 +57,7 @@ class Shape:
     depth: int = 1
     stored: int = 0
     progressive: bool = False
+    lossless: bool = True
 
     @property
     def pixels(self) -> int:
@@ -85,7 +89,8 @@ def shape_of(
         depth = 2
     stored = os.fstat(file.fileno()).st_size
     progressive = image is not None and bool(image.info.get("progressive"))
-    return Shape(format.name, *size, channels, depth, stored, progressive)
+    lossless = format is not WEBP or b"VP8 " not in head[12:] or b"VP8L" in head[12:]
+    return Shape(format.name, *size, channels, depth, stored, progressive, lossless)
 
 
 def shape_of_tiff(chosen: Directory, file: io.BufferedReader) -> Shape:
@@ -102,19 +107,50 @@ def peak(shape: Shape, into: str, *, anew: bool = False) -> int:
         into: what is made of it: "jpg", "png", "tif" or "webp".
         anew: nothing of its luma is kept as it is: the tutorial's arithmetic, or side by side.
     """
-    return max(_reading(shape), _writing(shape, into, anew=anew))
+    return int(max(_reading(shape, half=_halved(shape, into, anew=anew)), _writing(shape, into, anew=anew)))
 
 
-def _reading(shape: Shape) -> int:
-    decoded = shape.pixels * shape.channels * shape.depth
-    return shape.stored + 3 * decoded + (4 * shape.pixels if shape.progressive else 0)
+def _halved(shape: Shape, into: str, *, anew: bool) -> bool:
+    """Tell whether of a grey JPEG half the size is decoded."""
+    kept = shape.format == "JPEG" and into == "jpg" and not anew
+    return kept and shape.channels == 1 and large((shape.width, shape.height))
 
 
-def _writing(shape: Shape, into: str, *, anew: bool) -> int:
-    deep = min(shape.depth, 2)
-    kept = shape.pixels * deep * shape.channels
+def _reading(shape: Shape, *, half: bool) -> float:
+    """Return the bytes while it is decoded: the file, the samples in the decoder's hands and in ours."""
+    pixels, decoded = shape.pixels, shape.pixels * shape.channels * shape.depth
+    if shape.format == "JPEG":
+        coefficients = pixels * (2.2 if shape.channels == 1 else 3.3) if shape.progressive else 0
+        return shape.stored + coefficients + (decoded / 4 if half else decoded)
+    if shape.format == "JPEG 2000":
+        return shape.stored + 4 * pixels * shape.channels + 2.4 * decoded
+    if shape.depth > 2:
+        return shape.stored + 3.6 * decoded
+    return shape.stored + 2.4 * decoded + (pixels if shape.channels == 3 else 0)
+
+
+def _writing(shape: Shape, into: str, *, anew: bool) -> float:
+    """Return the bytes while it is coloured and encoded: pixels, colour, and what is written."""
+    deep, pixels = min(shape.depth, 2), shape.pixels
+    kept = pixels * deep * shape.channels
     if into == "jpg" and not anew:
-        return kept + 3 * shape.pixels + 3 * shape.stored
-    made = 3 * shape.pixels * deep
-    encoded = min(made, 4 * shape.stored + made // 8)
-    return kept + made + 3 * encoded
+        return _beside_luma(shape, kept)
+    if into == "webp":
+        return kept + pixels * (42 if shape.lossless else 18)
+    made = 3 * pixels * deep
+    grey = 0 if shape.channels < 3 else pixels * deep
+    if made > IN_BANDS and not anew and into != "jpg":
+        return kept + grey + IN_BANDS
+    encoded = made if into == "tif" else min(made, 3 * shape.stored)
+    return kept + grey + made + 3 * encoded
+
+
+def _beside_luma(shape: Shape, kept: int) -> float:
+    """Return the bytes while chroma is put beside the luma of a JPEG, or one that is made for that."""
+    if shape.format != "JPEG":
+        return kept + 6 * shape.pixels
+    if shape.channels > 1:
+        return 1.3 * shape.stored + kept + 4.5 * shape.pixels
+    if _halved(shape, "jpg", anew=False):
+        return 2.4 * shape.stored + 0.9 * shape.pixels
+    return 1.3 * shape.stored + kept + 1.4 * shape.pixels
