@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.ground.errors import ColorizeError
-from pipeline.ground.items import Answer, Halt, Kind, Status, Unit, Verb
+from pipeline.ground.items import Alone, Answer, Halt, Kind, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
@@ -71,5 +71,7 @@ def check(answer: Answer) -> None:
     """Raise `ColorizeError` unless a picture was colorized: what did not work must not count as fast."""
     if isinstance(answer, Halt):
         raise answer.error
+    if isinstance(answer, Alone):
+        raise ColorizeError("The pictures of the measurement are too large for the memory of this machine.")
     if answer.status is not Status.DONE:
         raise ColorizeError(f"A worker of the measurement failed: {answer.reason or answer.status}.")

@@ -120,7 +120,7 @@ OTHER = {
     "max_megapixels": 1.0, "verify": True, "retry_failed": True, "keep_times": True, "item_timeout": 9,
     "layout": "side-by-side", "replace_edited": True, "deleted_outputs": "rejected", "accept_gone": True,
     "on_damage": "done", "deinterlace": True, "caption": "c", "caption_font": "f.ttf", "certificate": "c.pem",
-    "certificate_key": "k.pem", "strict": True, "manifest_bom": True, "shard": "1/2",
+    "certificate_key": "k.pem", "strict": True, "manifest_bom": True, "shard": "1/2", "max_memory": 9000,
 }  # fmt: skip
 
 

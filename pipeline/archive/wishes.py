@@ -18,7 +18,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width", "deinterlace"),
     Cause.TIME: ("item_timeout",),
     Cause.DAMAGED: ("on_damage",),
-    Cause.MEMORY: ("jobs", "max_megapixels"),
+    Cause.MEMORY: ("jobs", "max_megapixels", "max_memory"),
 }
 # What another version of the program may be able to do.
 _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})

@@ -37,6 +37,7 @@ PIPE = Path("-")
 @settings_flags(
     "model", "models_dir", "engine", "precision", "format", "quality", "pages", "saturation", "palette", "on_color",
     "max_megapixels",
+    "max_memory",
 )  # fmt: skip
 @click.pass_obj
 def command(

@@ -98,7 +98,7 @@ def _gamma_table() -> Plane:
 
 
 def chroma_strips(
-    grey: NDArray[np.uint8] | NDArray[np.uint16], ab: Plane, size: tuple[int, int], step: int
+    grey: NDArray[np.uint8] | NDArray[np.uint16], ab: Plane, size: tuple[int, int], step: int, band: int = 0
 ) -> Iterator[Strip]:
     """Give the chroma of a picture, strip by strip.
 
@@ -107,6 +107,7 @@ def chroma_strips(
         ab: float32 (m, n, 2), Lab units; interpolated bilinearly, half-pixel centres.
         size: (H, W) of the picture in pixels, before it was reduced by `step`.
         step: pixels of the picture to one of `grey`, 1 or 2.
+        band: the strips of so many rows come before those of the rows below; 0: they come in any order.
     """
     a, b = (np.ascontiguousarray(plane, dtype=np.float32) for plane in (ab[:, :, 0], ab[:, :, 1]))
     # In small and narrow pictures, and with a large ab, the table would cost more than every pixel by itself.
@@ -114,14 +115,21 @@ def chroma_strips(
     source = _Table(a, b) if worth else _Formula(a, b)
     down = _positions(a.shape[0], size[0], step, grey.shape[0])
     across = _positions(a.shape[1], size[1], step, grey.shape[1])
-    for left in range(0, grey.shape[1], _BLOCK_COLUMNS):
-        columns = slice(left, min(left + _BLOCK_COLUMNS, grey.shape[1]))
-        count = max(1, min(grey.shape[0], _MOST_ROWS, _STRIP_PIXELS // (columns.stop - columns.start)))
-        x = np.ascontiguousarray(np.broadcast_to(across[columns], (count, columns.stop - columns.start)))
-        for top in range(0, grey.shape[0], count):
-            rows = slice(top, min(top + count, grey.shape[0]))
-            cb, cr = source.sample(grey[rows, columns], down[rows], x[: rows.stop - top])
-            yield Strip(rows, columns, cb, cr)
+    for columns, rows in _rectangles(grey.shape[0], grey.shape[1], band or grey.shape[0]):
+        x = np.repeat(across[np.newaxis, columns], rows.stop - rows.start, axis=0)
+        cb, cr = source.sample(grey[rows, columns], down[rows], x)
+        yield Strip(rows, columns, cb, cr)
+
+
+def _rectangles(height: int, width: int, band: int) -> Iterator[tuple[slice, slice]]:
+    """Give columns and rows of rectangles that are worked on at once."""
+    for first in range(0, height, band):
+        last = min(first + band, height)
+        for left in range(0, width, _BLOCK_COLUMNS):
+            columns = slice(left, min(left + _BLOCK_COLUMNS, width))
+            count = max(1, min(height, _MOST_ROWS, _STRIP_PIXELS // (columns.stop - columns.start)))
+            for top in range(first, last, count):
+                yield columns, slice(top, min(top + count, last))
 
 
 def _positions(nodes: int, full: int, step: int, count: int) -> Plane:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 import cv2
@@ -42,16 +43,27 @@ def exact_rgb(grey: NDArray[Sample], ab: Plane, *, saturation: float = 1.0) -> N
     Raises:
         ValueError: arrays of the wrong shape or type.
     """
+    return next(exact_bands(grey, ab, grey.shape[0], saturation=saturation))
+
+
+def exact_bands(grey: NDArray[Sample], ab: Plane, band: int, *, saturation: float = 1.0) -> Iterator[NDArray[Sample]]:
+    """Give the picture of `exact_rgb` from top to bottom, in bands of so many rows; the last may have fewer."""
     if grey.ndim != 2 or grey.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"grey is {grey.dtype} of the shape {grey.shape}, not uint8 or uint16 (H, W)")
     if ab.ndim != 3 or ab.shape[2] != 2:
         raise ValueError(f"ab has the shape {ab.shape}, not (h, w, 2)")
-    out = np.empty((*grey.shape, 3), grey.dtype)
+    height, width = grey.shape
     scale = np.float32(np.iinfo(grey.dtype).max / 255)
-    for strip in chroma_strips(grey, ab * np.float32(saturation), (grey.shape[0], grey.shape[1]), 1):
+    top, out = 0, np.empty((min(band, height), width, 3), grey.dtype)
+    for strip in chroma_strips(grey, ab * np.float32(saturation), (height, width), 1, band):
+        if strip.rows.start >= top + len(out):
+            yield out
+            top += len(out)
+            out = np.empty((min(band, height - top), width, 3), grey.dtype)
+        rows = slice(strip.rows.start - top, strip.rows.stop - top)
         here = grey[strip.rows, strip.columns]
-        _fill(here, strip.cb * scale, strip.cr * scale, out[strip.rows, strip.columns])
-    return out
+        _fill(here, strip.cb * scale, strip.cr * scale, out[rows, strip.columns])
+    yield out
 
 
 def _fill(grey: NDArray[Any], cb: Plane, cr: Plane, out: NDArray[Any]) -> None:

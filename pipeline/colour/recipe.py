@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.compose import compose
-from pipeline.colour.exact import exact_rgb
+from pipeline.colour.exact import exact_bands, exact_rgb
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
 from pipeline.ground.pixels import Sample, eight_bits, grey_of
@@ -71,7 +72,14 @@ def coloured(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look) -> ND
     return exact_rgb(grey_of(pixels), ab, saturation=look.saturation)
 
 
-def planes(grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool) -> tuple[Plane, Plane]:
+def bands(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look, rows: int) -> Iterator[NDArray[Sample]]:
+    """Give the picture of `coloured` from top to bottom, in bands of so many rows; `look.lightness` is "luma"."""
+    return exact_bands(grey_of(pixels), ab, rows, saturation=look.saturation)
+
+
+def planes(
+    grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool, whole: tuple[int, int] | None = None
+) -> tuple[Plane, Plane]:
     """Return the chroma that goes beside a luma which is kept elsewhere.
 
     Args:
@@ -79,10 +87,13 @@ def planes(grey: Plane, ab: NDArray[np.float32], look: Look, *, half: bool) -> t
         ab: float32 (h, w, 2), Lab units, turned as `grey` is.
         look: how it is put to use.
         half: at half the size of `grey`, rounded up (4:2:0), or at the same (4:4:4).
+        whole: height and width of the picture, where `grey` is at half its size already.
 
     Returns:
         cb, cr: uint8, JFIF's full range, 128 is grey.
     """
+    if whole is not None:
+        return chroma_planes(grey, ab, size=whole, saturation=look.saturation)
     if not half:
         return chroma_planes(grey, ab, saturation=look.saturation)
     size = grey.shape[0], grey.shape[1]

@@ -97,6 +97,10 @@ class LockedError(ColorizeError):
     exit_code = ExitCode.LOCKED
 
 
+class Crowded(ColorizeError):
+    """A picture needs more memory than one of several workers may take; it is done when no other is at work."""
+
+
 class ItemError(ColorizeError):
     """One item that cannot be read or written; it fails alone and the run goes on.
 

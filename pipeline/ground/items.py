@@ -83,6 +83,7 @@ class Picture(Generic[Depth]):
         profile: the source's ICC profile; empty where it has none.
         note: what a person should know, such as "first of 3 pages"; usually empty.
         page: number of the directory of a TIFF that it, or what it lies in, was read from, from 0.
+        whole: height and width of a picture so large that `pixels` hold the half of it, rounded up; else None.
     """
 
     pixels: NDArray[Depth]
@@ -91,16 +92,17 @@ class Picture(Generic[Depth]):
     profile: bytes = b""
     note: str = ""
     page: int = 0
+    whole: tuple[int, int] | None = None
 
     @property
     def height(self) -> int:
         """Rows."""
-        return int(self.pixels.shape[0])
+        return self.whole[0] if self.whole else int(self.pixels.shape[0])
 
     @property
     def width(self) -> int:
         """Columns."""
-        return int(self.pixels.shape[1])
+        return self.whole[1] if self.whole else int(self.pixels.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,7 @@ class Unit:
         on_color: what a person's list says of this item, a choice of the setting of that name; empty: nothing.
         viewing: of a film.
         twin: of a repeat, whose output is copied.
+        alone: no other worker is at work meanwhile: it may take all the memory.
     """
 
     verb: Verb
@@ -265,6 +268,7 @@ class Unit:
     on_color: str = ""
     viewing: Viewing = WHOLE
     twin: Twin | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,4 +315,9 @@ class Halt:
     error: ColorizeError
 
 
-Answer = Result | Halt
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A unit was not done: it needs more memory than its worker's share, and is to be given again with `Unit.alone`."""
+
+
+Answer = Result | Halt | Alone

@@ -213,6 +213,14 @@ class Settings:
     max_megapixels: float = _setting(
         500.0, "Pictures larger than this fail instead of filling the memory.", low=0.001, high=100000.0
     )
+    max_memory: int | str = _setting(
+        "auto",
+        "Memory for all workers together, in MB; auto takes what can be had.",
+        low=100,
+        high=10_000_000,
+        word="auto",
+        metavar="MB|auto",
+    )
     layout: str = _setting(
         "single",
         "What an output of a photograph shows: it alone, or grey and coloured side by side.",

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
-from pipeline.colour.recipe import colorize, planes, predict
+from pipeline.colour.recipe import bands, colorize, planes, predict
 from pipeline.ground.errors import ItemError
-from pipeline.ground.files import Bytes
+from pipeline.ground.files import Bytes, unwritable
 from pipeline.ground.items import Picture
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.nets.net import Net
 from pipeline.photo import embed
+from pipeline.photo.bands import in_bands, rows_of_strip, write_png, write_tiff
 from pipeline.photo.caption import Caption, band_height, captioned
 from pipeline.photo.credentials import Certificate, signed
 from pipeline.photo.directories import compression
@@ -30,8 +32,12 @@ from pipeline.photo.jpeg.splice import refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
-from pipeline.photo.write import LZW, check_size, encode
+from pipeline.photo.read import read
+from pipeline.photo.write import LZW, check_size, encode, with_alpha
 from pipeline.photo.xmp import Provenance, with_provenance
+
+# Pixels that are in colour at once where a picture is large.
+_BAND_PIXELS: Final = 4_000_000
 
 # Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
 NO_LUMA = "the luma was coded anew"
@@ -78,11 +84,12 @@ class Task:
         return self.settings.chroma_sampling == "420"
 
 
-def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+def develop(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
     """Colorize a picture and write it down, with what its source says of itself.
 
     Returns:
-        The file's bytes, and what could not be carried over, as phrases.
+        The file's bytes, or a finished file in the folder of unfinished ones; and what could not be carried over, as
+        phrases.
 
     Raises:
         ItemError: the format can't hold it.
@@ -100,10 +107,11 @@ def develop(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     return data, (*lost, *([f"depth: {picture.depth} bits became {held}"] if picture.depth > held else []))
 
 
-def _signed(task: Task, data: Bytes, lost: tuple[str, ...], by: Certificate) -> tuple[Bytes, tuple[str, ...]]:
+def _signed(task: Task, data: Bytes | Path, lost: tuple[str, ...], by: Certificate) -> tuple[Bytes, tuple[str, ...]]:
     """Sign a copy; what was inside before must come out again."""
-    made = signed(bytes(data), task.format, task.source, by, _said(task))
-    if task.format == "jpg" and holds_original(bytes(data)) and not holds_original(made):
+    plain = data.read_bytes() if isinstance(data, Path) else bytes(data)
+    made = signed(plain, task.format, task.source, by, _said(task))
+    if task.format == "jpg" and holds_original(plain) and not holds_original(made):
         lost = (*lost, "original: not to be taken out, since the source is signed itself")
     return made, lost
 
@@ -113,6 +121,12 @@ def _size(task: Task) -> tuple[int, int]:
     width = task.picture.width * (2 if task.settings.layout == "side-by-side" else 1)
     height = task.picture.height
     return width, height + (band_height(width, height) if task.settings.caption else 0)
+
+
+def keeps_luma(format: str, settings: Settings) -> bool:
+    """Tell whether the luma of a JPEG is kept as it is, and half its size suffices for its chroma."""
+    exact = settings.lightness == "luma" and settings.layout == "single" and settings.chroma_sampling == "420"
+    return format == "jpg" and exact and not settings.caption
 
 
 def _depth_held(task: Task) -> int:
@@ -127,7 +141,7 @@ def _in_8_bits(picture: Picture[Any]) -> Picture[Any]:
     return replace(picture, pixels=eight_bits(picture.pixels), alpha=None if alpha is None else eight_bits(alpha))
 
 
-def _developed(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+def _developed(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
     if task.format != "jpg" or task.settings.lightness == "lab":
         return _encoded(task)
     with task.source.open("rb") as file:
@@ -156,6 +170,9 @@ def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
             return _spliced(task, grey, parse(grey), None)
     except ItemError as error:
         reason = str(error)
+    if task.picture.whole:  # now all of it is needed
+        limit = task.settings.max_megapixels
+        task = replace(task, picture=read(task.source, max_megapixels=limit, damaged=True))
     return _made(task, f"{NO_LUMA}: {reason}")
 
 
@@ -168,10 +185,12 @@ def _spliced(
         grey = as_stored(upright, orientation) if orientation > 1 else upright
     else:
         grey = luma.decoded(grey_jpeg)
-    if grey.shape != (jpeg.frame.height, jpeg.frame.width):
+    whole = (jpeg.frame.height, jpeg.frame.width)
+    halved = task.picture.whole is not None and grey.shape == tuple(-(-side // 2) for side in whole)
+    if grey.shape != whole and not halved:
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net), orientation)
-    cb, cr = planes(grey, ab, task.tools.look, half=task.half)
+    cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
     edits, lost = _edits(task, grey_jpeg, jpeg)
     own = upright is not None and not task.interleaved
     digest = bytes.fromhex(task.sha256) if own else None
@@ -225,9 +244,36 @@ def _pair(before: NDArray[Any], made: NDArray[Any]) -> NDArray[Any]:
     return np.hstack([plain.astype(made.dtype), made])
 
 
-def _encoded(task: Task) -> tuple[Bytes, tuple[str, ...]]:
+def _encoded(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
+    if task.settings.lightness == "luma" and in_bands(task.picture.pixels, task.format):
+        return _in_bands(task)
     pixels = colorize(task.picture.pixels, task.net, task.tools.look)
     return _written(task, pixels, _carried(task))
+
+
+def _in_bands(task: Task) -> tuple[Path, tuple[str, ...]]:
+    """Write a large picture into a file of its own, never all of it in colour in memory."""
+    pixels, metadata, size = task.picture.pixels, _carried(task), (task.picture.width, task.picture.height)
+    strip = rows_of_strip(size[0], 4, pixels.dtype.itemsize)
+    rows = strip * max(1, _BAND_PIXELS // (size[0] * strip))
+    coloured = _with_alpha(task, bands(pixels, predict(pixels, task.net), task.tools.look, rows), rows)
+    path, lost = task.tools.scratch(f".{task.format}"), list[str]()
+    try:
+        with path.open("xb") as file:
+            if task.format == "png":
+                write_png(file, coloured, size, metadata)
+            else:
+                kind = compression(task.source, task.page) or LZW
+                lost = write_tiff(file, coloured, size, metadata, compression=kind, rows=strip)
+    except OSError as error:
+        raise unwritable(error, path.parent) from None
+    return path, (*metadata.lost, *lost)
+
+
+def _with_alpha(task: Task, coloured: Iterator[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
+    for number, band in enumerate(coloured):
+        alpha = _alpha(task.picture, band)
+        yield band if alpha is None else with_alpha(band, alpha[number * rows : number * rows + len(band)])
 
 
 def uncoloured(task: Task) -> tuple[Bytes, tuple[str, ...]]:

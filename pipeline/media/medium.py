@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -10,7 +12,7 @@ from typing import Protocol
 from pipeline.colour.palette import with_palette
 from pipeline.colour.recipe import Look
 from pipeline.ground import files
-from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, Crowded, ItemError
 from pipeline.ground.items import Filed, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
@@ -18,6 +20,22 @@ from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
 from pipeline.photo.credentials import Certificate, certificate_of
+from pipeline.photo.memory import Shape, peak
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How much memory a picture may take, in bytes, beyond what an idle worker holds.
+
+    Attributes:
+        share: where all workers are at work.
+        whole: where one is.
+        setting: what `max_memory` was, for a sentence.
+    """
+
+    share: float = math.inf
+    whole: float = math.inf
+    setting: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +48,7 @@ class Job:
         engine: what runs it.
         output: OUTPUT.
         tmp_dir: `OUTPUT/.colorize/tmp/<run id>`; removed by the next run, so that an orphan cannot publish any more.
+        memory: that its pictures may take.
     """
 
     settings: Settings
@@ -37,6 +56,7 @@ class Job:
     engine: Engine
     output: Path
     tmp_dir: Path
+    memory: Memory = Memory()
 
 
 def loaded(net: NetSpec, engine: Engine, palette: str) -> Net:
@@ -89,6 +109,22 @@ class Tools:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""
         return self.settings.on_color != "recolor" and (in_colour or unit.on_color != "")
 
+    def room_for(self, unit: Unit, format: str) -> Callable[[Shape], None]:
+        """Return what `read` asks, before it decodes a picture, whether there is memory to make a `format` of it.
+
+        It raises `ItemError` where there never is, `Crowded` where there is as soon as nobody else is at work.
+        """
+        memory = self.job.memory
+
+        def check(shape: Shape) -> None:
+            need = peak(shape, format, anew=self.settings.lightness == "lab" or self.settings.layout != "single")
+            if need > memory.whole:
+                raise ItemError(_too_large(shape, need, memory), Cause.MEMORY)
+            if need > memory.share and not unit.alone:
+                raise Crowded
+
+        return check
+
     def publish(self, data: files.Bytes | Path, place: str) -> Filed:
         """Write a file of OUTPUT whole; see `files.publish`."""
         return Filed(place, *files.publish(data, place, self.room))
@@ -135,6 +171,14 @@ class Tools:
             model=self.net.spec.name,
             engine=str(self.net.engine),
         )
+
+
+def _too_large(shape: Shape, need: float, memory: Memory) -> str:
+    had = "can be had" if memory.setting == "auto" else "is allowed"
+    return (
+        f"too large for the memory: {shape.width} x {shape.height} needs {need / 1e9:.1f} GB, and "
+        f"{max(0.0, memory.whole) / 1e9:.1f} GB {had}; raise max_memory (now {memory.setting}) to try it"
+    )
 
 
 def lost_part(path: Path) -> ItemError:

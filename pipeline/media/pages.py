@@ -41,7 +41,8 @@ class Pages:
     def _page(self, unit: Unit, span: Span, tools: Tools) -> Result:
         settings = tools.settings
         take = settings.on_damage == "done"
-        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start, damaged=take)
+        room = tools.room_for(unit, "tif")
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start, damaged=take, room=room)
         verdict = judge(picture.pixels, picture.alpha)
         kept = tools.keeps(unit, in_colour=verdict.kind == "color")
         task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)

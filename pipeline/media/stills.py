@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground import files
 from pipeline.ground.items import DOUBTFUL, Picture, Result, Seen, Unit
-from pipeline.media.develop import Task, develop
+from pipeline.media.develop import Task, develop, keeps_luma
 from pipeline.media.medium import Tools
 from pipeline.photo.read import read
 from pipeline.photo.write import FORMATS
@@ -22,13 +22,14 @@ class Stills:
         """See `Whole.make`."""
         settings = tools.settings
         take = settings.on_damage == "done"
-        picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take)
+        format = FORMATS[PurePath(unit.output).suffix.lower()]
+        room, half = tools.room_for(unit, format), keeps_luma(format, settings)
+        picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take, room=room, half=half)
         verdict = judge(picture.pixels, picture.alpha)
         doubt = "" if unit.on_color or not verdict.doubtful else DOUBTFUL
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
         if tools.keeps(unit, in_colour=verdict.kind == "color"):
             return tools.keep_colour(unit, seen, doubt)
-        format = FORMATS[PurePath(unit.output).suffix.lower()]
         data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools, picture.page))
         note = f"taken for {'colour' if verdict.kind == 'color' else 'black-and-white'}{doubt}" if doubt else ""
         reason = "; ".join(each for each in (picture.note, note) if each)

@@ -29,6 +29,8 @@ _UPRIGHT: Final[dict[int, Callable[[NDArray[Any]], NDArray[Any]]]] = {
     7: lambda a: cv2.flip(cv2.transpose(a), -1),
     8: lambda a: cv2.rotate(a, cv2.ROTATE_90_COUNTERCLOCKWISE),
 }
+_HALF: Final = cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_IGNORE_ORIENTATION
+_BAND_PIXELS: Final = 1 << 22
 _decoding = threading.Lock()
 # What is wrong with a file stands in the manifest; their logs would be printed where nobody has set up logging.
 for _library in ("PIL", "tifffile", "imagecodecs"):
@@ -54,7 +56,7 @@ class Refused(Exception):
     """A decoder can't read the file."""
 
 
-def with_opencv(data: bytes, page: int = 0) -> Decoded:
+def with_opencv(data: bytes, page: int = 0, *, half: bool = False) -> Decoded:
     """Decode with OpenCV; orientation is applied to TIFF, and to nothing else.
 
     From memory and not by name, because `cv2.imread` fills in the rest of a truncated JPEG without a word.
@@ -62,6 +64,7 @@ def with_opencv(data: bytes, page: int = 0) -> Decoded:
     Args:
         data: the whole file.
         page: number of a TIFF's directory, from 0.
+        half: of a grey JPEG, at half the size, rounded up; all of it is read all the same.
 
     Raises:
         Refused: it can't; what it said is the message.
@@ -69,7 +72,7 @@ def with_opencv(data: bytes, page: int = 0) -> Decoded:
     array = np.frombuffer(data, np.uint8)
     with _decoding, captured_stderr() as said:
         try:
-            samples = _page_of(array, page) if page else cv2.imdecode(array, cv2.IMREAD_UNCHANGED)
+            samples = _page_of(array, page) if page else cv2.imdecode(array, _HALF if half else cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             samples, said.text = None, str(error.err)
     if samples is None or lacks(said.text):
@@ -95,12 +98,27 @@ def with_pillow(image: Image.Image) -> Decoded:
         try:
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            samples: NDArray[Any] = np.asarray(_plain(image))
+            samples = _samples(_plain(image))
         except DAMAGE as error:
             raise Refused(f"unexpected end of file: {error}" if isinstance(error, EOFError) else str(error)) from error
     if image.format == "PPM" and samples.dtype == np.int32:  # scaled by Pillow, whatever its maximum was
         samples = samples.astype(np.uint16)
-    return Decoded(bgr(samples), said.text, PILLOW)
+    return Decoded(samples, said.text, PILLOW)
+
+
+def _samples(image: Image.Image) -> NDArray[Any]:
+    """Return a picture's samples; those of a large one in bands, since Pillow copies what it hands out twice."""
+    if image.width * image.height <= _BAND_PIXELS:
+        return bgr(np.asarray(image))
+    rows, made = max(1, _BAND_PIXELS // image.width), None
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        band = bgr(np.asarray(image.crop((0, top, image.width, bottom))))
+        if made is None:
+            made = np.empty((image.height, *band.shape[1:]), band.dtype)
+        made[top:bottom] = band
+    assert made is not None
+    return made
 
 
 def bgr(samples: NDArray[Any]) -> NDArray[Any]:

@@ -22,26 +22,32 @@ _Entry = tuple[int, int, int, bytes]  # tag, type, count, value
 
 def into_png(data: bytes, metadata: Metadata) -> bytes:
     """Return a PNG with EXIF, XMP, IPTC (as ImageMagick writes it), profile, resolution and comment."""
+    return data[:_HEADER_END] + png_chunks(metadata) + data[_HEADER_END:]
+
+
+def png_chunks(metadata: Metadata) -> bytes:
+    """Return the chunks that `into_png` puts behind the header."""
     parts = list[bytes]()
     if metadata.profile:
-        parts.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile)))
+        parts.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile)))
     if all(metadata.density):
         across, down = (round(each * _METRES) for each in metadata.density)
-        parts.append(_chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
+        parts.append(chunk(b"pHYs", struct.pack(">IIB", across, down, 1)))
     if metadata.exif:
-        parts.append(_chunk(b"eXIf", metadata.exif))
+        parts.append(chunk(b"eXIf", metadata.exif))
     if metadata.xmp:
-        parts.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+        parts.append(chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
     if metadata.iptc:
         body = photoshop(metadata.iptc)
         text = f"\niptc\n{len(body):8d}\n{body.hex()}\n".encode()
-        parts.append(_chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text)))
+        parts.append(chunk(b"zTXt", b"Raw profile type iptc\0\0" + zlib.compress(text)))
     if metadata.comment:
-        parts.append(_chunk(b"iTXt", b"Comment\0\0\0\0\0" + _utf8(metadata.comment)))
-    return data[:_HEADER_END] + b"".join(parts) + data[_HEADER_END:]
+        parts.append(chunk(b"iTXt", b"Comment\0\0\0\0\0" + _utf8(metadata.comment)))
+    return b"".join(parts)
 
 
-def _chunk(name: bytes, body: bytes) -> bytes:
+def chunk(name: bytes, body: bytes) -> bytes:
+    """Return a chunk of a PNG."""
     return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
 
@@ -57,28 +63,43 @@ def into_tiff(data: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
 
     The directory is written anew at the end of the file; the strips stay where they are.
     """
-    lost = list[str]()
     (at,) = struct.unpack_from("<I", data, 4)
     (count,) = struct.unpack_from("<H", data, at)
     kept = {struct.unpack_from("<H", data, at + 2 + 12 * n)[0]: data[at + 2 + 12 * n :][:12] for n in range(count)}
+    padding = bytes(len(data) % 2)
+    tail, at, lost = tiff_tail(kept, len(data) + len(padding), metadata)
+    return b"".join((data[:4], at.to_bytes(4, "little"), data[8:], padding, tail)), lost
+
+
+def tiff_tail(kept: dict[int, bytes], end: int, metadata: Metadata) -> tuple[bytes, int, list[str]]:
+    """Return what stands behind the strips of a TIFF: metadata and its directory.
+
+    Args:
+        kept: the directory's entries so far, by tag, 12 bytes each.
+        end: where it is put in the file, an even number.
+        metadata: that is added.
+
+    Returns:
+        The bytes, where in the file the directory begins, and what could not be put in, as phrases.
+    """
+    kept, body, lost = dict(kept), b"", list[str]()
     entries = list(_entries(metadata))
-    body = data + bytes(len(data) % 2)
     try:
         with warnings.catch_warnings(action="ignore"):
             exif = _exif(metadata.exif)
             entries += _described(exif, {tag for tag, *_ in entries})
             for tag in DIRECTORIES:
                 if directory := exif.get_ifd(tag):
-                    entries.append((tag, _LONG, 1, len(body).to_bytes(4, "little")))
-                    body += _directory(dict(directory), len(body))
+                    entries.append((tag, _LONG, 1, (end + len(body)).to_bytes(4, "little")))
+                    body += _directory(dict(directory), end + len(body))
     except DAMAGE as error:
         lost.append(f"EXIF: {error or type(error).__name__}")
     for tag, kind, number, value in entries:
-        field = value.ljust(4, b"\0") if len(value) <= 4 else len(body).to_bytes(4, "little")
+        field = value.ljust(4, b"\0") if len(value) <= 4 else (end + len(body)).to_bytes(4, "little")
         kept[tag] = struct.pack("<HHI", tag, kind, number) + field
         body += b"" if len(value) <= 4 else value + bytes(len(value) % 2)
     table = struct.pack("<H", len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + bytes(4)
-    return body[:4] + len(body).to_bytes(4, "little") + body[8:] + table, lost
+    return body + table, end + len(body), lost
 
 
 def _entries(metadata: Metadata) -> Iterator[_Entry]:

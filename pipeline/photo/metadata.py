@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from pipeline.photo import xmp
 from pipeline.photo.decoders import HEIC, PILLOW_FORMATS
-from pipeline.photo.directories import DAMAGE
+from pipeline.photo.directories import DAMAGE, seek
 from pipeline.photo.profile import of_gamma
 
 ORIENTATION: Final = 0x0112
@@ -73,7 +73,7 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
             Image.open(file, formats=_formats()) as image,
         ):
             if page:
-                image.seek(page)
+                seek(image, file, page)
             return _of(image)
     except FileNotFoundError:
         raise

@@ -16,10 +16,12 @@ from PIL import Image
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
-from pipeline.photo import damage, heif, read_tiff, words
+from pipeline.photo import damage, heif, png, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.photo.directories import DAMAGE
+from pipeline.photo.jpeg.segments import check_scans
+from pipeline.photo.memory import Shape, large, shape_of, shape_of_tiff
 from pipeline.photo.refusal import header_size, refusal
 from pipeline.photo.samples import Meaning, parted, scaled
 
@@ -29,7 +31,15 @@ Image.MAX_IMAGE_PIXELS = None
 _ORIENTATION: Final = 0x0112
 
 
-def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged: bool = False) -> Picture[Any]:
+def read(
+    path: Path,
+    *,
+    max_megapixels: float,
+    page: int | None = None,
+    damaged: bool = False,
+    room: Callable[[Shape], None] = lambda shape: None,
+    half: bool = False,
+) -> Picture[Any]:
     """Decode a picture, upright as EXIF says: 8 bits where its samples have no more, else 16.
 
     Args:
@@ -37,6 +47,8 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged:
         max_megapixels: larger ones are refused from their header.
         page: number of a directory in a TIFF, from 0; None: the photograph, with a note where there are more.
         damaged: take what a decoder made of a picture of which a part is wrong, with a note, instead of refusing it.
+        half: of a large grey JPEG, hand out half the size, which suffices where its luma is kept as it is.
+        room: told what the header says before anything is decoded; what it raises ends the reading.
 
     Raises:
         FileNotFoundError: the file is gone.
@@ -44,7 +56,7 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged:
     """
     try:
         with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, max_megapixels, page, damaged)
+            return _read(file, _Limits(max_megapixels, room, half), page, damaged)
     except FileNotFoundError:
         raise
     except IsADirectoryError:
@@ -73,6 +85,19 @@ def _round(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How large a picture may be, and who says whether there is room for it."""
+
+    max_megapixels: float
+    room: Callable[[Shape], None]
+    half: bool
+
+    def check(self, shape: Shape) -> None:
+        guard((shape.width, shape.height), self.max_megapixels)
+        self.room(shape)
+
+
 @dataclass(slots=True)
 class _Source:
     """A file on its way through the decoders.
@@ -83,6 +108,8 @@ class _Source:
         format: what they say.
         image: it, opened by Pillow; None where Pillow can't.
         refused: what the decoders said that gave up, in their order.
+        note: what was left out before any decoder saw it.
+        half: OpenCV is to decode it at half the size.
     """
 
     file: io.BufferedReader
@@ -90,6 +117,8 @@ class _Source:
     format: Format
     image: Image.Image | None = None
     refused: list[tuple[str, str]] = field(default_factory=list)
+    note: str = ""
+    half: bool = False
     _data: bytes = b""
 
     def data(self) -> bytes:
@@ -100,8 +129,12 @@ class _Source:
             self.file.seek(0)
         return self._data
 
+    def leave_out(self, data: bytes, note: str) -> None:
+        """Take these bytes for the file's."""
+        self._data, self.note = data, note
 
-def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
+
+def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
     head = file.peek(4096)[:4096]
     if not head:
         raise ItemError("empty file")
@@ -109,30 +142,51 @@ def _read(file: io.BufferedReader, max_megapixels: float, page: int | None, dama
     if format is None:
         raise refusal(head)
     if format is TIFF:
-        return _read_tiff(file, max_megapixels, page, damaged)
+        return _read_tiff(file, limits, page, damaged)
     if format is HEIC:
         heif.prepare()
     source = _Source(file, head, format)
-    _open(source, max_megapixels)
+    if format is PNG:
+        png.check(source.data())
+    elif format is JPEG:
+        check_scans(source.data())
+    _open(source, limits)
+    image = source.image
+    source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
     decoded = _decoded(source)
     phrase = _damage(source, decoded)
-    image = source.image
     profile = (image.info.get("icc_profile") or b"") if image else b""
-    notes = (_frames(image) if image else "", _named(source, decoded))
-    return _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
+    notes = (_frames(image) if image else "", _named(source, decoded), source.note)
+    picture = _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
+    if source.half and image is not None and decoded.decoder == OPENCV:
+        turned = _orientation(source) >= 5
+        picture = replace(picture, whole=image.size if turned else image.size[::-1])
+    return picture
 
 
-def _open(source: _Source, max_megapixels: float) -> None:
+def _open(source: _Source, limits: _Limits) -> None:
     """Open a file with Pillow; where Pillow does not know it, its header must say how large it is."""
     try:
         source.image = Image.open(source.file, formats=source.format.pillow)
         size: tuple[int, int] | None = source.image.size
     except DAMAGE as error:
-        source.refused.append((PILLOW, str(error)))
-        size = header_size(source.head)
+        size = _opened_lean(source) or header_size(source.head)
+        if source.image is None:
+            source.refused.append((PILLOW, str(error)))
     if size is None:
         raise _failure(source)
-    guard(size, max_megapixels)
+    limits.check(shape_of(source.image, source.format, size, source.head, source.file))
+
+
+def _opened_lean(source: _Source) -> tuple[int, int] | None:
+    """Open a PNG of which Pillow finds a text too large, without that: the photograph is not to blame."""
+    lean = png.without_large_texts(source.data()) if source.format is PNG else b""
+    if not lean or lean is source.data():
+        return None
+    source.leave_out(lean, png.TEXTS_LEFT_OUT)
+    with suppress(*DAMAGE):
+        source.image = Image.open(io.BytesIO(lean), formats=source.format.pillow)
+    return source.image.size if source.image else None
 
 
 def _decoded(source: _Source) -> Decoded:
@@ -164,7 +218,7 @@ def _tried(name: str, source: _Source) -> Decoded:
 
 
 def _opencv(source: _Source) -> Decoded:
-    made = with_opencv(source.data())
+    made = with_opencv(source.data(), half=source.half)
     return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
 
 
@@ -271,10 +325,10 @@ def _orientation(source: _Source) -> int:
         return 1
 
 
-def _read_tiff(file: io.BufferedReader, max_megapixels: float, page: int | None, damaged: bool) -> Picture[Any]:
+def _read_tiff(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
     try:
         chosen = read_tiff.chosen(file, page)
-        guard(chosen.size, max_megapixels)
+        limits.check(shape_of_tiff(chosen, file))
         found = read_tiff.decode(file, chosen)
     except DAMAGE as error:
         if isinstance(error, OSError) and error.errno:  # the disk's fault

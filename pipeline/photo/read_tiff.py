@@ -14,7 +14,7 @@ from pipeline.ground.errors import ItemError
 from pipeline.photo import words
 from pipeline.photo.decode import Decoded, Refused, upright, with_opencv, with_pillow, with_tifffile
 from pipeline.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
-from pipeline.photo.directories import DAMAGE
+from pipeline.photo.directories import DAMAGE, seek
 from pipeline.photo.samples import Meaning
 from pipeline.photo.tiff import (
     Directory,
@@ -133,7 +133,7 @@ def _opened(file: io.BufferedReader, chosen: Directory) -> Image.Image:
     try:
         image = Image.open(source, formats=TIFF.pillow)
         if chosen.number and not chosen.offset:
-            image.seek(chosen.number)
+            seek(image, file, chosen.number)
     except DAMAGE as error:
         raise Refused(f"unexpected end of file: {error}" if isinstance(error, EOFError) else str(error)) from error
     return image

@@ -125,7 +125,7 @@ def _stretched(samples: NDArray[Any], white: float, dtype: type[np.uint8] | type
 
 def _of_floats(samples: NDArray[Any]) -> tuple[Pixels, str]:
     """Floats carry no range of their own: 0..1, 8 or 16 bits where nearly all samples fit, else what is there."""
-    values = np.nan_to_num(samples.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.nan_to_num(samples.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
     seen = values.reshape(-1)[:: max(1, values.size // _SEEN)]
     low, high = (float(each) for each in np.quantile(seen, (_OVERSHOOT, 1 - _OVERSHOOT)))
     least, largest = float(values.min()), float(values.max())

@@ -9,13 +9,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo.directories import DAMAGE, directories
+from pipeline.photo.directories import DAMAGE, TooManyDirectories, directories, directory
 from pipeline.photo.pages import is_page
 from pipeline.photo.samples import Meaning
 from pipeline.photo.words import TRUNCATED, ZEROS
@@ -72,6 +71,12 @@ class Directory:
     def bits(self) -> int:
         """Of the deepest sample."""
         return max(1, *_numbers(self.tags.get(_BITS, 1)))
+
+    @property
+    def samples(self) -> int:
+        """Number of channels as decoded: colours, and what is beside them."""
+        palette = self.tags.get(_PHOTOMETRIC, 1) == 3
+        return 3 if palette else max(1, *_numbers(self.tags.get(_SAMPLES, 1)))
 
     @property
     def sample_format(self) -> int:
@@ -162,10 +167,15 @@ def choose(file: io.BufferedReader, page: int | None) -> Directory:
 
 def _found(file: io.BufferedReader, page: int | None) -> list[tuple[int, Tags]]:
     """Return the directories of the chain, up to one that is damaged, or that of a page alone."""
-    chain, found = directories(file), list[tuple[int, Tags]]()
+    found = list[tuple[int, Tags]]()
+    if page is not None:
+        tags = directory(file, page)
+        return [] if tags is None else [(0, _sound(tags, tags))]
     try:
-        for number, tags in enumerate(chain if page is None else islice(chain, page, page + 1)):
+        for number, tags in enumerate(directories(file)):
             found.append((number, _sound(tags, _OF_PAGES if any(is_page(each) for _, each in found[-1:]) else tags)))
+    except TooManyDirectories:
+        raise
     except ItemError:
         if not found:
             raise

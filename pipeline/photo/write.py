@@ -39,6 +39,7 @@ def encode(
     alpha: NDArray[Sample] | None = None,
     *,
     compression: int = LZW,
+    strip: int = 0,
     lossless: bool = False,
     extra: Mapping[str, bytes] | None = None,
 ) -> memoryview:
@@ -53,6 +54,7 @@ def encode(
         quality: 1 to 100, of JPEG and WebP.
         alpha: of the same dtype, (H, W), its maximum is opaque; dropped by JPEG, which has none.
         compression: of TIFF, the number in its tag: none, LZW, Deflate or PackBits; all others become LZW.
+        strip: rows of a TIFF's strips; 0 leaves that to OpenCV.
         lossless, extra: of WebP: every pixel kept; `exif`, `xmp` and `icc_profile`, empty for none.
 
     Returns:
@@ -69,7 +71,7 @@ def encode(
         return _webp(eight_bits(pixels), quality, None if alpha is None else eight_bits(alpha), lossless, extra or {})
     if format == "jpg":
         return _encoded(eight_bits(pixels), format, quality)
-    return _encoded(pixels if alpha is None else _with_alpha(pixels, alpha), format, quality, compression)
+    return _encoded(pixels if alpha is None else with_alpha(pixels, alpha), format, quality, compression, strip)
 
 
 def check_size(width: int, height: int, format: str) -> None:
@@ -82,7 +84,7 @@ def check_size(width: int, height: int, format: str) -> None:
         )
 
 
-def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: int = LZW) -> memoryview:
+def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: int = LZW, strip: int = 0) -> memoryview:
     kind = _COMPRESSIONS.get(compression, LZW)
     parameters = {
         "jpg": [
@@ -94,6 +96,8 @@ def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: in
         "png": [cv2.IMWRITE_PNG_COMPRESSION, 1],
         "tif": [cv2.IMWRITE_TIFF_COMPRESSION, kind, cv2.IMWRITE_TIFF_PREDICTOR, 2 if kind in _PREDICTED else 1],
     }[format]
+    if strip and format == "tif":
+        parameters += [cv2.IMWRITE_TIFF_ROWSPERSTRIP, strip]
     try:
         fine, encoded = cv2.imencode(SUFFIXES[format], pixels, parameters)
     except cv2.error as error:
@@ -103,7 +107,8 @@ def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: in
     return memoryview(encoded).cast("B")  # type: ignore[arg-type]
 
 
-def _with_alpha(pixels: NDArray[Sample], alpha: NDArray[Sample]) -> NDArray[Sample]:
+def with_alpha(pixels: NDArray[Sample], alpha: NDArray[Sample]) -> NDArray[Sample]:
+    """Return BGRA (H, W, 4) of grey or BGR and alpha."""
     colour = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else pixels
     blue, green, red = cv2.split(colour)
     return cv2.merge((blue, green, red, alpha))  # type: ignore[return-value]
@@ -117,7 +122,7 @@ def _webp(
     extra: Mapping[str, bytes],
 ) -> memoryview:
     if alpha is not None:
-        ordered = cv2.cvtColor(_with_alpha(pixels, alpha), cv2.COLOR_BGRA2RGBA)
+        ordered = cv2.cvtColor(with_alpha(pixels, alpha), cv2.COLOR_BGRA2RGBA)
     else:
         ordered = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB)
     buffer, kept = io.BytesIO(), {name: value for name, value in extra.items() if value}

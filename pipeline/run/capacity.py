@@ -6,15 +6,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.ground.settings import Settings
+from pipeline.media.medium import Memory
 from pipeline.nets.spec import NetSpec
 
 # A worker's interpreter, OpenCV and one picture of some twenty megapixels on its way from file to file.
 WORKER_BYTES = 500 * 2**20
 
+# Of these, what it holds between two pictures; its net comes to this.
+IDLE_BYTES = 160 * 2**20
+
 
 def wished_jobs(settings: Settings, net: NetSpec) -> int:
     """Return the number of workers that the settings name, or that `auto` comes to with this net."""
-    return settings.jobs if isinstance(settings.jobs, int) else automatic_jobs(net.path.stat().st_size)
+    if isinstance(settings.jobs, int):
+        return settings.jobs
+    return automatic_jobs(net.path.stat().st_size, memory=_budget(settings))
+
+
+def memory_of(settings: Settings, net: NetSpec, jobs: int) -> Memory:
+    """Return how much memory pictures may take where so many workers share what there is."""
+    budget = _budget(settings)
+    if budget is None:
+        return Memory()
+    idle = IDLE_BYTES + 3 * (net.path.stat().st_size if net.path.exists() else 0)  # a worker will say so
+    return Memory(budget / jobs - idle, budget - jobs * idle, str(settings.max_memory))
+
+
+def _budget(settings: Settings) -> int | None:
+    return settings.max_memory * 10**6 if isinstance(settings.max_memory, int) else available_memory()
 
 
 def automatic_jobs(net_bytes: int, *, cores: int | None = None, memory: int | None = None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
 from pipeline.ground.errors import Cause, ColorizeError, InputError
-from pipeline.ground.items import MADE, PROBLEMS, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Halt, Result, Status, Unit, Verb
 from pipeline.media.table import IN_PIECES, first_verb
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
@@ -51,6 +52,9 @@ class Collector:
         try:
             with closing(executor.answers(self._take, stop)) as answers:
                 for unit, answer in answers:
+                    if isinstance(answer, Alone):
+                        self._schedule.put_off(replace(unit, alone=True))
+                        continue
                     error = self._halted_by(unit, answer)
                     if error is not None:
                         halted = halted or error
@@ -98,6 +102,8 @@ class Collector:
     def _halted_by(self, unit: Unit, answer: Answer) -> ColorizeError | None:
         if isinstance(answer, Halt):
             return answer.error
+        if isinstance(answer, Alone):
+            return None
         fault = answer.status is Status.FAILED and answer.cause is Cause.SYSTEM
         if not fault:
             self._faults *= unit.verb is Verb.LOOK  # what was only hashed is no proof of anything

@@ -16,6 +16,7 @@ from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, trea
 from pipeline.media.medium import Job
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
+from pipeline.run.capacity import memory_of
 from pipeline.run.voice import Voice
 
 
@@ -86,6 +87,7 @@ class Context:
         if known and not self.settings.retry_failed:
             self.told_again.add(result.key)
 
-    def job(self, tmp_dir: Path) -> Job:
-        """Return what workers are told."""
-        return Job(self.settings, self.net, self.engine, self.output, tmp_dir)
+    def job(self, tmp_dir: Path, jobs: int = 1) -> Job:
+        """Return what workers are told, of whom there are so many."""
+        memory = memory_of(self.settings, self.net, jobs)
+        return Job(self.settings, self.net, self.engine, self.output, tmp_dir, memory)

@@ -276,7 +276,7 @@ def _executor(context: Context, jobs: int, tmp_dir: Path, progress: Progress) ->
     def on_crash(suspects: int) -> None:
         progress.say(f"A worker process died; {suspects} pictures that were in flight are tried again one by one.")
 
-    job = context.job(tmp_dir)
+    job = context.job(tmp_dir, max(1, jobs))
     return Loky(job, jobs, on_crash=on_crash) if jobs else Serial(job)
 
 

@@ -10,6 +10,9 @@ from pipeline.ground.items import Unit, Verb
 # Items in pieces that are worked on at the same time; each holds part files on the disk.
 OPEN_AT_ONCE = 2
 
+# Units that want all the memory are put off until nothing else is there, or so many are.
+ALONE_AT_MOST = 1000
+
 # Items in pieces that are set aside in search of a photograph; an archive may hold nothing else.
 HELD_AT_MOST = 1000
 
@@ -27,17 +30,24 @@ class Schedule:
         self._appeared: deque[Unit] = deque()
         self._held: deque[Unit] = deque()
         self._open: set[str] = set()
+        self._alone: deque[Unit] = deque()
         self._turn = False
 
     def take(self) -> Unit | None:
         """Return the next unit, or None where there is none now."""
+        if len(self._alone) >= ALONE_AT_MOST:
+            return self._alone.popleft()
         self._turn = not self._turn
         sources = (self._next_appeared, self._next_first) if self._turn else (self._next_first, self._next_appeared)
         for source in sources:
             unit = source()
             if unit is not None:
                 return unit
-        return None
+        return self._alone.popleft() if self._alone else None
+
+    def put_off(self, unit: Unit) -> None:
+        """Add a unit that has to be done alone, as `Unit.alone` says: behind all others."""
+        self._alone.append(unit)
 
     def put(self, units: Iterable[Unit]) -> None:
         """Add units of an item that has been taken up."""
@@ -48,6 +58,7 @@ class Schedule:
         if key in self._open:
             self._open.remove(key)
             self._appeared = deque(unit for unit in self._appeared if unit.key != key)
+            self._alone = deque(unit for unit in self._alone if unit.key != key)
 
     def _next_appeared(self) -> Unit | None:
         return self._appeared.popleft() if self._appeared else None

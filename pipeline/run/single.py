@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
 from pipeline.ground.files import words, write_whole
-from pipeline.ground.items import MADE, WHOLE, Answer, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
+from pipeline.ground.items import MADE, WHOLE, Alone, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
 from pipeline.ground.settings import Settings
 from pipeline.media.film import INDEX, contact_sheet
 from pipeline.media.medium import Job
@@ -20,7 +20,7 @@ from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.nets.net import Net
 from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
-from pipeline.run.capacity import wished_jobs
+from pipeline.run.capacity import memory_of, wished_jobs
 from pipeline.run.engine import settle, settled_net
 from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
@@ -67,7 +67,8 @@ def colorize_picture(
     kind = kind if kind is Kind.PAGES else Kind.PHOTO  # what is none, its reader says
     with _tmp_beside(destination) as tmp:
         net = net or settled_net(settings)
-        executor = Serial(Job(settings, net.spec, net.engine, destination.parent, tmp), net)
+        memory = memory_of(settings, net.spec, 1)
+        executor = Serial(Job(settings, net.spec, net.engine, destination.parent, tmp, memory), net)
         result = _done(executor, _unit(source, destination, kind, settings, tmp), Stop())
     return _checked(result, source, destination, cannot_copy=cannot_copy)
 
@@ -197,6 +198,9 @@ def _done(executor: Executor, first: Unit, stop: Stop, watch: Watch = lambda don
     assembly: Assembly | None = None
     with closing(executor.answers(lambda: waiting.popleft() if waiting else None, stop)) as answers:
         for unit, answer in answers:
+            if isinstance(answer, Alone):
+                waiting.append(replace(unit, alone=True))
+                continue
             result = _result(answer)
             if unit.verb is Verb.SCAN and result.spans:
                 assembly = Assembly(unit, result.spans, seconds=result.seconds)
@@ -218,7 +222,7 @@ class _Interrupted(ColorizeError):
         self.exit_code = code  # type: ignore[misc]
 
 
-def _result(answer: Answer) -> Result:
+def _result(answer: Result | Halt) -> Result:
     if isinstance(answer, Halt):
         raise answer.error
     return answer

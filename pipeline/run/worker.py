@@ -6,8 +6,8 @@ import stat
 import time
 from dataclasses import replace
 
-from pipeline.ground.errors import Cause, ColorizeError, EngineError, ItemError, ModelError, OutputError
-from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit, Verb
+from pipeline.ground.errors import Cause, ColorizeError, Crowded, EngineError, ItemError, ModelError, OutputError
+from pipeline.ground.items import Alone, Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
 from pipeline.nets.net import Net
@@ -44,6 +44,8 @@ class Worker:
             )
         except (OutputError, ModelError) as error:
             return Halt(error)
+        except Crowded:
+            return Alone()
         except FileNotFoundError as error:
             answer = failure(unit.key, error, seen)
             if not unit.source.parent.is_dir():

@@ -506,6 +506,13 @@ def max_megapixels(bench: Bench) -> None:
     assert bench.worked("--max-megapixels", "0.005") == 1
 
 
+def max_memory(bench: Bench) -> None:
+    bench.photograph()
+    bench.run("--max-memory", "100")  # less than a worker takes
+    assert bench.statuses() == {"1.png": "failed"}
+    assert bench.worked("--max-memory", "4000") == 1
+
+
 def verify(bench: Bench) -> None:
     path = bench.photograph("1.bmp")
     bench.run()
@@ -601,7 +608,7 @@ EFFECTS = {
         effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
         effects.keyframes, on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
         signs.certificate, signs.certificate_key, strict, manifest_bom, telling.progress, telling.log_file,
-        telling.log_format, telling.on_finish,
+        telling.log_format, telling.on_finish, max_memory,
     )
 }  # fmt: skip
 

@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.errors import Cause, ColorizeError, ExitCode, ModelError
-from pipeline.ground.items import Answer, Halt, Kind, Result, Span, Status, Unit, Verb
+from pipeline.ground.items import Alone, Answer, Halt, Kind, Result, Span, Status, Unit, Verb
 from pipeline.ground.settings import Settings, field_of
+from pipeline.media.medium import Memory
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run import driver, limits
@@ -353,3 +354,49 @@ def test_workers_leave_signals_to_the_driver(bench: Bench) -> None:
                         os.kill(process, number)
     assert hurt
     assert bench.told == []
+
+
+@in_processes
+def test_nobody_is_at_work_beside_a_unit_that_is_to_be_done_alone(bench: Bench) -> None:
+    units = bench.units()
+    units[3] = replace(units[3], alone=True)
+    told, waiting = list[str](), list(units)
+
+    def take() -> Unit | None:
+        if not waiting:
+            return None
+        told.append(f"take {waiting[0].key}")
+        return waiting.pop(0)
+
+    with closing(bench.executor().answers(take, Stop())) as answers:
+        for unit, answer in answers:
+            assert isinstance(answer, Result)
+            assert answer.status is Status.DONE
+            told.append(f"done {unit.key}")
+    alone = units[3].key
+    before = told[: told.index(f"done {alone}")]
+    taken = {each.removeprefix("take ") for each in before if each.startswith("take ")}
+    assert taken - {alone} == {each.removeprefix("done ") for each in before if each.startswith("done ")}
+    assert len([each for each in told if each.startswith("done ")]) == len(units)
+
+
+@in_processes
+def test_a_picture_too_large_for_a_share_is_given_back_and_done_alone(bench: Bench) -> None:
+    job = bench.context.job(bench.tmp_dir)
+    crowded = loky.Loky(replace(job, memory=Memory(share=1, whole=10**9)), 2)
+    units = bench.units()
+    with closing(crowded.answers(taking(list(units)), Stop())) as answers:
+        assert {answer for _, answer in answers} == {Alone()}
+    alone = [replace(unit, alone=True) for unit in units]
+    with closing(crowded.answers(taking(alone), Stop())) as answers:
+        assert all(isinstance(answer, Result) and answer.status is Status.DONE for _, answer in answers)
+
+
+@every
+def test_a_picture_too_large_for_all_the_memory_fails_and_says_what_to_set(bench: Bench) -> None:
+    settings = replace(bench.context.settings, max_memory=100)
+    with closing(bench.executor(settings=settings).answers(taking(bench.units()[:1]), Stop())) as answers:
+        ((_, answer),) = answers
+    assert isinstance(answer, Result)
+    assert (answer.status, answer.cause) == (Status.FAILED, Cause.MEMORY)
+    assert "raise max_memory (now 100) to try it" in answer.reason

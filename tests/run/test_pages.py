@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -320,10 +321,10 @@ def test_finished_parts_outlive_a_failure_of_the_system(
 ) -> None:
     read = pages.read
 
-    def refused(path: Path, *, max_megapixels: float, page: int, damaged: bool) -> object:
+    def refused(path: Path, *, max_megapixels: float, page: int, damaged: bool, **more: Any) -> object:
         if page == 3:
             raise OSError(5, "Input/output error")
-        return read(path, max_megapixels=max_megapixels, page=page, damaged=damaged)
+        return read(path, max_megapixels=max_megapixels, page=page, damaged=damaged, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(pages, "read", refused)
@@ -363,10 +364,10 @@ def test_pieces_in_flight_when_another_one_failed_stay_or_go_with_the_rest(
     write_tiff(tmp_path / "scans" / "a.tif", *[landscape(seed) for seed in range(8)])
     read = pages.read
 
-    def refused(path: Path, *, max_megapixels: float, page: int, damaged: bool) -> object:
+    def refused(path: Path, *, max_megapixels: float, page: int, damaged: bool, **more: Any) -> object:
         if page == 1:
             raise error
-        return read(path, max_megapixels=max_megapixels, page=page, damaged=damaged)
+        return read(path, max_megapixels=max_megapixels, page=page, damaged=damaged, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(pages, "read", refused)

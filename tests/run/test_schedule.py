@@ -118,3 +118,26 @@ def test_an_archive_of_nothing_but_pages_is_not_read_ahead(monkeypatch: pytest.M
         schedule.close(order.pop(0))
         order += [unit.rstrip("?") for unit in taken(schedule)]
     assert asked == list(range(100)), "all are begun in the end"
+
+
+def test_what_has_to_be_done_alone_comes_behind_all_others() -> None:
+    schedule = Schedule(map(photo, "abc"))
+    assert schedule.take() is not None
+    schedule.put_off(replace(photo("big"), alone=True))
+    assert taken(schedule) == ["b", "c", "big"]
+
+
+def test_what_has_to_be_done_alone_is_not_put_off_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ALONE_AT_MOST", 2)
+    schedule = Schedule(map(photo, "abc"))
+    for number in "12":
+        schedule.put_off(replace(photo(number), alone=True))
+    assert taken(schedule) == ["1", "a", "b", "c", "2"]
+
+
+def test_a_piece_that_was_put_off_goes_with_its_item() -> None:
+    schedule = Schedule([scan("book")])
+    assert taken(schedule) == ["book?"]
+    schedule.put_off(replace(pieces("book", 1)[0], alone=True))
+    schedule.close("book")
+    assert taken(schedule) == []

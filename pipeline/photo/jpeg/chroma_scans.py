@@ -14,6 +14,7 @@ from pipeline.photo.jpeg.segments import DHT, DQT, SOS, Jpeg, Scan, body_of, par
 
 # Slot 0 is the source's in all but odd files. Decoders that read all tables first would mix them up.
 _SLOT: Final = 1
+_LARGE: Final = 16_000_000
 
 
 class ChromaScans(NamedTuple):
@@ -59,7 +60,8 @@ def chroma_scans(
 
 def _encoded(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes:
     # Own Huffman tables cost a third more time and save a sixth of the bytes.
-    wanted = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    # The encoder then holds all coefficients, two bytes each: too much for the largest.
+    wanted = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, int(plane.size < _LARGE)]
     wanted += [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
     try:
         fine, encoded = cv2.imencode(".jpg", plane, wanted)

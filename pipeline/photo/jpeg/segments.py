@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.ground.errors import ItemError
+from pipeline.ground.errors import Cause, ItemError
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2
@@ -164,10 +164,30 @@ def parse(data: bytes) -> Jpeg:
             scans.append(_scan(data, segment, frame))
             at = scans[-1].end
         if len(segments) > _MOST_SEGMENTS or len(scans) > _MOST_SCANS:
-            raise ItemError("damaged: a JPEG with too many segments or scans")
+            raise TooMany
     if frame is None or not scans:
         raise ItemError("damaged: a JPEG without a picture")
     return Jpeg(tuple(segments), frame, tuple(scans), restart, segment.end, segment.start)
+
+
+class TooMany(ItemError):
+    """A JPEG of more segments or scans than any honest one; decoders would be busy with it for hours."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"a JPEG of more than {_MOST_SCANS} scans or {_MOST_SEGMENTS:,} segments is not read", Cause.NOT_SUPPORTED
+        )
+
+
+def check_scans(data: bytes) -> None:
+    """Raise `TooMany` where a file has too many scans; of other damage the decoders speak."""
+    if data.count(b"\xff\xda") > _MOST_SCANS:  # in metadata, too: so they are counted properly
+        try:
+            parse(data)
+        except TooMany:
+            raise
+        except ItemError:
+            return
 
 
 def _segment(data: bytes, at: int) -> Segment:

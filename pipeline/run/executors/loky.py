@@ -63,7 +63,7 @@ class Loky:
         again = deque[Unit]()
         while True:
             left = _Left()
-            yield from self._pool(lambda: again.popleft() if again else take(), stop, left)
+            yield from self._pool(lambda: again.popleft() if again else take(), stop, left, again)
             if left.late:
                 yield from self._ended(left)
                 again.extend(left.suspects)  # innocent: they went with the pool
@@ -85,7 +85,7 @@ class Loky:
 
     def _alone(self, suspect: Unit, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         left, once = _Left(), iter([suspect])
-        yield from self._pool(lambda: next(once, None), stop, left, pool=self._ready_pool(stop))
+        yield from self._pool(lambda: next(once, None), stop, left, deque(), pool=self._ready_pool(stop))
         if left.late:
             yield from self._ended(left)
         elif left.suspects:
@@ -122,17 +122,23 @@ class Loky:
         raise ColorizeError(NO_START)
 
     def _pool(
-        self, take: Take, stop: Stop, left: _Left, *, pool: ProcessPoolExecutor | None = None
+        self, take: Take, stop: Stop, left: _Left, held: deque[Unit], *, pool: ProcessPoolExecutor | None = None
     ) -> Generator[tuple[Unit, Answer]]:
-        """Run one pool until no unit is left, a worker dies, or one is late; what was then in flight is in `left`."""
+        """Run one pool until no unit is left, a worker dies, or one is late; what was then in flight is in `left`.
+
+        Nothing flies beside a unit that is to be done alone; one that has to wait for that is put into `held`.
+        """
         jobs = 1 if pool else self._jobs
         flight = _Flight(pool or self._open_pool(jobs), self._job, left)
         try:
             while True:
                 # A broken pool takes nothing more, but fails every future it still holds: those are collected below.
-                while len(flight.units) < LOOK_AHEAD * jobs and not stop.requested and not left:
+                while len(flight.units) < LOOK_AHEAD * jobs and not stop.requested and not left and not flight.alone:
                     unit = take()
                     if unit is None:
+                        break
+                    if unit.alone and flight.units:
+                        held.appendleft(unit)
                         break
                     flight.submit(unit)
                 if not flight.units or stop.at_once or flight.over(stop):
@@ -166,6 +172,11 @@ class _Flight:
         self._clock = Awake()
         self._asked: float | None = None
         self._start = START
+
+    @property
+    def alone(self) -> bool:
+        """Whether what flies is to have the memory for itself."""
+        return any(unit.alone for unit in self.units.values())
 
     def submit(self, unit: Unit) -> None:
         # A unit may wait for one that is at work: it has that one's time, too.
