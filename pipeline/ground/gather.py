@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.files import read_plain
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import HINTS, Settings, field_of
 
@@ -75,10 +76,12 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     """
     path = _ready_made(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_plain(path).decode("utf-8"))
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise SettingsError(f"The configuration file {path} is not valid TOML: its brackets lie too deep.") from None
+    except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     return from_mapping(values, base=base, origin=str(path))
 

@@ -219,7 +219,7 @@ def _recall(path: Path, circumstances: dict[str, Any]) -> tuple[Trial, ...]:
         if found["circumstances"] != json.loads(json.dumps(circumstances)):
             return ()
         return tuple(Trial(**each | {"engine": Engine(**each["engine"])}) for each in found["trials"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return ()  # not there, or damaged: the check is done anew
 
 
