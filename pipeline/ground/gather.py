@@ -17,6 +17,8 @@ from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import HINTS, Settings, field_of
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
+_LARGEST = 1 << 16  # bytes
+_MOST_DOTS = 1000  # in a line; tomllib's time and memory grow with the square of a key's parts
 
 
 def parse_value(name: str, text: str) -> Any:
@@ -68,6 +70,15 @@ def _ready_made(path: Path) -> Path:
     return inside if path.name == str(path) and not path.exists() and inside.is_file() else path
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise ValueError("a line has more dots than any setting")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("its brackets lie too deep") from None
+
+
 def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
 
@@ -76,11 +87,9 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     """
     path = _ready_made(path)
     try:
-        values = tomllib.loads(read_plain(path).decode("utf-8"))
+        values = _parsed(read_plain(path, _LARGEST).decode("utf-8"))
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except RecursionError:
-        raise SettingsError(f"The configuration file {path} is not valid TOML: its brackets lie too deep.") from None
     except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     return from_mapping(values, base=base, origin=str(path))

@@ -89,7 +89,7 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
         raise ModelError(f"The model {spec.name} gave values that are no numbers.")
     if answer.kind == "ab" and np.abs(values).max(initial=0) > _FARTHEST:
         raise ModelError(
-            f"The model {spec.name} gave a colour of {np.abs(values).max():,.0f}, far beyond any that can be seen: it "
+            f"The model {spec.name} gave a colour of {np.abs(values).max():.4g}, far beyond any that can be seen: it "
             "is damaged, or fed in another way than it says."
         )
     if answer.kind == "rgb":
