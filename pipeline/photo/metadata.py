@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from pipeline.ground.opened import opened
 from pipeline.photo import xmp
 from pipeline.photo.decoders import PILLOW_FORMATS
 from pipeline.photo.directories import DAMAGE
@@ -64,27 +65,25 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         page: its number in a file of several, from 0.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be read.
     """
+    with opened(source) if isinstance(source, Path) else io.BytesIO(source) as file:
+        return _gathered(file, page)
+
+
+def _gathered(file: io.BufferedReader | io.BytesIO, page: int) -> Metadata:
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            _opened(source) as file,
             Image.open(file, formats=PILLOW_FORMATS) as image,
         ):
             if page:
                 image.seek(page)
             return _of(image)
-    except FileNotFoundError:
-        raise
     except UnidentifiedImageError:
         return Metadata(lost=("metadata: not read, in a file of this kind",))
     except DAMAGE:
         return Metadata(lost=("metadata: damaged",))
-
-
-def _opened(source: Path | bytes) -> Any:
-    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
 
 
 def _of(image: Image.Image) -> Metadata:
