@@ -1,4 +1,4 @@
-"""The program's own files in OUTPUT: none of them is ever written through a link that somebody put in its place."""
+"""The program's own files in OUTPUT: none is written through a link, or waited for that is a pipe."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ MANIFEST: Final = "manifest.csv"
 JOURNAL: Final = "journal.sqlite"
 COPY: Final = "journal.copy.sqlite"
 _BESIDE: Final = tuple(f"{JOURNAL}-{suffix}" for suffix in ("wal", "shm", "journal"))
-_NAMES: Final = ("tmp", "parts", "owner.json", "lock", "lock.soft", COPY, JOURNAL, *_BESIDE)
+_FOLDERS: Final = ("tmp", "parts")
+_NAMES: Final = (*_FOLDERS, "owner.json", "lock", "lock.soft", COPY, JOURNAL, *_BESIDE)
 
 
 def check_own(output: Path) -> None:
     """Look at the places of the program's own files, before any of them is opened to write.
 
     Raises:
-        OutputError: one of them is a symbolic link.
+        OutputError: one of them is a symbolic link, a pipe or a device.
     """
     for path in (output / FOLDER, output / MANIFEST, *(output / FOLDER / name for name in _NAMES)):
         try:
@@ -33,3 +34,5 @@ def check_own(output: Path) -> None:
             raise OutputError(f"{path} cannot be looked at: {words(error)}.") from None
         if stat.S_ISLNK(mode):
             raise OutputError(f"{path} is a symbolic link, and no link is written through: remove it and run again.")
+        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):  # to open it would be to wait for ever
+            raise OutputError(f"{path} is a pipe or a device, and no file: remove it and run again.")

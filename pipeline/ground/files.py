@@ -51,6 +51,15 @@ def read_plain(path: Path, largest: int = 1 << 20) -> bytes:
         return file.read(found.st_size)
 
 
+def lost_folder(path: Path) -> bool:
+    """Tell whether a file that is gone went with its folder: that is not there, or empty, as a lost mount is."""
+    try:
+        with os.scandir(path.parent) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
 def sha256(path: Path) -> str:
     """Return the hash of a file's bytes, in hexadecimal; raises `OSError`."""
     with path.open("rb") as file:
