@@ -19,6 +19,20 @@ _FOLDERS: Final = ("tmp", "parts")
 _NAMES: Final = (*_FOLDERS, "owner.json", "lock", "lock.soft", COPY, JOURNAL, *_BESIDE)
 
 
+def resolved(output: Path) -> Path:
+    """Follow the links on the way to OUTPUT, once: it may lie on another disk, but does not move while a run works.
+
+    Raises:
+        OutputError: they lead in a circle, or cannot be read.
+    """
+    try:
+        real = output.resolve()
+        return output if real == Path(os.path.abspath(output)) else real  # noqa: PTH100 - it follows no link
+    except (OSError, RuntimeError) as error:
+        why = words(error) if isinstance(error, OSError) else "links that lead in a circle"
+        raise OutputError(f"{output} cannot be used: {why}.") from None
+
+
 def check_own(output: Path) -> None:
     """Look at the places of the program's own files, before any of them is opened to write.
 

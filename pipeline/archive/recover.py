@@ -15,7 +15,7 @@ from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
-from pipeline.archive.own import COPY, FOLDER, MANIFEST, check_own
+from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, check_own, resolved
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
 from pipeline.ground import inside
@@ -53,6 +53,7 @@ def recover(output: Path) -> Recovered:
     Raises:
         OutputError: the journal is whole, or there is nothing to take back.
     """
+    output = resolved(output)
     check_own(output)
     check_manifest(output)
     if not (output / FOLDER / COPY).exists() and not next(_finished(output), None):
@@ -84,14 +85,24 @@ def _set_aside(output: Path) -> None:
         with suppress(FileNotFoundError):
             old.rename(path.with_name(f"journal.damaged-{mark}.sqlite{suffix}"))
     with suppress(FileNotFoundError):
-        shutil.copyfile(output / MANIFEST, output / FOLDER / f"manifest.{mark}.csv")
+        _copy(output, MANIFEST, f"manifest.{mark}.csv")
+
+
+def _copy(output: Path, place: str, name: str) -> None:
+    """Copy a file of OUTPUT into its folder of own files, where nothing may have that name: no link is followed."""
+    with (
+        os.fdopen(inside.read(output, place), "rb") as old,
+        inside.opened(output, FOLDER) as folder,
+        os.fdopen(inside.create(name, folder), "wb") as new,
+    ):
+        shutil.copyfileobj(old, new)
 
 
 def _put_back(output: Path) -> int:
     path, copy = journal_path(output), output / FOLDER / COPY
     if not copy.exists():
         return 0
-    shutil.copyfile(copy, path)
+    _copy(output, f"{FOLDER}/{COPY}", JOURNAL)
     try:
         with Journal(output) as journal:
             return sum(journal.counts().values())

@@ -20,6 +20,7 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
+from pipeline.archive.own import resolved
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Action, Decision, Plan, Wishes
 from pipeline.archive.recover import check_lost, keep_copy
@@ -52,6 +53,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     Raises:
         InputError, OutputError, ModelError: as `run_archive`.
     """
+    output = resolved(output)
     choices = read_choices(settings.on_color_list)
     net, choice = settle(settings)
     roots = check_places(inputs, output)
@@ -82,6 +84,7 @@ def run_archive(
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
         LockedError: another run has OUTPUT.
     """
+    output = resolved(output)
     choices = read_choices(settings.on_color_list)
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
