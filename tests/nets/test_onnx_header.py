@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from pipeline.ground.errors import ModelError
 from pipeline.nets.store.onnx_header import read_header
+from pipeline.nets.store.sound import check_sound
 
 
 def header_of(path):
@@ -47,5 +48,6 @@ def test_no_damage_gets_past_as_anything_but_a_model_error(make_net, data):
     path.write_bytes(content)
     try:
         header_of(path)
+        check_sound(path, path.read_bytes())
     except ModelError as error:
         assert str(path) in str(error)  # noqa: PT017  (both ways out are right)
