@@ -13,8 +13,9 @@ from pipeline.ground import files, inside
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.items import Filed
 from pipeline.ground.settings import Settings
+from pipeline.media.medium import lost_part
 from pipeline.run import driver
-from tests.conftest import write_archive
+from tests.conftest import Colorize, write_archive
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 
@@ -132,3 +133,98 @@ def test_a_hard_link_as_own_note_is_replaced_not_written(tmp_path: Path) -> None
     os.link(original, folder / "owner.json")
     run(tmp_path)
     assert original.read_text() == "dear"
+
+
+@pytest.mark.parametrize("name", ["owner.json", "journal.sqlite", "lock", "journal.copy.sqlite", "../manifest.csv"])
+@pytest.mark.parametrize("command", [["status"], ["verify"], ["prune"], ["recover"], ["run", "{}/scans", "-o"]])
+def test_an_own_file_that_is_a_pipe_is_not_waited_for(
+    tmp_path: Path, colorize: Colorize, name: str, command: list[str]
+) -> None:
+    write_archive(tmp_path / "scans", 1)
+    folder = tmp_path / "colour" / ".colorize"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / name)
+    done = colorize(*[part.format(tmp_path) for part in command], tmp_path / "colour", timeout=30)
+    assert done.returncode == 5
+    assert "is a pipe or a device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+PLACES = ["../victim.jpg", "{}/victim.jpg", "box 0/../../victim.jpg", "a\0b", "", "box 9/victim.jpg"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("where", ["output", "key"])
+def test_every_command_leaves_a_stored_path_that_leads_out_alone(
+    tmp_path: Path, colorize: Colorize, place: str, where: str
+) -> None:
+    """Of the journal and of the manifest, which a lost journal is made of; "box 9" is a link out of OUTPUT."""
+    write_archive(tmp_path / "scans", 2)
+    output = tmp_path / "colour"
+    run(tmp_path)
+    victim = tmp_path / "victim.jpg"
+    place = place.format(tmp_path)
+    with Journal(output) as journal:
+        first = next(journal.rows())
+        victim.write_bytes((output / first.output).read_bytes())
+        (output / "box 9").symlink_to(tmp_path)
+        os.utime(victim, ns=(first.output_mtime_ns, first.output_mtime_ns))
+        journal.db.execute(f"UPDATE items SET {where} = ? WHERE key = ?", (place, first.key))
+        journal.db.execute("UPDATE items SET status = 'gone' WHERE output = ?", (place,))
+    before = contents(tmp_path / "scans") | {str(victim): victim.read_bytes()}
+    for command in (["status", output], ["status", output, "--list", "gone"], ["verify", output], ["prune", output],
+                    ["reject", output, output / "box 9" / "victim.jpg"],
+                    ["run", tmp_path / "scans", "-o", output, "--engine", "opencv",
+                     "--precision", "float32"]):  # fmt: skip
+        done = colorize(*command)
+        assert done.returncode != 1, done.stderr
+        assert "Traceback" not in done.stderr
+        assert before == contents(tmp_path / "scans") | {str(victim): victim.read_bytes()}
+
+
+@pytest.mark.parametrize("place", ["parts/../../victim.jpg", "parts/linked/victim.jpg"])
+def test_a_part_that_lies_elsewhere_is_lost_and_not_removed(tmp_path: Path, place: str) -> None:
+    victim = tmp_path / "victim.jpg"
+    victim.write_bytes(b"dear")
+    (tmp_path / "out" / "parts").mkdir(parents=True)
+    (tmp_path / "out" / "parts" / "linked").symlink_to(tmp_path)
+    assert "was lost or changed" in str(lost_part(tmp_path / "out" / place, tmp_path / "out"))
+    assert victim.read_bytes() == b"dear"
+
+
+def test_recover_takes_no_output_that_lies_elsewhere(tmp_path: Path, colorize: Colorize) -> None:
+    write_archive(tmp_path / "scans", 2)
+    output = tmp_path / "colour"
+    run(tmp_path)
+    made = sorted(output.rglob("*.jpg"))
+    (tmp_path / "victim.jpg").write_bytes(made[0].read_bytes())
+    manifest = output / "manifest.csv"
+    text = manifest.read_text().replace(f"{made[0].parent.name}/{made[0].name}", "../victim.jpg")
+    manifest.write_text(text)
+    for name in ("journal.sqlite", "journal.copy.sqlite"):
+        (output / ".colorize" / name).unlink()
+    done = colorize("recover", output)
+    assert done.returncode == 0, done.stderr
+    with Journal(output, read_only=True) as journal:
+        assert [row.output for row in journal.rows()] == [str(made[1].relative_to(output))]
+
+
+def test_output_that_is_a_link_is_followed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pointed at INPUT while the run works, it has nothing written there."""
+    write_archive(tmp_path / "scans", 3)
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "colour").symlink_to(tmp_path / "disk")
+    before = contents(tmp_path / "scans")
+    begin = driver.begin
+
+    def repoint(*arguments: object, **rest: object) -> object:
+        todo = begin(*arguments, **rest)  # type: ignore[arg-type]
+        (tmp_path / "colour").unlink()
+        (tmp_path / "colour").symlink_to(tmp_path / "scans")
+        return todo
+
+    monkeypatch.setattr(driver, "begin", repoint)
+    run(tmp_path)
+    assert contents(tmp_path / "scans") == before
+    assert len(list((tmp_path / "disk").rglob("*.jpg"))) == 3
+    assert (tmp_path / "disk" / "manifest.csv").exists()

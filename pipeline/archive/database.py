@@ -86,6 +86,7 @@ class Database:
         return db
 
     def _open_to_read(self) -> sqlite3.Connection:
+        check_own(self.output)
         if not self.path.exists():
             raise OutputError(f"{self.output} holds no journal: no run has written there yet.")
         try:

@@ -16,7 +16,7 @@ from pipeline.archive.own import COPY, FOLDER, GALLERY_MARK, JOURNAL
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
-from pipeline.ground.files import words
+from pipeline.ground.files import lost_folder, words
 from pipeline.ground.items import PICTURED, Kind
 from pipeline.photo.directories import TIFF_MARKS
 from pipeline.photo.pages import has_several_pages
@@ -114,13 +114,14 @@ def examine(found: Found) -> Found:
         kind = kind_of(head, suffix)
         if head.startswith(TIFF_MARKS) and may_hold_pages(suffix) and has_several_pages(found.source):
             kind = Kind.PAGES
-    except FileNotFoundError:
-        return found._replace(kind=Kind.VANISHED, reason="gone while the folder was read")
     except OSError as error:
+        lost = isinstance(error, FileNotFoundError)
+        if lost and not lost_folder(found.source):
+            return found._replace(kind=Kind.VANISHED, reason="gone while the folder was read")
         # The suffix alone, so that its neighbours keep their names while it can't be read.
         kind = kind_of(b"", suffix)
         kind = Kind.UNREADABLE if kind is Kind.OTHER else kind
-        return found._replace(kind=kind, reason=f"{UNREADABLE}{words(error)}")
+        return found._replace(kind=kind, reason=f"{UNREADABLE}{'its folder is gone' if lost else words(error)}")
     if kind is Kind.OTHER:
         return found._replace(kind=kind, reason="not a picture or film" if found.size else "an empty file")
     return found._replace(kind=kind)

@@ -18,7 +18,7 @@ from pipeline.archive.own import FOLDER, check_own
 from pipeline.archive.runs import now
 from pipeline.ground import inside
 from pipeline.ground.errors import LockedError, OutputError
-from pipeline.ground.files import words
+from pipeline.ground.files import read_plain, words
 
 _NO_FLOCK = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK}
 _PATIENCE = 0.3  # seconds; `colorize status` tries the lock for an instant
@@ -98,9 +98,9 @@ def _sentence(folder: Path, soft: Path) -> str:
 def read_owner(output: Path) -> Owner | None:
     """Return what the last holder noted, or None; whether it still holds OUTPUT says `is_held`."""
     try:
-        note = json.loads((output / FOLDER / "owner.json").read_text(encoding="utf-8"))
+        note = json.loads(read_plain(output / FOLDER / "owner.json"))
         return Owner(int(note["pid"]), str(note["host"]), str(note["started_at"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -1,4 +1,4 @@
-"""The program's own files in OUTPUT: none of them is ever written through a link that somebody put in its place."""
+"""The program's own files in OUTPUT: none is written through a link, or waited for that is a pipe."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ GALLERY: Final = "gallery"  # what `colorize gallery` knows of its thumbnails, a
 GALLERY_LOCK: Final = "gallery.lock"
 GALLERY_MARK: Final = "colorize-gallery.json"  # lies in a gallery's folder: that is ours, and holds no originals
 _BESIDE: Final = tuple(f"{JOURNAL}-{suffix}" for suffix in ("wal", "shm", "journal"))
-_NAMES: Final = (
-    "tmp",
-    "parts",
-    "owner.json",
-    "lock",
-    "lock.soft",
-    GALLERY,
-    GALLERY_LOCK,
-    COPY,
-    JOURNAL,
-    *_BESIDE,
-)
+_FOLDERS: Final = ("tmp", "parts", GALLERY)
+_NAMES: Final = (*_FOLDERS, "owner.json", "lock", "lock.soft", GALLERY_LOCK, COPY, JOURNAL, *_BESIDE)
+
+
+def resolved(output: Path) -> Path:
+    """Follow the links on the way to OUTPUT, once: it may lie on another disk, but does not move while a run works.
+
+    Raises:
+        OutputError: they lead in a circle, or cannot be read.
+    """
+    try:
+        real = output.resolve()
+        return output if real == Path(os.path.abspath(output)) else real  # noqa: PTH100 - it follows no link
+    except (OSError, RuntimeError) as error:
+        why = words(error) if isinstance(error, OSError) else "links that lead in a circle"
+        raise OutputError(f"{output} cannot be used: {why}.") from None
 
 
 def check_own(output: Path) -> None:
     """Look at the places of the program's own files, before any of them is opened to write.
 
     Raises:
-        OutputError: one of them is a symbolic link.
+        OutputError: one of them is a symbolic link, a pipe or a device.
     """
     for path in (output / FOLDER, output / MANIFEST, *(output / FOLDER / name for name in _NAMES)):
         try:
@@ -47,3 +51,5 @@ def check_own(output: Path) -> None:
             raise OutputError(f"{path} cannot be looked at: {words(error)}.") from None
         if stat.S_ISLNK(mode):
             raise OutputError(f"{path} is a symbolic link, and no link is written through: remove it and run again.")
+        if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):  # to open it would be to wait for ever
+            raise OutputError(f"{path} is a pipe or a device, and no file: remove it and run again.")

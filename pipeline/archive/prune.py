@@ -11,6 +11,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.outputs import Outputs, State
+from pipeline.archive.own import resolved
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import InputError
@@ -29,6 +30,7 @@ def prunable(output: Path) -> Iterator[tuple[str, str, bool]]:
 
 def prune(output: Path) -> int:
     """Remove outputs and rows of gone sources; what somebody has changed stays. Return how many went."""
+    output = resolved(output)
     with hold(output), Journal(output) as journal:
         going = [(key, place) for key, place, ours in prunable(output) if ours]
         for key, place in going:
@@ -59,6 +61,7 @@ def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> list[s
     Raises:
         InputError: one is nothing that is known.
     """
+    output = resolved(output)
     with hold(output), Journal(output) as journal:
         keys = [_key(journal, path) for path in paths]
         outputs = Outputs(output)

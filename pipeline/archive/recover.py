@@ -17,7 +17,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.outputs import EDITED_REASON
-from pipeline.archive.own import COPY, FOLDER, MANIFEST, check_own
+from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, check_own, resolved
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
 from pipeline.ground import inside
@@ -57,6 +57,7 @@ def recover(output: Path) -> Recovered:
     Raises:
         OutputError: the journal is whole, or there is nothing to take back.
     """
+    output = resolved(output)
     check_own(output)
     check_manifest(output)
     if not (output / FOLDER / COPY).exists() and not next(_finished(output), None):
@@ -93,7 +94,7 @@ def _set_aside(output: Path) -> None:
 def _keep_manifest(output: Path, mark: str) -> Path:
     kept = output / FOLDER / f"manifest.{mark}.csv"
     with suppress(FileNotFoundError):
-        shutil.copyfile(output / MANIFEST, kept)
+        _copy(output, MANIFEST, kept.name)
     return kept
 
 
@@ -111,11 +112,21 @@ def _mark() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
 
 
+def _copy(output: Path, place: str, name: str) -> None:
+    """Copy a file of OUTPUT into its folder of own files, where nothing may have that name: no link is followed."""
+    with (
+        os.fdopen(inside.read(output, place), "rb") as old,
+        inside.opened(output, FOLDER) as folder,
+        os.fdopen(inside.create(name, folder), "wb") as new,
+    ):
+        shutil.copyfileobj(old, new)
+
+
 def _put_back(output: Path) -> int:
     path, copy = journal_path(output), output / FOLDER / COPY
     if not copy.exists():
         return 0
-    shutil.copyfile(copy, path)
+    _copy(output, f"{FOLDER}/{COPY}", JOURNAL)
     try:
         with Journal(output) as journal:
             return sum(journal.counts().values())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import Owner, is_held, read_owner
+from pipeline.archive.own import check_own
 from pipeline.archive.pieces import in_pieces
 from pipeline.archive.schema import Run
 from pipeline.ground.items import Kind
@@ -69,6 +70,7 @@ def read_status(output: Path) -> Status:
     Raises:
         OutputError: OUTPUT holds no journal, or one that can't be read.
     """
+    check_own(output)
     running = is_held(output)
     with Journal(output, read_only=True) as journal:
         run = journal.last_run()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
 from av.container import InputContainer
@@ -15,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from pipeline.ground.errors import ItemError
+from pipeline.ground.opened import opened
 
 # Formats that hold their own pictures. Playlists, SDP, concat scripts and the like open other files and addresses.
 _FORMATS: Final = (
@@ -44,29 +46,47 @@ _POINTERS: Final = (
 )
 
 
+class _Once:
+    """An open file that fails once: what PyAV meets after the first fault it would print, as a traceback."""
+
+    def __init__(self, file: io.BufferedReader[Any]) -> None:
+        self.name: str = str(file.name)
+        self._file, self._failed = file, False
+        self.seek, self.tell, self.seekable, self.readable = file.seek, file.tell, file.seekable, file.readable
+
+    def read(self, size: int) -> bytes:
+        """Return what comes next; nothing where it has failed before."""
+        if self._failed:
+            return b""
+        try:
+            return self._file.read(size)
+        except OSError:
+            self._failed = True
+            raise
+
+
 @contextmanager
 def open_film(path: Path) -> Iterator[InputContainer]:
     """Open a film for reading.
 
     Raises:
         ItemError: empty, not a film, cut off before its table of contents, or a format that points to other files.
-        FileNotFoundError, PermissionError: as for any file.
+        OSError: it cannot be opened, or the system failed while it was read.
     """
-    with path.open("rb") as file:
+    # FFmpeg is given the open file, not its name: what the disk says then reaches us, and not as damage of the film.
+    with opened(path.absolute()) as file:
         head = file.read(4096)
-    if not head:
-        raise ItemError("empty: the file holds no bytes")
-    if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_POINTERS):
-        raise ItemError("a playlist, which points to other files: only the file itself is ever opened")
-    try:
-        # "file:" keeps a name such as "concat:a|b" or "http:x" a name.
-        container = av.open(
-            f"file:{path.absolute()}", "r", container_options=dict(_SAFE), metadata_errors="surrogateescape"
-        )
-    except FFmpegError as error:
-        raise _not_opened(error, head) from None
-    with container:
-        yield container
+        if not head:
+            raise ItemError("empty: the file holds no bytes")
+        if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(_POINTERS):
+            raise ItemError("a playlist, which points to other files: only the file itself is ever opened")
+        file.seek(0)
+        try:
+            container = av.open(_Once(file), "r", container_options=dict(_SAFE), metadata_errors="surrogateescape")
+        except FFmpegError as error:
+            raise _not_opened(error, head) from None
+        with container:
+            yield container
 
 
 def _not_opened(error: FFmpegError, head: bytes) -> ItemError:

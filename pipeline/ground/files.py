@@ -6,6 +6,7 @@ import errno
 import hashlib
 import io
 import os
+import stat
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -28,6 +29,35 @@ def words(error: OSError) -> str:
     if error.errno == errno.ENAMETOOLONG:
         return "its path is too long"
     return (error.strerror or str(error)).lower()
+
+
+def read_plain(path: Path, largest: int = 1 << 20) -> bytes:
+    """Read a file that a person has named, whole; a pipe or a device, which may have no end, is not waited for.
+
+    Args:
+        path: the file.
+        largest: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is no file, or larger.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is a folder, a pipe or a device, and no file")
+        if found.st_size > largest:
+            raise OSError(errno.EFBIG, f"it is larger than {largest:,} bytes")
+        return file.read(found.st_size)
+
+
+def lost_folder(path: Path) -> bool:
+    """Tell whether a file that is gone went with its folder: that is not there, or empty, as a lost mount is."""
+    try:
+        with os.scandir(path.parent) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
 
 
 def sha256(path: Path) -> str:

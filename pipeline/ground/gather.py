@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.files import read_plain
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import HINTS, Settings, field_of, nearest
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 # Variables of this program's own tests.
 TEST_PREFIX = "COLORIZE_TEST_"
+_LARGEST = 1 << 16  # bytes
+_MOST_DOTS = 1000  # in a line; tomllib's time and memory grow with the square of a key's parts
 
 
 def parse_value(name: str, text: str) -> Any:
@@ -91,6 +94,15 @@ def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
             yield f"The variable {variable} names no setting and is passed over.{meant}"
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise ValueError("a line has more dots than any setting")
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("its brackets lie too deep") from None
+
+
 def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
 
@@ -99,10 +111,10 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     """
     path = _ready_made(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = _parsed(read_plain(path, _LARGEST).decode("utf-8"))
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     return from_mapping(values, base=base, origin=str(path))
 

@@ -77,7 +77,7 @@ class Films:
         try:
             joined = join(unit.source, index, tools.parts(unit), whole, options)
         except DamagedPart as damaged:
-            raise lost_part(damaged.part) from None
+            raise lost_part(damaged.part, tools.job.output) from None
         filed = tools.deliver(whole, unit)
         result = tools.done(unit, filed, _with_hash(_seen(index), unit.source), _notes(index))
         return replace(result, metadata="; ".join(joined.lost))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.colour.palette import with_palette
 from pipeline.colour.recipe import Look
-from pipeline.ground import files
+from pipeline.ground import files, inside
 from pipeline.ground.errors import Cause, Crowded, ItemError
 from pipeline.ground.items import Filed, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
@@ -146,8 +147,12 @@ class Tools:
         """
         paths = [self.job.output / part.filed.place for part in unit.parts]
         for path, part in zip(paths, unit.parts, strict=True):
-            if not path.is_file() or files.sha256(path) != part.filed.sha256:
-                raise lost_part(path)
+            try:
+                whole = inside.sha256(self.job.output, part.filed.place) == part.filed.sha256
+            except OSError:
+                whole = False
+            if not whole:
+                raise lost_part(path, self.job.output)
         return paths
 
     def keep_colour(self, unit: Unit, seen: Seen, doubt: str = "") -> Result:
@@ -181,9 +186,10 @@ def _too_large(shape: Shape, need: float, memory: Memory) -> str:
     )
 
 
-def lost_part(path: Path) -> ItemError:
-    """Remove what is left of a part file that is not what was written, and say so."""
-    path.unlink(missing_ok=True)
+def lost_part(path: Path, output: Path) -> ItemError:
+    """Remove what is left of a part file of OUTPUT that is not what was written, and say so."""
+    with suppress(OSError):
+        inside.remove(output, path.relative_to(output).as_posix())
     return ItemError(f"the part file {path.name} was lost or changed; the next run makes it anew", Cause.SYSTEM)
 
 

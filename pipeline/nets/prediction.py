@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ModelError
 from pipeline.nets.spec import NetSpec, Port
 
+# |a| and |b| of sRGB end at 108, of all light that can be seen at about 180.
+_FARTHEST = 200.0
+
 
 def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[Any]]:
     """Turn lightness into the arrays that the net is fed.
@@ -66,7 +69,7 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
         float32 (h, w, 2), CIE a*, b* in Lab units.
 
     Raises:
-        ModelError: the output is not of the declared kind, or not finite.
+        ModelError: the output is not of the declared kind, not finite, or beyond any colour.
     """
     answer = spec.answer
     values: NDArray[Any] = np.asarray(raw, np.float32)
@@ -84,6 +87,11 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
         values = values + np.float32(answer.offset)
     if not np.isfinite(values).all():
         raise ModelError(f"The model {spec.name} gave values that are no numbers.")
+    if answer.kind == "ab" and np.abs(values).max(initial=0) > _FARTHEST:
+        raise ModelError(
+            f"The model {spec.name} gave a colour of {np.abs(values).max():.4g}, far beyond any that can be seen: it "
+            "is damaged, or fed in another way than it says."
+        )
     if answer.kind == "rgb":
         # OpenCV's conversion from sRGB interpolates in a coarse table, whose steps of 0.1 would look like differences
         # between engines; from linear RGB it computes.

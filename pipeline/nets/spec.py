@@ -10,6 +10,9 @@ from typing import Any
 
 from pipeline.ground.errors import ModelError
 
+LARGEST_INPUT = 4096  # side of the square that a net is fed
+_LARGEST = 1e9
+
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
@@ -156,10 +159,12 @@ def contract_from_json(text: str) -> tuple[Contract, dict[str, str]]:
     """Read what `contract_json` wrote, and its sources; raises `ModelError` when it is damaged."""
     try:
         values = json.loads(text)
-        size = int(values["input_size"])
+        size = values["input_size"]
+        if type(size) is not int or not 0 < size <= LARGEST_INPUT:
+            raise ValueError(f"input_size = {size!r}")
         sources = {str(key): str(value) for key, value in values.get("sources", {}).items()}
         return Contract(size, feed_from(values.get("feed", {})), answer_from(values.get("answer", {}))), sources
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f'its "{METADATA_KEY}" metadata cannot be read: {error!r}.') from None
 
 
@@ -185,4 +190,5 @@ def _typed(table: type[Feed] | type[Answer], values: Mapping[str, Any]) -> dict[
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    # Neither infinite nor NaN, which JSON and TOML can both hold.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_LARGEST < value < _LARGEST

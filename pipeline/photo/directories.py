@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import warnings
 import zlib
@@ -14,6 +13,7 @@ from typing import Any, Final, Literal
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.opened import opened, status_of
 from pipeline.photo.words import TRUNCATED, failure
 
 # What Pillow's parsers raise on damaged files, as found by damaging some.
@@ -89,7 +89,7 @@ def offsets(file: io.BufferedReader) -> list[int]:
     Raises:
         ItemError: there are too many.
     """
-    status = os.fstat(file.fileno())
+    status = status_of(file)
     key = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
     if not _last or _last[0][0] != key:
         _last[:] = [(key, list(_chain(file)))]
@@ -126,7 +126,7 @@ def seek(image: Any, file: io.BufferedReader, number: int) -> None:
     if hasattr(image, "_frame_pos") and number < len(chain):
         image._frame_pos[:] = chain[: number + 1]
         if hasattr(image, "_tag_data_limits"):  # Pillow 13: bytes of values that a directory may have
-            image._tag_data_limits[:] = [os.fstat(file.fileno()).st_size] * (number + 1)
+            image._tag_data_limits[:] = [status_of(file).st_size] * (number + 1)
     image.seek(number)
 
 
@@ -136,7 +136,7 @@ def compression(path: Path, page: int = 0) -> int:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with opened(path) as file:
         if file.peek(4)[:4] not in TIFF_MARKS:
             return 0
         try:

@@ -8,12 +8,12 @@ as much again.
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from typing import Final
 
 from PIL import Image
 
+from pipeline.ground.opened import status_of
 from pipeline.photo.decoders import PNG, WEBP, Format
 from pipeline.photo.tiff import Directory
 
@@ -87,7 +87,7 @@ def shape_of(
         channels = 4
     if format is PNG and head[24:25] == b"\x10":
         depth = 2
-    stored = os.fstat(file.fileno()).st_size
+    stored = status_of(file).st_size
     progressive = image is not None and bool(image.info.get("progressive"))
     lossless = format is not WEBP or b"VP8 " not in head[12:] or b"VP8L" in head[12:]
     return Shape(format.name, *size, channels, depth, stored, progressive, lossless)
@@ -96,7 +96,7 @@ def shape_of(
 def shape_of_tiff(chosen: Directory, file: io.BufferedReader) -> Shape:
     """Return the shape of the picture in a TIFF that is to be read."""
     depth = next(size for size in (1, 2, 4, 8) if chosen.bits <= 8 * size or size == 8)
-    return Shape("TIFF", *chosen.size, chosen.samples, depth, os.fstat(file.fileno()).st_size)
+    return Shape("TIFF", *chosen.size, chosen.samples, depth, status_of(file).st_size)
 
 
 def peak(shape: Shape, into: str, *, anew: bool = False) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from pipeline.ground.opened import opened
 from pipeline.photo import xmp
 from pipeline.photo.decoders import HEIC, PILLOW_FORMATS
 from pipeline.photo.directories import DAMAGE, seek
@@ -64,19 +65,21 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         page: its number in a file of several, from 0.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be read.
     """
+    with opened(source) if isinstance(source, Path) else io.BytesIO(source) as file:
+        return _gathered(file, page)
+
+
+def _gathered(file: io.BufferedReader | io.BytesIO, page: int) -> Metadata:
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            _opened(source) as file,
             Image.open(file, formats=_formats()) as image,
         ):
-            if page:
+            if page and isinstance(file, io.BufferedReader):
                 seek(image, file, page)
             return _of(image)
-    except FileNotFoundError:
-        raise
     except UnidentifiedImageError:
         return Metadata(lost=("metadata: not read, in a file of this kind",))
     except DAMAGE:
@@ -85,10 +88,6 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
 
 def _formats() -> tuple[str, ...]:
     return PILLOW_FORMATS + tuple(name for name in HEIC.pillow if name in Image.OPEN)
-
-
-def _opened(source: Path | bytes) -> Any:
-    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
 
 
 def _of(image: Image.Image) -> Metadata:

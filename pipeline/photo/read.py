@@ -16,6 +16,7 @@ from PIL import Image
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
+from pipeline.ground.opened import opened
 from pipeline.photo import damage, heif, png, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
@@ -55,7 +56,7 @@ def read(
         ItemError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
     """
     try:
-        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+        with opened(path) as file, warnings.catch_warnings(action="ignore"):
             return _read(file, _Limits(max_megapixels, room, half), page, damaged)
     except FileNotFoundError:
         raise

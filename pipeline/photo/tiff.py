@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any, Final
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.opened import size_of
 from pipeline.photo.directories import DAMAGE, TooManyDirectories, directories, directory
 from pipeline.photo.pages import is_page
 from pipeline.photo.samples import Meaning
@@ -199,7 +199,7 @@ def _ends_before_directory(file: io.BufferedReader) -> bool:
     header = file.read(16)
     big, order = b"+" in header[2:4], "little" if header[:2] == b"II" else "big"
     at = header[8:16] if big else header[4:8]
-    return len(header) < 8 or int.from_bytes(at, order) >= os.fstat(file.fileno()).st_size  # type: ignore[arg-type]
+    return len(header) < 8 or int.from_bytes(at, order) >= size_of(file)  # type: ignore[arg-type]
 
 
 def _chosen(found: list[tuple[int, Tags]], within: dict[int, list[tuple[int, Tags]]], page: int | None) -> Directory:
@@ -276,7 +276,7 @@ def as_first(data: bytes, offset: int) -> bytes:
 
 def cut_short(file: io.BufferedReader, chosen: Directory) -> bool:
     """Tell whether a strip or tile lies beyond the end of the file."""
-    end = os.fstat(file.fileno()).st_size
+    end = size_of(file)
     return any(start + size > end for start, size in _strips(chosen))
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.files import read_plain
 from pipeline.ground.settings import field_of
+
+_LARGEST = 1 << 28
 
 
 def read_choices(place: str) -> Mapping[str, str]:
@@ -24,7 +27,7 @@ def read_choices(place: str) -> Mapping[str, str]:
     if not place:
         return {}
     try:
-        lines = Path(place).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_plain(Path(place), _LARGEST).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise SettingsError(f"The list {place} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:

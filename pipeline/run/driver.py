@@ -21,6 +21,7 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
+from pipeline.archive.own import resolved
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Plan
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
@@ -61,6 +62,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     Raises:
         InputError, OutputError, ModelError: as `run_archive`.
     """
+    output = resolved(output)
     choices = read_choices(settings.on_color_list)
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
@@ -102,6 +104,7 @@ def run_archive(
         LockedError: another run has OUTPUT.
     """
     voice = voice or Voice()
+    output = resolved(output)
     choices = read_choices(settings.on_color_list)
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)

@@ -72,7 +72,9 @@ def verify(output: Path) -> Iterator[Finding]:
         for row in journal.rows():
             if row.status in MADE and row.output:
                 run = runs.get(row.run_id)
-                yield _finding(row, output, source_path(roots.get(row.run_id, []), unescape(row.key)), run)
+                key = unescape(row.key)
+                known = roots.get(row.run_id, []) if inside.is_inside(key) else []
+                yield _finding(row, output, source_path(known, key) if known else None, run)
 
 
 def _roots(run: Run, output: Path) -> list[Root]:
@@ -82,7 +84,7 @@ def _roots(run: Run, output: Path) -> list[Root]:
         return []
 
 
-def _finding(row: Row, output: Path, source: Path, run: Run | None) -> Finding:
+def _finding(row: Row, output: Path, source: Path | None, run: Run | None) -> Finding:
     path = output / unescape(row.output)
     try:
         digest = inside.sha256(output, unescape(row.output))
@@ -117,10 +119,10 @@ def _restored(path: Path, row: Row) -> bytes:
     return found
 
 
-def _luma(path: Path, source: Path, row: Row, before: bytes) -> Luma:
+def _luma(path: Path, source: Path | None, row: Row, before: bytes) -> Luma:
     if before:
         return _same(decoded(path.read_bytes()), decoded(before))
-    if not source.is_file() or files.sha256(source) != row.source_sha256:
+    if source is None or not source.is_file() or files.sha256(source) != row.source_sha256:
         return Luma.UNSEEN
     if row.kind == Kind.PAGES:
         return _same_pages(path, source)

@@ -7,13 +7,14 @@ import time
 from dataclasses import replace
 
 from pipeline.ground.errors import Cause, ColorizeError, Crowded, EngineError, ItemError, ModelError, OutputError
+from pipeline.ground.files import lost_folder
 from pipeline.ground.items import Alone, Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
 from pipeline.nets.net import Net
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
-FOLDER_GONE = "its folder is gone"
+FOLDER_GONE = "its folder is gone, or empty all of a sudden"
 
 
 class Worker:
@@ -48,7 +49,7 @@ class Worker:
             return Alone()
         except FileNotFoundError as error:
             answer = failure(unit.key, error, seen)
-            if not unit.source.parent.is_dir():
+            if lost_folder(unit.source):
                 answer = Result(unit.key, Status.FAILED, Cause.SYSTEM, FOLDER_GONE)
         except Exception as error:
             answer = failure(unit.key, error, seen)

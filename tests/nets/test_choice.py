@@ -1,3 +1,4 @@
+import hashlib
 import importlib.util
 import json
 import os
@@ -289,7 +290,9 @@ def test_a_trial_that_dies_is_a_finding_not_a_fault(make_net, tmp_path, monkeypa
     assert "ended with 1" in trial.measure(spec, Engine("opencv", "float32"), tmp_path).fault
     monkeypatch.undo()
     spec.path.write_bytes(b"damaged")
-    assert "cannot read" in trial.measure(spec, Engine("opencv", "float32"), tmp_path).fault
+    assert "was changed after it was checked" in trial.measure(spec, Engine("opencv", "float32"), tmp_path).fault
+    damaged = replace(spec, sha256=hashlib.sha256(b"damaged").hexdigest())
+    assert "cannot read" in trial.measure(damaged, Engine("opencv", "float32"), tmp_path).fault
 
 
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="the extra onnxruntime is not installed")

@@ -45,7 +45,7 @@ def differences(first, second, *, engines=("opencv", "opencv"), cache=None):
 
 def test_the_converted_net_declares_what_it_is(caffe, tmp_path):
     spec = conversion.import_caffe(*caffe, tmp_path / "out.onnx")
-    header = read_header(spec.path)
+    header = read_header(spec.path, spec.path.read_bytes())
     assert header.producer == "colorize"
     assert header.inputs[0].shape == (1, 1, SIZE, SIZE)
     assert header.outputs[0].shape == (1, 2, SIZE // 4, SIZE // 4)

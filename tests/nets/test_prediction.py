@@ -72,7 +72,7 @@ def test_lightness_of_another_shape_is_a_fault(wrong):
 
 
 def test_ab_comes_out_in_lab_units():
-    raw = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3)
+    raw = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3) / 10
     ab = decode(raw, replace(SPEC, answer=Answer(scale=110, offset=1)))
     assert ab.shape == (2, 3, 2)
     np.testing.assert_allclose(ab[..., 0], raw[0, 0] * 110 + 1)

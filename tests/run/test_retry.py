@@ -103,6 +103,48 @@ def test_a_folder_that_is_gone_is_a_fault_and_nothing_that_vanished(
     assert (summary.counts, summary.exit_code) == ({"done": 1, "failed": 1}, 3)
 
 
+@pytest.mark.parametrize("mounted_on", ["folder that stays", "nothing"])
+def test_a_disk_below_input_that_is_lost_has_let_nothing_vanish(
+    tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch, mounted_on: str
+) -> None:
+    """An unmounted disk leaves an empty folder; today's 232 pictures in it are not gone for good, with exit code 0."""
+    disk, scans = tmp_path / "disk", tmp_path / "scans" / "disk"
+    scans.mkdir()
+    cv2.imwrite(str(tmp_path / "scans" / "0.png"), landscape(1))
+    for number in range(5):
+        cv2.imwrite(str(scans / f"{number}.png"), landscape(number))
+
+    def unplug(*_: object) -> None:
+        if not disk.exists():
+            scans.rename(disk)
+            if mounted_on != "nothing":
+                scans.mkdir()
+
+    examine, began = driver.Plan._of_folder, driver.begin
+    with monkeypatch.context() as patch:  # after a folder was listed, before its files are looked at
+        patch.setattr(driver.Plan, "_of_folder",
+                      lambda plan, folder: (folder.place == "disk" and unplug(), examine(plan, folder))[1])  # fmt: skip
+        summary = run()
+    assert (summary.counts, summary.exit_code) == ({"done": 1, "failed": 5}, 3)
+    if scans.exists():
+        scans.rmdir()
+    disk.rename(scans)
+
+    def late(*arguments: object, **rest: object) -> object:
+        todo = began(*arguments, **rest)  # type: ignore[arg-type]
+        unplug()
+        return todo
+
+    with monkeypatch.context() as patch:  # after the plan
+        patch.setattr(driver, "begin", late)
+        summary = run()
+    assert (summary.counts, summary.exit_code) == ({"done": 1, "failed": 5}, 3)
+    if scans.exists():
+        scans.rmdir()
+    disk.rename(scans)
+    assert run().counts == {"done": 6}
+
+
 def test_a_disk_that_works_again(tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch) -> None:
     cv2.imwrite(str(tmp_path / "scans" / "1.png"), landscape(1))
 

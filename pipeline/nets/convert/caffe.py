@@ -29,9 +29,13 @@ def convert_caffe(prototxt: Path, caffemodel: Path, points: Path, destination: P
     Raises:
         ModelError: one of them is missing, damaged, or not of this net.
     """
-    sources = {each.name: integrity.check(each) for each in (caffemodel, prototxt, points)}
-    topology = read_prototxt(prototxt.read_text(encoding="utf-8", errors="replace"), name=str(prototxt))
-    write_onnx(topology, read_caffemodel(caffemodel), read_points(points), destination, sources=sources)
+    read = [(each, *integrity.read(each)) for each in (caffemodel, prototxt, points)]
+    weights, described, centres = (content for _, content, _ in read)
+    topology = read_prototxt(described.decode("utf-8", "replace"), name=str(prototxt))
+    sources = {path.name: sha256 for path, _, sha256 in read}
+    write_onnx(
+        topology, read_caffemodel(caffemodel, weights), read_points(points, centres), destination, sources=sources
+    )
 
 
 def write_onnx(

@@ -12,7 +12,9 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ModelError
+from pipeline.nets.content import read_file
 from pipeline.nets.convert.caffe_schema import net_class
+from pipeline.nets.store.caffe_sound import check_caffemodel, check_prototxt
 from pipeline.nets.store.integrity import impostor
 
 Blobs = dict[str, list[NDArray[np.float32]]]
@@ -52,10 +54,11 @@ def read_prototxt(text: str, *, name: str = "the prototxt") -> Topology:
     """
     if what := impostor(text[:512].encode()):
         raise ModelError(f"{name} is {what}.")
+    check_prototxt(name, text)
     net = net_class()()
     try:
         text_format.Parse(text, net, allow_unknown_field=True)
-    except text_format.ParseError as error:
+    except (text_format.ParseError, RecursionError) as error:
         raise ModelError(f"{name} is not a Caffe prototxt: {error}.") from None
     if net.layers and not net.layer:
         raise ModelError(f"{name} is of an old form of Caffe; its upgrade_net_proto_text makes a new one of it.")
@@ -73,16 +76,20 @@ def read_prototxt(text: str, *, name: str = "the prototxt") -> Topology:
     return Topology(inputs[0][0], tuple(inputs[0][1]), tuple(layers))
 
 
-def read_caffemodel(path: Path) -> Blobs:
+def read_caffemodel(path: Path, content: bytes | None = None) -> Blobs:
     """Read the weights of all layers: layer name -> arrays in Caffe's order, float32.
 
+    Args:
+        path: the file.
+        content: its bytes, where they are here already.
+
     Raises:
-        ModelError: it is no caffemodel, is cut short, or is of the old form.
-        OSError: it cannot be read.
+        ModelError: it cannot be read, is no caffemodel, is cut short, of the old form, or holds unfit weights.
     """
-    content = path.read_bytes()
+    content = read_file(path) if content is None else content
     if what := impostor(content[:512]):
         raise ModelError(f"{path} is {what}.")
+    check_caffemodel(path, content)
     net = net_class()()
     try:
         net.ParseFromString(content)

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.ground.errors import ModelError, OutputError
-from pipeline.nets.spec import Answer, Feed, NetSpec, Port
+from pipeline.nets.content import digest
+from pipeline.nets.points import read_points
+from pipeline.nets.spec import LARGEST_INPUT, Answer, Feed, NetSpec, Port
 from pipeline.nets.store import integrity
+from pipeline.nets.store.caffe_sound import check_caffemodel, check_prototxt
 from pipeline.nets.store.identify import converted_spec, resolve_file
 from pipeline.nets.store.registry import ModelEntry, default_models_dir, load_registry
 
@@ -30,12 +33,12 @@ def resolve_caffe(prototxt: Path, caffemodel: Path, points: Path, models_dir: Pa
     Raises:
         ModelError: a file is missing, damaged or an impostor; or OpenCV 5 and nothing to convert with.
     """
-    hashes = _checked(prototxt, caffemodel, points)
+    hashes = [_known(path) for path in (prototxt, caffemodel, points)]
     if _opencv_reads_caffe():
-        return _native(caffemodel.stem, prototxt, caffemodel, points, hashes)
+        return _native(caffemodel.stem, prototxt, caffemodel, points)
     _need_converter("This OpenCV is of version 5, which cannot read Caffe models")
-    digest = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
-    path = (models_dir or default_models_dir()) / "converted" / f"{digest}.onnx"
+    name = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
+    path = (models_dir or default_models_dir()) / "converted" / f"{name}.onnx"
     if not path.is_file():
         import_caffe(prototxt, caffemodel, points, path)
     return resolve_file(path, name=caffemodel.stem)
@@ -48,7 +51,8 @@ def import_caffe(prototxt: Path, caffemodel: Path, points: Path, destination: Pa
         ModelError: a file is missing, damaged or not of this net; or the extra is not installed.
         OutputError: `destination` cannot be written.
     """
-    _checked(prototxt, caffemodel, points)
+    for path in (prototxt, caffemodel, points):
+        _known(path)
     _need_converter("Caffe models have to be converted")
     from pipeline.nets.convert.caffe import convert_caffe
 
@@ -89,7 +93,7 @@ def compare_with_caffe(
     from pipeline.nets.engines.open import open_net
     from pipeline.nets.engines.samples import sample_lightness
 
-    native = _native(caffemodel.stem, prototxt, caffemodel, points, _checked(prototxt, caffemodel, points))
+    native = _native(caffemodel.stem, prototxt, caffemodel, points)
     nets = [open_net(spec, REFERENCE) for spec in (native, converted)]
     answers = [np.stack([net.predict(each) for each in sample_lightness(native.input_size)]) for net in nets]
     difference = np.abs(answers[0] - answers[1])
@@ -110,29 +114,34 @@ def spec_from_sources(entry: ModelEntry, folder: Path) -> NetSpec:
     paths = [folder / file.name for file in entry.files]
     if missing := [path for path in paths if not path.is_file()]:
         raise ModelError(f'The model "{entry.name}" is not here ({missing[0]}). {remedy}')
-    hashes = [
+    for path, file in zip(paths, entry.files, strict=True):
         integrity.check(path, sha256=file.sha256, size=file.size, remedy=remedy)
-        for path, file in zip(paths, entry.files, strict=True)
-    ]
     destination = folder / entry.loads()
     if entry.convert == "caffe":
         caffemodel, prototxt, points = paths
         if not _converter_there() and _opencv_reads_caffe():
-            return _native(entry.name, prototxt, caffemodel, points, hashes)
+            return _native(entry.name, prototxt, caffemodel, points)
         import_caffe(prototxt, caffemodel, points, destination)
     else:
         import_torch(paths[0], destination)
     return converted_spec(entry, destination)
 
 
-def _native(name: str, prototxt: Path, caffemodel: Path, points: Path, hashes: list[str]) -> NetSpec:
-    sides = re.findall(r"dim:\s*(\d+)", prototxt.read_text(encoding="utf-8", errors="replace"))[:4]
+def _native(name: str, prototxt: Path, caffemodel: Path, points: Path) -> NetSpec:
+    """Describe three files that OpenCV 4 will read itself, each read once here and looked through."""
+    weights, described, centres = (integrity.read(path)[0] for path in (caffemodel, prototxt, points))
+    text = described.decode("utf-8", "replace")
+    check_prototxt(str(prototxt), text)
+    check_caffemodel(caffemodel, weights)
+    read_points(points, centres)
+    sides = re.findall(r"dim:\s*(\d{1,9})", text)[:4]
     size = int(sides[2]) if len(sides) == 4 else 224
-    digest = hashlib.sha256("".join(hashes).encode()).hexdigest()
+    if not 0 < size <= LARGEST_INPUT:
+        raise ModelError(f"{prototxt} asks for a square of {size} by {size}, which no net is fed.")
     return NetSpec(
         name,
         caffemodel,
-        digest,
+        digest("caffe", weights, described, centres),
         size,
         Feed(offset=-50.0),
         Answer(),
@@ -141,10 +150,6 @@ def _native(name: str, prototxt: Path, caffemodel: Path, points: Path, hashes: l
         prototxt=prototxt,
         points=points,
     )
-
-
-def _checked(*paths: Path) -> list[str]:
-    return [_known(path) for path in paths]
 
 
 def _known(path: Path) -> str:

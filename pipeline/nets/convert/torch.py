@@ -33,8 +33,9 @@ def convert_torch(source: Path, destination: Path) -> None:
     Raises:
         ModelError: the file is damaged, holds more than tensors, or belongs to another net.
     """
-    weights = read_torch(source)
-    contract = contract_json(_SIZE, _FEED, _ANSWER, {source.name: integrity.sha256_of(source)})
+    content, sha256 = integrity.read(source)
+    weights = read_torch(source, content)
+    contract = contract_json(_SIZE, _FEED, _ANSWER, {source.name: sha256})
     try:
         if "model_out.0.weight" in weights:
             _siggraph17(weights, destination, contract)

@@ -8,6 +8,7 @@ releases of 2016 to 2020 have. Layout: torch/serialization.py (PyTorch, BSD-3-Cl
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ModelError
+from pipeline.nets.content import LARGEST, read_file
 from pipeline.nets.store.integrity import impostor
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
@@ -59,25 +61,30 @@ class _View:
         if values is None or not sound or (0 not in self.shape and last >= values.size):
             raise ValueError("a tensor reaches over the end of its storage")
         if 0 in self.shape:
-            return np.zeros(self.shape, values.dtype)
+            return np.zeros(0, values.dtype)
+        if min(self.shape, default=1) < 0 or math.prod(self.shape) > values.size:
+            raise ValueError("a tensor is larger than its storage")
         steps = tuple(step * values.itemsize for step in self.strides)
         return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, steps).copy()
 
 
-def read_torch(path: Path) -> dict[str, NDArray[np.float32]]:
+def read_torch(path: Path, content: bytes | None = None) -> dict[str, NDArray[np.float32]]:
     """Read a state dict: name -> float32 array (whole numbers too).
 
+    Args:
+        path: the file.
+        content: its bytes, where they are here already.
+
     Raises:
-        ModelError: no PyTorch file, a damaged one, or one that holds more than tensors.
-        OSError: it cannot be read.
+        ModelError: it cannot be read, is no PyTorch file, a damaged one, or one that holds more than tensors.
     """
-    with path.open("rb") as file:
+    with io.BytesIO(read_file(path) if content is None else content) as file:
         if what := impostor(file.read(512)):
             raise ModelError(f"{path} is {what}.")
         zipped = zipfile.is_zipfile(file)
         file.seek(0)
         try:
-            found = _read_zip(path) if zipped else _read_row(file)
+            found = _read_zip(file) if zipped else _read_row(file)
             state = found.get("state_dict", found) if isinstance(found, dict) else None
             if not isinstance(state, dict):
                 raise ValueError("it holds no table of tensors")
@@ -88,7 +95,7 @@ def read_torch(path: Path) -> dict[str, NDArray[np.float32]]:
             }
         except (pickle.UnpicklingError, zipfile.BadZipFile, ValueError, TypeError, KeyError, EOFError) as error:
             raise ModelError(f"{path} is not a file of PyTorch weights that can be read safely: {error}.") from None
-        except (AttributeError, IndexError, MemoryError, OverflowError) as error:
+        except (AttributeError, IndexError, MemoryError, OverflowError, RecursionError) as error:
             raise ModelError(f"{path} is damaged: {type(error).__name__}.") from None
 
 
@@ -126,8 +133,10 @@ def _rebuild_parameter(view: _View, *_: Any) -> _View:
     return view
 
 
-def _read_zip(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
+def _read_zip(file: BinaryIO) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        if sum(each.file_size for each in archive.infolist()) > LARGEST:
+            raise ValueError("unpacked it is larger than 2 GB")
         pickled = next((name for name in archive.namelist() if name.endswith("/data.pkl")), None)
         if pickled is None:
             raise ValueError("the archive has no data.pkl")
@@ -160,8 +169,8 @@ def _read_row(file: BinaryIO) -> Any:
     for key in load():
         held = storages[str(key)]
         count = int.from_bytes(file.read(8), "little")
-        content = file.read(count * np.dtype(held.dtype).itemsize)
         if count != held.count:
             raise ValueError("a storage has another size than was announced")
+        content = file.read(count * np.dtype(held.dtype).itemsize)
         held.values = np.frombuffer(content, held.dtype, count)
     return found

@@ -68,7 +68,7 @@ def recall(path: Path, circumstances: dict[str, Any]) -> Findings | None:
             return None
         trials = tuple(Trial(**each | {"engine": Engine(**each["engine"])}) for each in found["trials"])
         return Findings(trials, float(found["when"]), float(found["busy"])) if trials else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # not there, or damaged: the check is done anew
 
 

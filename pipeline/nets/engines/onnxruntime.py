@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import EngineError
 from pipeline.ground.homes import user_cache
+from pipeline.nets.content import content
 from pipeline.nets.net import Run
 from pipeline.nets.spec import NetSpec
 
@@ -43,6 +44,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
 
     Raises:
         EngineError: onnxruntime cannot read the file, or no GPU can be used.
+        ModelError: it was changed since it was checked.
     """
     if spec.form != "onnx":
         raise EngineError("onnxruntime cannot read Caffe models; `colorize models import` converts them.")
@@ -56,8 +58,9 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
         raise EngineError(
             "This onnxruntime was built without GPUs; its packages onnxruntime-gpu and -directml have them."
         )
+    (model,) = content(spec)
     try:
-        session = onnxruntime.InferenceSession(str(spec.path), options, providers=[*gpus, (_CPU, {})])
+        session = onnxruntime.InferenceSession(model, options, providers=[*gpus, (_CPU, {})])
     except Exception as error:  # its exceptions have no common class
         raise EngineError(f"onnxruntime cannot read {spec.path}: {_short(error)}.") from None
     if on_gpu and session.get_providers()[0] == _CPU:  # it falls back without a word

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import EngineError, ModelError
+from pipeline.nets.content import content
 from pipeline.nets.net import Run
 from pipeline.nets.points import read_points
 from pipeline.nets.spec import NetSpec
@@ -27,10 +28,11 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
 
     Raises:
         EngineError: OpenCV cannot read the file.
+        ModelError: it was changed since it was checked.
     """
     cv2.setNumThreads(1)
     try:
-        net = _read_caffe(spec) if spec.form == "caffe" else cv2.dnn.readNetFromONNX(str(spec.path))
+        net = _read_caffe(spec) if spec.form == "caffe" else _read_onnx(spec)
     except cv2.error as error:
         raise EngineError(f"OpenCV {cv2.__version__} cannot read {spec.path}: {_short(error)}.") from None
 
@@ -50,13 +52,18 @@ def reads_caffe() -> bool:
     return hasattr(cv2.dnn, "readNetFromCaffe")
 
 
+def _read_onnx(spec: NetSpec) -> Any:
+    return cv2.dnn.readNetFromONNX(np.frombuffer(content(spec)[0], np.uint8))
+
+
 def _read_caffe(spec: NetSpec) -> Any:
     """Read the tutorial's model and fill in the two layers that its caffemodel leaves empty."""
     if spec.prototxt is None or spec.points is None or not reads_caffe():
         raise EngineError(f"OpenCV {cv2.__version__} cannot read Caffe models; `colorize models import` converts them.")
-    points = read_points(spec.points)
+    weights, prototxt, centres = content(spec)
+    points = read_points(spec.points, centres)
     read: Any = getattr(cv2.dnn, "readNetFromCaffe")  # noqa: B009  (gone from OpenCV 5 and its type stubs)
-    net = read(str(spec.prototxt), str(spec.path))
+    net = read(prototxt, weights)
     blobs = {
         "class8_ab": points.reshape(2, -1, 1, 1),
         "conv8_313_rh": np.full((1, points.shape[1]), 2.606, np.float32),

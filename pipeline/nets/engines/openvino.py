@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import EngineError
 from pipeline.ground.homes import at_home, user_cache
+from pipeline.nets.content import content
 from pipeline.nets.net import Run
 from pipeline.nets.prediction import input_shape
 from pipeline.nets.spec import NetSpec
@@ -34,6 +36,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
 
     Raises:
         EngineError: OpenVINO cannot read the file, this processor has no bfloat16, or there is no GPU it can use.
+        ModelError: it was changed since it was checked.
     """
     if precision == "bfloat16" and not has_bfloat16():
         raise EngineError("This processor has no bfloat16 arithmetic: use --precision float32.")
@@ -79,7 +82,7 @@ def _read(core: openvino.Core, spec: NetSpec, precision: str, cache_dir: Path) -
     name = f"{spec.sha256[:16]}-{spec.input_size}-{'half' if half else 'float32'}-{openvino.__version__.split('-')[0]}"
     folder = cache_dir / "openvino" / name
     if not (folder / "net.xml").is_file():
-        model = core.read_model(spec.path)
+        model = core.read_model(io.BytesIO(content(spec)[0]))
         model.reshape({port.name: input_shape(port, spec.input_size) for port in spec.inputs})
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
 from pipeline.ground.errors import ModelError
-from pipeline.nets.spec import METADATA_KEY, Answer, Contract, Feed, NetSpec, Port, contract_from_json
+from pipeline.nets.prediction import input_shape
+from pipeline.nets.spec import LARGEST_INPUT, METADATA_KEY, Answer, Contract, Feed, NetSpec, Port, contract_from_json
 from pipeline.nets.store import integrity
 from pipeline.nets.store.onnx_header import OnnxHeader, read_header
 from pipeline.nets.store.registry import ModelEntry, load_registry
+from pipeline.nets.store.sound import check_sound
+
+_MOST_FED = 1 << 26  # numbers
 
 # Models of other kinds, which an import turns into ONNX.
 FOREIGN = (".caffemodel", ".prototxt", ".pth", ".npy")
@@ -25,14 +30,21 @@ def resolve_file(path: Path, *, name: str) -> NetSpec:
         raise ModelError(f"{path} is not an ONNX file: `colorize models import` makes one of it.")
     if not path.is_file():
         raise ModelError(f"The model file {path} is not there.")
-    sha256 = integrity.check(path)
-    header = read_header(path)
+    sha256, header = _checked(path)
     known = [entry for entry in load_registry().entries.values() if not entry.convert]
     entry = next((entry for entry in known if entry.files[0].sha256 == sha256), None)
     contract = entry.contract if entry else None
     if contract is None and METADATA_KEY in header.metadata:
         contract, _ = _own_contract(path, header)
     return _spec(entry.name if entry else name, path, sha256, contract or _kind_by_shape(path, header), header)
+
+
+def _checked(path: Path, *, sha256: str = "", size: int | None = None, remedy: str = "") -> tuple[str, OnnxHeader]:
+    """Read a file once; return its hash and what it declares, after a look at every weight and node in it."""
+    content, found = integrity.read(path, sha256=sha256, size=size, remedy=remedy)
+    header = read_header(path, content)
+    check_sound(path, content)
+    return found, header
 
 
 def _own_contract(path: Path, header: OnnxHeader) -> tuple[Contract, dict[str, str]]:
@@ -54,8 +66,7 @@ def converted_spec(entry: ModelEntry, path: Path) -> NetSpec:
         ModelError: it was made from other files, or cannot be read.
     """
     remedy = f"Remove it; it is then made anew from the files that `colorize models fetch {entry.name}` gets."
-    sha256 = integrity.check(path, remedy=remedy)
-    header = read_header(path)
+    sha256, header = _checked(path, remedy=remedy)
     if METADATA_KEY not in header.metadata:
         raise ModelError(f"{path} does not say what it was made from. {remedy}")
     contract, sources = _own_contract(path, header)
@@ -72,8 +83,7 @@ def carried_spec(entry: ModelEntry, path: Path, remedy: str) -> NetSpec:
         ModelError: it is damaged, or another file; `remedy` says what to do.
     """
     known = entry.files[0]
-    sha256 = integrity.check(path, sha256=known.sha256, size=known.size, remedy=remedy)
-    header = read_header(path)
+    sha256, header = _checked(path, sha256=known.sha256, size=known.size, remedy=remedy)
     if entry.contract is None and METADATA_KEY not in header.metadata:
         raise ModelError(f"{path} does not say how it is fed. {remedy}")
     return _spec(entry.name, path, sha256, entry.contract or _own_contract(path, header)[0], header)
@@ -96,7 +106,11 @@ def _described(spec: NetSpec, header: OnnxHeader) -> NetSpec:
         )
     side = fed[0].shape[2]
     others = tuple(port for port in header.inputs if port is not fed[0])
-    return replace(spec, inputs=(fed[0], *others), input_size=side or spec.input_size)
+    made = replace(spec, inputs=(fed[0], *others), input_size=side or spec.input_size)
+    largest = max(math.prod(input_shape(port, made.input_size)) for port in made.inputs)
+    if made.input_size > LARGEST_INPUT or largest > _MOST_FED:
+        raise ModelError(f"{spec.path} takes {_shapes(header.inputs)}, which is more than a picture is ever fed as.")
+    return made
 
 
 def _kind_by_shape(path: Path, header: OnnxHeader) -> Contract:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
 from pipeline.ground import files
 from pipeline.ground.errors import ModelError
+from pipeline.nets.content import read_file
 
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")
 
@@ -53,18 +55,39 @@ def check(path: Path, *, sha256: str = "", size: int | None = None, remedy: str 
     """
     remedy = f" {remedy}" if remedy else ""
     try:
+        found_size = path.stat().st_size
+        if not path.is_file():  # opening a named pipe would wait for ever
+            raise ModelError(f"The model {path} is not a file.{remedy}")
         with path.open("rb") as file:
             head = file.read(512)
-        found_size = path.stat().st_size
     except OSError as error:
         raise ModelError(f"The model file {path} cannot be read: {error.strerror}.{remedy}") from None
+    _check_head(path, head, found_size, size, remedy)
+    return _matching(path, sha256_of(path), sha256, remedy)
+
+
+def read(path: Path, *, sha256: str = "", size: int | None = None, remedy: str = "") -> tuple[bytes, str]:
+    """Read a model file once, and check those very bytes; arguments and errors are those of `check`.
+
+    Returns:
+        Its bytes and their sha256.
+    """
+    content = read_file(path, remedy=remedy)
+    remedy = f" {remedy}" if remedy else ""
+    _check_head(path, content[:512], len(content), size, remedy)
+    return content, _matching(path, hashlib.sha256(content).hexdigest(), sha256, remedy)
+
+
+def _check_head(path: Path, head: bytes, found: int, size: int | None, remedy: str) -> None:
     if not head:
         raise ModelError(f"The model file {path} is empty.{remedy}")
     if what := impostor(head):
         raise ModelError(f"{path} is {what}.{remedy}")
-    if size is not None and found_size != size:
-        raise ModelError(f"{path} has {found_size:,} bytes where the model has {size:,}.{remedy}")
-    found = sha256_of(path)
+    if size is not None and found != size:
+        raise ModelError(f"{path} has {found:,} bytes where the model has {size:,}.{remedy}")
+
+
+def _matching(path: Path, found: str, sha256: str, remedy: str) -> str:
     if sha256 and found != sha256:
         raise ModelError(f"{path} does not match its checksum: sha256 {found}, not {sha256}.{remedy}")
     return found

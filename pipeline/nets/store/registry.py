@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.ground import resources
 from pipeline.ground.errors import ModelError
 from pipeline.ground.homes import user_cache
-from pipeline.nets.spec import Contract, answer_from, feed_from
+from pipeline.nets.spec import LARGEST_INPUT, Contract, answer_from, feed_from
 
 CONVERSIONS = ("", "caffe", "eccv16", "siggraph17", "export")
 
@@ -138,7 +138,7 @@ def _contract(table: dict[str, Any]) -> Contract | None:
             raise ModelError(f'"{told[0]}" stands in its own file, and nothing would read it here')
         return None
     size = table["input_size"]
-    if type(size) is not int or not 0 < size <= 4096:
+    if type(size) is not int or not 0 < size <= LARGEST_INPUT:
         raise ModelError(f"input_size = {size!r} is no side of a square")
     return Contract(size, feed_from(table.get("feed", {})), answer_from(table.get("answer", {})))
 
