@@ -150,7 +150,7 @@ def _spliced(
         grey = luma.decoded(grey_jpeg)
     if grey.shape != (jpeg.frame.height, jpeg.frame.width):
         raise ItemError("its size is not what its header says")
-    ab = as_stored(predict(task.picture.pixels, task.net), orientation)
+    ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half)
     edits, lost = _edits(task, grey_jpeg, jpeg)
     own = upright is not None and not task.interleaved
@@ -172,7 +172,7 @@ def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, .
 def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
     """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike."""
     grey = grey_of(eight_bits(task.picture.pixels))
-    ab = predict(task.picture.pixels, task.net)
+    ab = predict(task.picture.pixels, task.net, task.tools.look)
     jpeg = bytes(encode(grey, "jpg", task.settings.quality))
     cb, cr = planes(luma.decoded(jpeg), ab, task.tools.look, half=task.half)
     metadata = _carried(task).without(reason)
