@@ -21,16 +21,19 @@ from pipeline.ground.hints import Hints, Place, Stroke
 Floats = NDArray[np.float32]
 
 _SIDE: Final = 256
-# Levels of luma from one pixel to the next, and Lab units of the net's answer, that halve a tie or so.
-_EDGE: Final = 7.0
+# Levels of luma from one pixel to the next, and Lab units of the net's answer, that halve a tie or so. Levels are those
+# of a picture whose luma has this standard deviation: in flat ones less is an edge.
+_EDGE: Final = 4.0
 _NET_EDGE: Final = 10.0
+_CONTRAST: Final = 55.0
 # How far a share reaches over an even surface: of the longer side.
-_REACH: Final = 0.52
+_REACH: Final = 0.2
 # From this share on a pixel is the stroke's altogether.
-_FULL: Final = 0.8
+_FULL: Final = 0.4
 # Levels of luma by which a pixel differs from the stroke's and still is like it.
-_ALIKE: Final = 40.0
+_ALIKE: Final = 25.0
 _RADIUS: Final = 0.01  # of a point, of the longer side
+_LEAST_CONTRAST: Final = 10.0  # more would make edges of grain
 _LEAST_TIE: Final = 1e-5
 _STEPS: Final = 600
 _CLOSE: Final = 1e-3
@@ -97,6 +100,7 @@ def shares_of(strokes: tuple[Stroke, ...], luma: Floats, ab: Floats) -> Floats:
     Returns:
         float32 (strokes, h, w), 0..1; may sum to more than 1.
     """
+    luma = luma * np.float32(_CONTRAST / max(float(luma.std()), _LEAST_CONTRAST))
     places = [_drawn(stroke.path, luma.shape) for stroke in strokes]
     taken = np.maximum.reduce(places) > 0
     calm = cv2.GaussianBlur(luma, (0, 0), 2.0)
@@ -157,7 +161,8 @@ def _ties(luma: Floats, ab: Floats) -> _Ties:
     def tie(axis: int) -> Floats:
         apart = (np.diff(luma, axis=axis) / _EDGE) ** 2
         apart += (np.diff(ab, axis=axis) ** 2).sum(axis=2) / _NET_EDGE**2
-        return np.exp(-0.5 * apart).astype(np.float32) + np.float32(_LEAST_TIE)
+        result: Floats = np.exp(-0.5 * apart).astype(np.float32) + np.float32(_LEAST_TIE)
+        return result
 
     return _Ties(tie(1), tie(0))
 
@@ -166,7 +171,7 @@ def _spread(own: Floats, taken: NDArray[np.bool_], ties: _Ties, reach: float) ->
     """Return the share of one stroke: 1 at its `own` places, 0 at others that are `taken`; conjugate gradients."""
     weights = ties.weights(np.float32(1 / reach**2))
     free = (~taken).astype(np.float32)
-    share = own.copy()
+    share: Floats = own.copy()
     rest = -ties.times(share, weights) * free
     step = towards = rest / weights
     left = first = float((rest * towards).sum())
