@@ -13,17 +13,18 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.archive.census import Census
+from pipeline.archive.census import Census, OtherArchive
 from pipeline.archive.discover import Folder, Found, examine
+from pipeline.archive.hints import BY_HINT, HintBook
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles
 from pipeline.archive.outputs import Outputs, State
-from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE
+from pipeline.archive.row import HINTED, RECOVERED, UNKNOWN_SIZE, hints_in, marked
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files
-from pipeline.ground.errors import Cause, OutputError
+from pipeline.ground.errors import Cause
 from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Forecast, Kind, Result, Seen, Status
 
 # The settings that may undo a failure: where one has changed since, the item is tried again.
@@ -102,6 +103,7 @@ class Wishes:
         retry_failed: failed and crashed items are to be done again.
         replace_edited: so are outputs that somebody has changed.
         accept_gone: most sources may be gone.
+        hints: what a person says of single pictures; filled by the plan.
         source_of: from a key to where the source lies.
         deleted_outputs: "redo" or "rejected": what is done with an output that is not there any more.
     """
@@ -119,10 +121,17 @@ class Wishes:
     deleted_outputs: str = "redo"
     source_of: Callable[[str], Path] = Path
     listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
+    hints: HintBook = field(default_factory=HintBook)
 
     def are_met_by(self, row: Known, kind: Kind) -> bool:
         """Tell whether an output is as it would be made now."""
-        return row.fingerprint in self.listed.get(row.key, self.fingerprints).get(kind, ())
+        wanted, mark = self.listed.get(row.key, self.fingerprints).get(kind, ()), self.hints.mark(row.key, kind)
+        return row.fingerprint in (marked(each, mark) for each in wanted)
+
+    def approve(self, row: Known, kind: Kind) -> bool:
+        """Tell whether a person has approved of an output that was made under the hints of now."""
+        approved = self.hints.of(row.key).decision == "approved"
+        return approved and hints_in(row.fingerprint) == self.hints.mark(row.key, kind)
 
 
 class Plan:
@@ -136,7 +145,7 @@ class Plan:
     def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
         self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
         self._obstacles = Obstacles(journal, self._of_these_inputs)
-        self._others = _OtherArchive()
+        self._others = OtherArchive()
         self._outputs = Outputs(journal.output)
         self._same_inputs: dict[str, bool] = {}
         self._seen: array[int] = array("q")  # hashes of the keys found: eight bytes each, for a million of them
@@ -153,10 +162,11 @@ class Plan:
         yield from self._gone()
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
+        self._wishes.hints.read(folder)
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
-        folder.files = [examine(self._recall(found, known.get(found.key))) for found in folder.files]
+        folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
             self._seen.append(hash(found.key))
@@ -166,6 +176,11 @@ class Plan:
             if found.kind is Kind.UNREADABLE and found.key.endswith("/"):
                 self._closed.append(found.key)
             yield self._decision(found, names.get(found.key), row, found.key in begun)
+
+    def _examined(self, found: Found, row: Known | None) -> Found:
+        same = row is not None and (found.size, found.mtime_ns) == (row.source_size, row.source_mtime_ns)
+        self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
+        return self._wishes.hints.see(examine(self._recall(found, row)))
 
     def _recall(self, found: Found, row: Known | None) -> Found:
         """Put in what an earlier run found a file to be: saves opening it.
@@ -207,8 +222,13 @@ class Plan:
             return Decision(found, names, action, why)
 
         same = row is not None and self._is_unchanged(found, row)
+        unwanted = self._wishes.hints.of(found.key).decision == "rejected"
         if row is not None and row.status == Status.REJECTED:
-            return say(Action.KEEP, f"rejected: {row.reason}")
+            if unwanted or row.reason != BY_HINT:
+                return say(Action.KEEP, f"rejected: {row.reason}")
+            return say(Action.TODO, "no longer rejected")
+        if unwanted and found.kind in PICTURED:
+            return self._reject(found, names, row)
         if found.kind is Kind.EXCLUDED and row is not None and row.status in KEPT:
             return say(Action.KEEP, f"{found.reason}; made by an earlier run")
         settled = self._settled_by(found, made_before=same and row is not None and row.status in KEPT)
@@ -233,11 +253,14 @@ class Plan:
     def _of_made(self, found: Found, names: Names | None, row: Known, *, begun: bool, same: bool) -> Decision:
         """Decide on what has an output; what somebody made of that is kept."""
         outdated = self._outdated(found, names, row, same)
+        approved = bool(outdated) and self._wishes.approve(row, found.kind or Kind.OTHER)
         output = self._outputs.look(row, begun=begun, sure=bool(outdated))
         kept = output.state is State.EDITED and not self._wishes.replace_edited
         lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
         if kept or lost:
             return self._mark(found, names, row, *_EDITED if kept else _REJECTED)
+        if approved and output.state is State.OURS:
+            return Decision(found, names, Action.DONE, f"approved, though {outdated}")
         if outdated or output.state is not State.OURS:
             return Decision(found, names, Action.TODO, outdated or _WHY[output.state])
         times = (row.source_size, row.source_mtime_ns, row.output_mtime_ns)
@@ -248,10 +271,17 @@ class Plan:
         """Return why a finished item would be made otherwise now, or nothing."""
         if not same:
             return "source changed"
-        if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return "settings changed"
+        kind = found.kind or Kind.OTHER
+        if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, kind):
+            hinted = hints_in(row.fingerprint) != self._wishes.hints.mark(row.key, kind)
+            return "hints changed" if hinted else "settings changed"
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
+
+    def _reject(self, found: Found, names: Names | None, row: Known | None) -> Decision:
+        if row is not None and row.status in KEPT:
+            return self._mark(found, names, row, Status.REJECTED, BY_HINT)
+        return _settled(found, names, Status.REJECTED, Cause.NONE, BY_HINT)
 
     def _mark(self, found: Found, names: Names | None, row: Known, status: Status, reason: str) -> Decision:
         if row.status == status:
@@ -329,7 +359,8 @@ class Plan:
     def _renamed(self, row: Known) -> str:
         """Return the key under which the source of a finished item was found anew, or nothing."""
         kind = _KINDS.get(row.kind, Kind.OTHER)
-        current = row.fingerprint in self._wishes.fingerprints.get(kind, ()) or row.status == Status.EDITED
+        plain = row.fingerprint.partition(HINTED)[0]
+        current = plain in self._wishes.fingerprints.get(kind, ()) or row.status == Status.EDITED
         if not current or not row.source_sha256:
             return ""
         for key in self._journal.unknown_of_size(row.source_size):
@@ -358,28 +389,6 @@ class Plan:
             return not found and not key.startswith(closed) and self._of_these_inputs(run_id)
 
         return [each for each in known if is_gone(each)]
-
-
-class _OtherArchive:
-    """Whether OUTPUT holds another archive: the same one under another mount point is taken up."""
-
-    def __init__(self) -> None:
-        self._alike = 0
-        self._unlike: list[str] = []
-
-    def compare(self, found: Found, row: Known) -> None:
-        if found.size == row.source_size:
-            self._alike += 1
-        else:
-            self._unlike.append(found.key)
-
-    def refuse(self, output: Path) -> None:
-        """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
-        if len(self._unlike) > self._alike:
-            raise OutputError(
-                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
-                "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
-            )
 
 
 def _settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pipeline.ground.errors import Cause, ColorizeError
+from pipeline.ground.hints import NO_HINTS, Hints
 
 if TYPE_CHECKING:  # `colorize status` and every --help come by here, and need no arrays
     import numpy as np
@@ -233,6 +234,7 @@ class Unit:
         parts: of a join, in their order.
         on_color: what a person's list says of this item, a choice of the setting of that name; empty: nothing.
         viewing: of a film.
+        hints: what a person says of this picture.
     """
 
     verb: Verb
@@ -248,6 +250,7 @@ class Unit:
     parts: tuple[Part, ...] = ()
     on_color: str = ""
     viewing: Viewing = WHOLE
+    hints: Hints = NO_HINTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.archive.hints import HintBook
 from pipeline.archive.places import Root
+from pipeline.archive.row import marked
 from pipeline.ground.items import PICTURED, Kind
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job
@@ -25,6 +27,7 @@ class Context:
         settings: what was asked for.
         net, engine: what colorizes.
         choices: what a person says of single items, a choice of `on_color` by key.
+        hints: what a person says of single pictures; filled by the plan.
     """
 
     inputs: Sequence[Path]
@@ -34,6 +37,7 @@ class Context:
     net: NetSpec
     engine: Engine
     choices: Mapping[str, str] = field(default_factory=dict)
+    hints: HintBook = field(default_factory=HintBook)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
@@ -61,7 +65,8 @@ class Context:
 
     def fingerprint(self, kind: Kind, key: str = "") -> str:
         """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
-        return self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
+        plain = self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
+        return marked(plain, self.hints.mark(key, kind))
 
     def job(self, tmp_dir: Path) -> Job:
         """Return what workers are told."""

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
 
 from pipeline import __version__
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.discover import discover
+from pipeline.archive.hints import HintBook, written_hints
 from pipeline.archive.journal import Journal, input_spelling
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
@@ -22,6 +22,7 @@ from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Action, Decision, Plan, Wishes
+from pipeline.archive.prune import drop_rejected
 from pipeline.archive.recover import check_lost, keep_copy
 from pipeline.archive.spelling import unescape
 from pipeline.ground import inside
@@ -39,11 +40,10 @@ from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
-from pipeline.run.progress import Progress, printable, problem_line, say, show_progress
+from pipeline.run.progress import Progress, problem_line, say, show_progress
+from pipeline.run.said import name_unknown
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
-
-_NAMED: Final = 5
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:
@@ -52,14 +52,14 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     Raises:
         InputError, OutputError, ModelError: as `run_archive`.
     """
-    choices = read_choices(settings.on_color_list)
+    choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)
     there = journal_path(output).exists()
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
-        yield from ahead.plan(_plan(Context(inputs, output, roots, settings, net, engine, choices), journal))
+        yield from ahead.plan(_plan(Context(inputs, output, roots, settings, net, engine, choices, hints), journal))
     check_space(ahead.told, output)
 
 
@@ -76,20 +76,20 @@ def run_archive(
         quiet: errors only.
 
     Raises:
-        SettingsError: the list of single items cannot be read.
+        SettingsError: the list of single items, or a file of hints, cannot be read or makes no sense.
         ModelError: before anything is written, when no usable net is there.
         InputError: an INPUT cannot be read at all.
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
         LockedError: another run has OUTPUT.
     """
-    choices = read_choices(settings.on_color_list)
+    choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
     check_lost(output)
     with hold(output), Journal(output) as journal, stop_on_signals(_announce) as stop:
         engine = settled_for(journal, choice, settings)
-        context = Context(inputs, output, roots, settings, net, engine, choices)
+        context = Context(inputs, output, roots, settings, net, engine, choices, hints)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return _summary(context, journal, stop)
@@ -118,6 +118,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
         listed=context.fingerprints_of_listed,
+        hints=context.hints,
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
     return iter(Plan(folders, Naming(lambda kind, own: suffix(kind, own, settings)), journal, wishes))
@@ -136,11 +137,14 @@ def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
 
 def _telling(plan: Iterator[Decision]) -> Iterator[Decision]:
     """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
-    anew = kept = 0
+    anew = hinted = kept = 0
     for decision in plan:
         anew += decision.action is Action.TODO and decision.why == "settings changed"
+        hinted += decision.action is Action.TODO and decision.why == "hints changed"
         kept += decision.why.startswith(str(Status.EDITED)) and decision.action is not Action.TODO
         yield decision
+    if hinted:
+        say(f"{hinted:,} finished outputs are made anew: their hints have changed.")
     if anew:
         also = f"; {kept:,} that somebody has changed since are kept" if kept else ""
         say(f"{anew:,} finished outputs are made anew: settings or model have changed{also}.")
@@ -174,21 +178,12 @@ def _begin(
             )
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
-        _name_unknown(context, journal)
+        name_unknown(context, journal)
+        drop_rejected(journal)
     except _Stopped:
         return None
     finish_moves(journal)
     return run_id, todo, ahead
-
-
-def _name_unknown(context: Context, journal: Journal) -> None:
-    """Say which lines of a person's list name nothing that was found: they are most likely misspelt."""
-    keys = list(context.choices)
-    unknown = sorted(set(keys) - journal.known(keys).keys() - journal.pending_runs(keys).keys())
-    for key in unknown[:_NAMED]:
-        say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
-    if len(unknown) > _NAMED:
-        say(f"... and {len(unknown) - _NAMED:,} more.")
 
 
 def _work(

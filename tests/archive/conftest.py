@@ -114,7 +114,7 @@ class Archive:
                     self._decisions(journal, **same, **options),  # type: ignore[arg-type]
                     journal,
                     run_id=run_id,
-                    fingerprint=lambda kind: fingerprint,
+                    fingerprint=lambda kind, key: fingerprint,
                     on_failure=lambda result: None,
                 )
                 journal.planned(run_id, todo.total())
