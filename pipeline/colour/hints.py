@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour.chroma import lightness_of
 from pipeline.ground.hints import Hints, Place, Stroke
 
 Floats = NDArray[np.float32]
@@ -74,18 +75,23 @@ def _stroked(ab: Floats, grey: NDArray[np.uint8], strokes: tuple[Stroke, ...]) -
     guide: Any = cv2.resize(ab, small[::-1], interpolation=cv2.INTER_AREA)
     shares = shares_of(strokes, luma, guide)
     shares /= np.maximum(shares.sum(axis=0), 1)
+    lightness = lightness_of(cv2.resize(grey, ab.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.float32))
     result = ab
     for share, stroke in zip(shares, strokes, strict=True):
         large: Any = cv2.resize(share, ab.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        result = result + large[:, :, np.newaxis] * (_ab_of(stroke.color) - ab)
+        result = result + large[:, :, np.newaxis] * (_in_shade(stroke.color, lightness) - ab)
     return result
 
 
-def _ab_of(color: tuple[int, int, int]) -> Floats:
-    """Return a and b of sRGB: float32 (2,)."""
+def _in_shade(color: tuple[int, int, int], lightness: Floats) -> Floats:
+    """Return the ab that what has a colour, sRGB, shows at each lightness (h, w), 0..100: float32 (h, w, 2).
+
+    With less light on it L + 16, a and b fall alike, as cube roots. More than the colour's own chroma is not given.
+    """
     rgb = np.array([[color]], np.float32) / 255
-    lab: Any = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)
-    result: Floats = lab[0, 0, 1:]
+    lab: Any = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[0, 0]
+    light = np.minimum((lightness + 16) / (lab[0] + np.float32(16)), 1)
+    result: Floats = (light[:, :, np.newaxis] * lab[1:]).astype(np.float32)
     return result
 
 
