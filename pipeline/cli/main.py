@@ -25,6 +25,7 @@ COMMANDS = {
     "status": "Show where a run stands.",
     "original": "Take the original out of a coloured JPEG again.",
     "verify": "Check every finished picture of an archive.",
+    "hints": "Take what a person says of single pictures.",
     "reject": "Remove outputs that nobody wants.",
     "prune": "Take away outputs whose sources are gone.",
     "recover": "Make a lost journal anew.",

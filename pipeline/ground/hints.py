@@ -17,7 +17,8 @@ Place = tuple[float, float]
 DECISIONS: Final = ("approved", "rejected", "left-grey")
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_MOST: Final = 1000  # strokes, regions and places of each: more is no hand's work
+_MOST: Final = 100  # points, strokes and polygons: each stroke takes a tenth of a second
+_MOST_PLACES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +146,9 @@ def _model(value: Any) -> Any:
     raise _Wrong("one picture cannot have a net of its own yet; `colorize image --model` makes it by itself")
 
 
-def _list(value: Any, least: int, what: str) -> list[Any]:
-    if not isinstance(value, list) or not least <= len(value) <= _MOST:
-        raise _Wrong(f"{_shown(value)} is not a list of {least} to {_MOST} {what}")
+def _list(value: Any, least: int, what: str, most: int = _MOST) -> list[Any]:
+    if not isinstance(value, list) or not least <= len(value) <= most:
+        raise _Wrong(f"{_shown(value)} is not a list of {least} to {most} {what}")
     return value
 
 
@@ -166,12 +167,14 @@ def _strokes(value: Any) -> tuple[Stroke, ...]:
 
 def _stroke(value: Any) -> Stroke:
     table = _table(value, ("path", "color"), ("reach",))
-    path = tuple(_place(each) for each in _list(table["path"], 1, "places"))
+    path = tuple(_place(each) for each in _list(table["path"], 1, "places", _MOST_PLACES))
     return Stroke(_color(table["color"]), path, _reach(table.get("reach", 1)))
 
 
 def _polygons(value: Any) -> tuple[tuple[Place, ...], ...]:
-    return tuple(tuple(_place(each) for each in _list(one, 3, "places")) for one in _list(value, 0, "polygons"))
+    return tuple(
+        tuple(_place(each) for each in _list(one, 3, "places", _MOST_PLACES)) for one in _list(value, 0, "polygons")
+    )
 
 
 def _table(value: Any, needed: tuple[str, ...], allowed: tuple[str, ...]) -> dict[str, Any]:
