@@ -143,7 +143,8 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
         "source_size": UNKNOWN_SIZE, "source_mtime_ns": 0, "output_size": found.st_size,
         "output_mtime_ns": found.st_mtime_ns, "fingerprint": RECOVERED, "run_id": RECOVERED,
     }  # fmt: skip
-    return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | own
+    doubt = {"doubt": int(row["doubt"]) if row.get("doubt") else None}
+    return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
 
 
 def keep_copy(journal: Journal) -> None:

@@ -41,6 +41,7 @@ class Row:
     reason: str = _column("reason")
     verdict: str = _column("verdict")
     chroma: float | None = _column("chroma", decimals=2)
+    doubt: int | None = _column("doubt", decimals=0)
     width: int = _column("width")
     height: int = _column("height")
     bits: int = _column("bits")

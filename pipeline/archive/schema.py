@@ -77,6 +77,10 @@ MIGRATIONS = (
     -- Outputs that are to follow their renamed sources: the item's new key, and the name its output is to get.
     CREATE TABLE moves (key TEXT PRIMARY KEY, place TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    -- How doubtful the net's answer is, 0 to 100.
+    ALTER TABLE items ADD COLUMN doubt INTEGER;
+    """,
 )
 
 

@@ -185,6 +185,7 @@ class Seen:
         width, height: of the upright picture, in pixels.
         bits: of a sample.
         frames: pages or frames; 0 for what has but one picture.
+        doubt: of the net's answer, 0..100; None where it was not asked, and for films.
     """
 
     source_size: int = 0
@@ -196,6 +197,7 @@ class Seen:
     height: int = 0
     bits: int = 0
     frames: int = 0
+    doubt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
