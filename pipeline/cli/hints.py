@@ -11,13 +11,16 @@ from pipeline.cli.presentation import Place, presentation_options
 EPILOG = """\b
 Examples:
   colorize hints import colorize-decisions.json colour
+  colorize hints import --help
 """
 _EPILOG_IMPORT = """\b
-Exit: 0 all taken, 3 some name no picture of OUTPUT, or another one.
+Exit: 0 all taken, 2 not such a file, 3 some name no picture of OUTPUT, or
+another one than it was, 5 cannot be read or written.
 
 \b
 Examples:
   colorize hints import colorize-decisions.json colour
+  colorize hints import ~/Downloads/colorize-decisions.json
 """
 
 
