@@ -111,6 +111,13 @@ def test_a_broken_file_is_one_sentence_and_nothing_is_lost(archive: Archive, tex
         entries_of(text.encode(), "hints.toml")
 
 
+def test_the_example_of_the_docs_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hints.md").read_text(encoding="utf-8")
+    entries = entries_of(page.split("```toml\n")[1].split("```")[0].encode(), "docs/hints.md")
+    assert len(entries) == 4
+    assert {hints_of(entry, name).decision for name, entry in entries.items()} == {"", "approved", "left-grey"}
+
+
 def test_a_file_that_is_not_utf_8_is_said() -> None:
     with pytest.raises(SettingsError, match="is not valid TOML"):
         entries_of(b'["\xe9.jpg"]\n', "hints.toml")
