@@ -14,6 +14,7 @@ from pipeline.archive.decision import Action, Decision, marked, settled
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.outputs import Outputs, State
+from pipeline.archive.row import HINTED
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
 from pipeline.ground.errors import Cause
@@ -81,7 +82,8 @@ class Absent:
 
     def _stays_as_it_is(self, row: Known) -> bool:
         """Tell whether the output of a renamed source goes along unchanged: it is current, or somebody's work."""
-        if row.fingerprint in self._wishes.fingerprints.get(_KINDS.get(row.kind, Kind.OTHER), ()):
+        plain = row.fingerprint.partition(HINTED)[0]  # hints by sha256 go along, those by path stay behind
+        if plain in self._wishes.fingerprints.get(_KINDS.get(row.kind, Kind.OTHER), ()):
             return True
         edited = self._outputs.look(row, sure=True).state is State.EDITED
         return edited and not self._wishes.replace_edited

@@ -17,7 +17,7 @@ def begin(
     journal: Journal,
     *,
     run_id: str,
-    fingerprint: Callable[[Kind], str],
+    fingerprint: Callable[[Kind, str], str],
     on_failure: Callable[[Result], None],
 ) -> Counter[Kind]:
     """Record what the plan settles, and claim the names of all that is to be done; inside a transaction of the caller.
@@ -29,7 +29,7 @@ def begin(
         plan: taken one by one; nothing is kept.
         journal: open to write.
         run_id: of this run.
-        fingerprint: of this run's settings, by kind.
+        fingerprint: of this run's settings, by kind and key.
         on_failure: told of each item that fails without a worker, before that is recorded.
 
     Returns:
@@ -50,11 +50,11 @@ def begin(
         elif decision.adopt is not None:
             journal.unmark(found.key)
             times = (found.size, found.mtime_ns, decision.adopt)
-            journal.adopt(found.key, times, fingerprint=fingerprint(kind), run_id=run_id)
+            journal.adopt(found.key, times, fingerprint=fingerprint(kind, found.key), run_id=run_id)
         elif decision.result is not None:
             if decision.result.status is Status.FAILED:
                 on_failure(decision.result)
-            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind), run_id=run_id)
+            journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind, found.key), run_id=run_id)
         elif decision.action is Action.TODO and names is not None:
             claim = Claim(found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns)
             journal.claim(claim, run_id=run_id)

@@ -8,14 +8,15 @@ from typing import Final
 
 from pipeline.archive.absent import Absent
 from pipeline.archive.census import Census
-from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision, marked, settled
+from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, Action, Decision, marked, settled
 from pipeline.archive.discover import Folder, Found, examine
+from pipeline.archive.hints import BY_HINT
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles, OtherArchive
 from pipeline.archive.outputs import EDITED_REASON, Outputs, State
 from pipeline.archive.overlap import refuse_overlap
-from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE
+from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE, hints_in
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
@@ -63,10 +64,11 @@ class Plan:
         yield from self._absent.decisions(misses_made=self._census.misses_made)
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
+        self._wishes.hints.read(folder)
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
-        folder.files = [examine(self._recall(found, known.get(found.key))) for found in folder.files]
+        folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
             self._absent.see(found)
@@ -74,6 +76,11 @@ class Plan:
             here = row is not None and row.status in _STAYING and self._of_these_inputs(row.run_id)
             self._census.see(found.key, made=here)
             yield self._decision(found, names.get(found.key), row, found.key in begun)
+
+    def _examined(self, found: Found, row: Known | None) -> Found:
+        same = row is not None and (found.size, found.mtime_ns) == (row.source_size, row.source_mtime_ns)
+        self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
+        return self._wishes.hints.see(examine(self._recall(found, row)))
 
     def _recall(self, found: Found, row: Known | None) -> Found:
         """Put in what an earlier run found a file to be: saves opening it.
@@ -119,8 +126,13 @@ class Plan:
             return Decision(found, names, action, why)
 
         same = row is not None and self._is_unchanged(found, row)
+        unwanted = self._wishes.hints.of(found.key).decision == "rejected"
         if row is not None and row.status == Status.REJECTED:
-            return say(Action.KEEP, f"rejected: {row.reason}")
+            if unwanted or row.reason != BY_HINT:
+                return say(Action.KEEP, f"rejected: {row.reason}")
+            return say(Action.TODO, "no longer rejected")
+        if unwanted and found.kind in PICTURED:
+            return self._reject(found, names, row)
         if found.kind is Kind.EXCLUDED and row is not None and row.status in KEPT:
             return say(Action.KEEP, f"{found.reason}; made by an earlier run")
         settled = self._settled_by(found, made_before=same and row is not None and row.status in KEPT)
@@ -145,11 +157,14 @@ class Plan:
     def _of_made(self, found: Found, names: Names | None, row: Known, *, begun: bool, same: bool) -> Decision:
         """Decide on what has an output; what somebody made of that is kept."""
         outdated = self._outdated(found, names, row, same)
+        approved = bool(outdated) and self._wishes.approve(row, found.kind or Kind.OTHER)
         output = self._outputs.look(row, begun=begun, sure=bool(outdated))
         kept = output.state is State.EDITED and not self._wishes.replace_edited
         lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
         if kept or lost:
             return marked(found, names, row, *_EDITED if kept else _REJECTED)
+        if approved and output.state is State.OURS:
+            return Decision(found, names, Action.DONE, f"approved, though {outdated}")
         if outdated or output.state is not State.OURS:
             return Decision(found, names, Action.TODO, outdated or _WHY[output.state])
         times = (row.source_size, row.source_mtime_ns, row.output_mtime_ns)
@@ -160,10 +175,17 @@ class Plan:
         """Return why a finished item would be made otherwise now, or nothing."""
         if not same:
             return "source changed"
-        if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return SETTINGS_CHANGED
+        kind = found.kind or Kind.OTHER
+        if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, kind):
+            hinted = hints_in(row.fingerprint) != self._wishes.hints.mark(row.key, kind)
+            return HINTS_CHANGED if hinted else SETTINGS_CHANGED
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
+
+    def _reject(self, found: Found, names: Names | None, row: Known | None) -> Decision:
+        if row is not None and row.status in KEPT:
+            return marked(found, names, row, Status.REJECTED, BY_HINT)
+        return settled(found, names, Status.REJECTED, Cause.NONE, BY_HINT)
 
     def _settled_by(self, found: Found, *, made_before: bool) -> tuple[Status, Cause, str] | None:
         """Return what is known of a thing without a worker, or None."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pipeline.archive.hints import BY_HINT
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
@@ -75,6 +76,14 @@ def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> list[s
                     journal.mark(key, Status.REJECTED, _NOT_WANTED)
         write_manifest(journal, output)
     return keys
+
+
+def drop_rejected(journal: Journal) -> None:
+    """Remove the outputs of what hints reject, as `reject` does; after the plan that says so was written."""
+    outputs = Outputs(journal.output)
+    for row in journal.of_status(Status.REJECTED):
+        if row.reason == BY_HINT and row.output and outputs.look(row, sure=True).state is State.OURS:
+            _remove(journal, row.output)
 
 
 def _key(journal: Journal, path: Path) -> str:

@@ -180,7 +180,8 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
     if edited:  # what was written had a size that nobody knows any more
         own |= {"status": Status.EDITED, "was": made_as, "was_reason": row.get("reason", ""), "reason": EDITED_REASON}
         own["output_size"] = UNKNOWN_SIZE
-    return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | own
+    doubt = {"doubt": int(row["doubt"]) if row.get("doubt") else None}
+    return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
 
 
 def keep_copy(journal: Journal) -> None:

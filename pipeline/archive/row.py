@@ -41,6 +41,7 @@ class Row:
     reason: str = _column("reason")
     verdict: str = _column("verdict")
     chroma: float | None = _column("chroma", decimals=2)
+    doubt: int | None = _column("doubt", decimals=0)
     width: int = _column("width")
     height: int = _column("height")
     bits: int = _column("bits")
@@ -65,6 +66,7 @@ class Row:
     was_reason: str = _column()
 
 
+HINTED = "+"  # stands in a fingerprint before the mark of the hints
 RECOVERED = "recovered"  # fingerprint and run of what was taken back from a manifest, which tells neither
 UNKNOWN_SIZE = -1  # of such an item's source
 COLUMNS = tuple(each.name for each in fields(Row))
@@ -113,12 +115,22 @@ def row_of(
         "run_id": run_id,
         "cause": result.cause,
         "fingerprint": fingerprint,
-        "hints_sha256": "",
+        "hints_sha256": hints_in(fingerprint),
         "attempts": 1,
         "output_mtime_ns": 0,
         "was": "",
         "was_reason": "",
     }
+
+
+def marked(fingerprint: str, mark: str) -> str:
+    """Return a fingerprint with the mark of hints in it; as it is where there are none."""
+    return f"{fingerprint}{HINTED}{mark}" if mark else fingerprint
+
+
+def hints_in(fingerprint: str) -> str:
+    """Return the mark of the hints that a fingerprint holds, empty where it holds none."""
+    return fingerprint.partition(HINTED)[2]
 
 
 def _text(value: str) -> str:

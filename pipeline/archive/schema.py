@@ -85,6 +85,10 @@ MIGRATIONS = (
     -- What was found of OUTPUT itself, as JSON.
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    -- How doubtful the net's answer is, 0 to 100.
+    ALTER TABLE items ADD COLUMN doubt INTEGER;
+    """,
 )
 
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Known
+from pipeline.archive.row import hints_in, marked
 from pipeline.archive.schema import Run
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind
@@ -42,6 +44,7 @@ class Wishes:
         retry_failed: failed and crashed items are to be done again.
         replace_edited: so are outputs that somebody has changed.
         accept_gone: most sources may be gone.
+        hints: what a person says of single pictures; filled by the plan.
         source_of: from a key to where the source lies.
         deleted_outputs: "redo" or "rejected": what is done with an output that is not there any more.
     """
@@ -59,10 +62,17 @@ class Wishes:
     deleted_outputs: str = "redo"
     source_of: Callable[[str], Path] = Path
     listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
+    hints: HintBook = field(default_factory=HintBook)
 
     def are_met_by(self, row: Known, kind: Kind) -> bool:
         """Tell whether an output is as it would be made now."""
-        return row.fingerprint in self.listed.get(row.key, self.fingerprints).get(kind, ())
+        wanted, mark = self.listed.get(row.key, self.fingerprints).get(kind, ()), self.hints.mark(row.key, kind)
+        return row.fingerprint in (marked(each, mark) for each in wanted)
+
+    def approve(self, row: Known, kind: Kind) -> bool:
+        """Tell whether a person has approved of an output that was made under the hints of now."""
+        approved = self.hints.of(row.key).decision == "approved"
+        return approved and hints_in(row.fingerprint) == self.hints.mark(row.key, kind)
 
     def may_mend(self, row: Known, run: Run | None) -> bool:
         """Tell whether what failed may succeed now; `run` recorded it."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "original": "Take the original out of a coloured JPEG again.",
     "gallery": "Make pages to look through the pictures of an archive.",
     "verify": "Check every finished picture of an archive.",
+    "hints": "Take what a person says of single pictures.",
     "reject": "Remove outputs that nobody wants.",
     "prune": "Take away outputs whose sources are gone.",
     "recover": "Make a lost journal anew.",

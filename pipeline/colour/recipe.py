@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from pipeline.colour.compose import compose
 from pipeline.colour.exact import exact_bands, exact_rgb
+from pipeline.colour.hints import hinted
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
+from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.pixels import Sample, eight_bits, grey_of
 from pipeline.nets.net import Net
 
@@ -25,27 +27,39 @@ class Look:
     Attributes:
         saturation: factor on the predicted chroma, 0 or more.
         lightness: what is kept: "luma", exactly, or "lab", as the tutorial does it.
+        hints: what a person says of the picture's colours.
     """
 
     saturation: float = 1.0
     lightness: str = "luma"
+    hints: Hints = NO_HINTS
+
+    @property
+    def left(self) -> float:
+        """The factor on what `predict` returned: a colour that a person named is not to be changed any more."""
+        return 1.0 if self.hints.colours else self.saturation
 
 
-def predict(pixels: NDArray[Sample], net: Net) -> NDArray[np.float32]:
+def predict(pixels: NDArray[Sample], net: Net, look: Look | None = None) -> NDArray[np.float32]:
     """Return the net's answer to an upright picture.
 
     Args:
         pixels: uint8 or uint16, BGR (H, W, 3) or grey (H, W), sRGB.
         net: what predicts ab.
+        look: whose hints are put to the answer; None: there are none.
 
     Returns:
-        float32 (h, w, 2), a and b in Lab units, at the net's own size.
+        float32 (h, w, 2), a and b in Lab units, at the net's own size, or with hints at a larger one.
 
     Raises:
         EngineError: the engine stopped working.
         ModelError: the net's answer is no colour.
     """
-    return net.predict(net_lightness(eight_bits(pixels), net.spec.input_size))
+    seen = eight_bits(pixels)
+    ab = net.predict(net_lightness(seen, net.spec.input_size))
+    if look is None or not look.hints.colours:
+        return ab
+    return hinted(ab * np.float32(look.saturation), grey_of(seen), look.hints)
 
 
 def colorize(pixels: NDArray[Sample], net: Net, look: Look) -> NDArray[Sample]:
@@ -62,19 +76,19 @@ def colorize(pixels: NDArray[Sample], net: Net, look: Look) -> NDArray[Sample]:
     Raises:
         EngineError, ModelError: as `predict`.
     """
-    return coloured(pixels, predict(pixels, net), look)
+    return coloured(pixels, predict(pixels, net, look), look)
 
 
 def coloured(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look) -> NDArray[Sample]:
     """Put an answer of the net, float32 (h, w, 2) in Lab units, to a frame; the rest as `colorize`."""
     if look.lightness == "lab":
-        return compose(eight_bits(pixels), ab, saturation=look.saturation)  # type: ignore[return-value]
-    return exact_rgb(grey_of(pixels), ab, saturation=look.saturation)
+        return compose(eight_bits(pixels), ab, saturation=look.left)  # type: ignore[return-value]
+    return exact_rgb(grey_of(pixels), ab, saturation=look.left)
 
 
 def bands(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look, rows: int) -> Iterator[NDArray[Sample]]:
     """Give the picture of `coloured` from top to bottom, in bands of so many rows; `look.lightness` is "luma"."""
-    return exact_bands(grey_of(pixels), ab, rows, saturation=look.saturation)
+    return exact_bands(grey_of(pixels), ab, rows, saturation=look.left)
 
 
 def planes(
@@ -93,8 +107,8 @@ def planes(
         cb, cr: uint8, JFIF's full range, 128 is grey.
     """
     if whole is not None:
-        return chroma_planes(grey, ab, size=whole, saturation=look.saturation)
+        return chroma_planes(grey, ab, size=whole, saturation=look.left)
     if not half:
-        return chroma_planes(grey, ab, saturation=look.saturation)
+        return chroma_planes(grey, ab, saturation=look.left)
     size = grey.shape[0], grey.shape[1]
-    return chroma_planes(halved(grey), ab, size=size, saturation=look.saturation)
+    return chroma_planes(halved(grey), ab, size=size, saturation=look.left)

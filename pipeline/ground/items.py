@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from pipeline.ground.errors import Cause, ColorizeError
+from pipeline.ground.hints import NO_HINTS, Hints
 
 if TYPE_CHECKING:  # `colorize status` and every --help come by here, and need no arrays
     import numpy as np
@@ -188,6 +189,7 @@ class Seen:
         width, height: of the upright picture, in pixels.
         bits: of a sample.
         frames: pages or frames; 0 for what has but one picture.
+        doubt: of the net's answer, 0..100; None where it was not asked, and for films.
     """
 
     source_size: int = 0
@@ -199,6 +201,7 @@ class Seen:
     height: int = 0
     bits: int = 0
     frames: int = 0
+    doubt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +255,7 @@ class Unit:
         viewing: of a film.
         twin: of a repeat, whose output is copied.
         alone: no other worker is at work meanwhile: it may take all the memory.
+        hints: what a person says of this picture.
     """
 
     verb: Verb
@@ -269,6 +273,7 @@ class Unit:
     viewing: Viewing = WHOLE
     twin: Twin | None = None
     alone: bool = False
+    hints: Hints = NO_HINTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def _spliced(
     halved = task.picture.whole is not None and grey.shape == tuple(-(-side // 2) for side in whole)
     if grey.shape != whole and not halved:
         raise ItemError("its size is not what its header says")
-    ab = as_stored(predict(task.picture.pixels, task.net), orientation)
+    ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
     edits, lost = _edits(task, grey_jpeg, jpeg)
     own = upright is not None and not task.interleaved
@@ -211,7 +211,7 @@ def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, .
 def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
     """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike."""
     grey = grey_of(eight_bits(task.picture.pixels))
-    ab = predict(task.picture.pixels, task.net)
+    ab = predict(task.picture.pixels, task.net, task.tools.look)
     jpeg = bytes(encode(grey, "jpg", task.settings.quality))
     cb, cr = planes(luma.decoded(jpeg), ab, task.tools.look, half=task.half)
     metadata = _carried(task).without(reason)

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.colour.palette import with_palette
 from pipeline.colour.recipe import Look
 from pipeline.ground import files, inside
 from pipeline.ground.errors import Cause, Crowded, ItemError
-from pipeline.ground.items import Filed, Result, Seen, Status, Unit
+from pipeline.ground.hints import NO_HINTS, Hints
+from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
@@ -72,11 +73,12 @@ def look_of(settings: Settings) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """A job with its net loaded, and whose signature outputs get."""
+    """A job with its net loaded, and whose signature outputs get; `hints` are those of the item at hand."""
 
     job: Job
     net: Net
     certificate: Certificate | None = None
+    hints: Hints = NO_HINTS
 
     @classmethod
     def loaded(cls, job: Job) -> Tools:
@@ -98,16 +100,23 @@ class Tools:
     @property
     def look(self) -> Look:
         """How colour is made."""
-        return look_of(self.settings)
+        return replace(look_of(self.settings), hints=self.hints)
 
     def wished(self, unit: Unit) -> Tools:
-        """Return them with what a person's list says of this item."""
-        if not unit.on_color:
+        """Return them with what a person says of this item."""
+        hints = NO_HINTS if unit.kind is Kind.FILM else unit.hints
+        told: dict[str, Any] = {
+            "on_color": unit.on_color or None, "saturation": hints.saturation, "quality": hints.quality
+        }  # fmt: skip
+        told = {name: value for name, value in told.items() if value is not None}
+        if not told and not hints.mark:
             return self
-        return replace(self, job=replace(self.job, settings=replace(self.settings, on_color=unit.on_color)))
+        return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""
+        if self.hints.decision == "left-grey":
+            return True
         return self.settings.on_color != "recolor" and (in_colour or unit.on_color != "")
 
     def room_for(self, unit: Unit, format: str) -> Callable[[Shape], None]:
@@ -157,7 +166,12 @@ class Tools:
 
     def keep_colour(self, unit: Unit, seen: Seen, doubt: str = "") -> Result:
         """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
+        if self.hints.decision == "left-grey":
+            size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)
+            filed = Filed(unit.copy_output, size, digest)
+            return Result(unit.key, Status.COPIED, reason="left grey, by a hint", filed=filed, seen=seen)
         reason = "listed as in colour" if unit.on_color else f"already in colour{doubt}"
+        reason += "; its hints are not used" if self.hints.colours else ""
         if self.settings.on_color == "skip":
             return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
         size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)

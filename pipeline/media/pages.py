@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from pipeline.colour.doubt import Doubting
 from pipeline.colour.verdict import judge
 from pipeline.ground import files
 from pipeline.ground.errors import ItemError
@@ -45,11 +46,13 @@ class Pages:
         picture = read(unit.source, max_megapixels=settings.max_megapixels, page=span.start, damaged=take, room=room)
         verdict = judge(picture.pixels, picture.alpha)
         kept = tools.keeps(unit, in_colour=verdict.kind == "color")
-        task = Task(unit.source, _sha256(unit.source, unit.size, unit.mtime_ns), picture, "tif", tools, span.start)
+        net = Doubting(tools.net)
+        digest = _sha256(unit.source, unit.size, unit.mtime_ns)
+        task = Task(unit.source, digest, picture, "tif", replace(tools, net=net), span.start)
         data, _ = uncoloured(task) if kept else develop(task)  # what is lost, the join sees
         filed = tools.publish(data, f"{unit.parts_place}/{span.number:06d}.tif")
         _leave_note(picture.note, unit, span, tools)
-        result = tools.done(unit, filed, seen_of(picture, verdict))
+        result = tools.done(unit, filed, replace(seen_of(picture, verdict), doubt=net.doubt))
         return replace(result, status=Status.COPIED) if kept else result
 
     def join(self, unit: Unit, tools: Tools) -> Result:
@@ -109,9 +112,10 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _seen_of_all(parts: Sequence[Part], sha256: str) -> Seen:
-    """Return what the manifest says of the file: size and depth of its first page, verdict and chroma of all."""
+    """Return what the manifest says of the file: size of its first page, verdict and chroma of all, the worst doubt."""
     verdicts = [part.seen.verdict for part in parts]
     strongest = next((word for word in ("color", "toned") if word in verdicts), "neutral")
     chroma = sum(part.seen.chroma or 0.0 for part in parts) / len(parts)
-    first = parts[0].seen
-    return replace(first, source_sha256=sha256, verdict=strongest, chroma=round(chroma, 2), frames=len(parts))
+    first, doubts = parts[0].seen, [part.seen.doubt for part in parts if part.seen.doubt is not None]
+    seen = replace(first, source_sha256=sha256, verdict=strongest, chroma=round(chroma, 2), frames=len(parts))
+    return replace(seen, doubt=max(doubts, default=None))

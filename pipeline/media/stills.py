@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
+from pipeline.colour.doubt import Doubting
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground import files
 from pipeline.ground.items import DOUBTFUL, Picture, Result, Seen, Unit
@@ -30,7 +31,10 @@ class Stills:
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
         if tools.keeps(unit, in_colour=verdict.kind == "color"):
             return tools.keep_colour(unit, seen, doubt)
-        data, lost = develop(Task(unit.source, seen.source_sha256, picture, format, tools, picture.page))
+        net = Doubting(tools.net)
+        task = Task(unit.source, seen.source_sha256, picture, format, replace(tools, net=net), picture.page)
+        data, lost = develop(task)
+        seen = replace(seen, doubt=net.doubt)
         note = f"taken for {'colour' if verdict.kind == 'color' else 'black-and-white'}{doubt}" if doubt else ""
         reason = "; ".join(each for each in (picture.note, note) if each)
         result = tools.done(unit, tools.deliver(data, unit), seen, reason)

@@ -79,6 +79,7 @@ class Collector:
             mtime_ns=claim.mtime_ns,
             parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
             on_color=self._context.choices.get(claim.key, ""),
+            hints=self._context.hints.of(claim.key),
         )
         return self._twins.look(unit) if claim.company else unit
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Journal
 from pipeline.archive.places import Root
 from pipeline.archive.refused import NOTHING, Refused
+from pipeline.archive.row import marked
 from pipeline.ground.items import PICTURED, Kind, Result
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job
@@ -34,6 +36,7 @@ class Context:
         told_again: filled as the run works: keys of what failed as it had failed, and was told, before.
         junk: filled as INPUT is walked: what was passed over, as the list of junk calls it.
         voice: where what the run has to say goes.
+        hints: what a person says of single pictures; filled by the plan.
     """
 
     inputs: Sequence[Path]
@@ -47,6 +50,7 @@ class Context:
     told_again: set[str] = field(default_factory=set)
     junk: Counter[str] = field(default_factory=Counter)
     voice: Voice = field(default_factory=Voice)
+    hints: HintBook = field(default_factory=HintBook)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
@@ -74,7 +78,8 @@ class Context:
 
     def fingerprint(self, kind: Kind, key: str = "") -> str:
         """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
-        return self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
+        plain = self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
+        return marked(plain, self.hints.mark(key, kind))
 
     @property
     def bom(self) -> bool:

@@ -16,6 +16,7 @@ from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.decision import Decision
 from pipeline.archive.discover import Folder, discover
+from pipeline.archive.hints import HintBook, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
@@ -24,6 +25,7 @@ from pipeline.archive.names import Naming
 from pipeline.archive.own import resolved
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Plan
+from pipeline.archive.prune import drop_rejected
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.shard import Shard, refuse_other_share
@@ -46,14 +48,21 @@ from pipeline.run.executors.executor import Executor
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
-from pipeline.run.progress import Progress, printable, show_progress
+from pipeline.run.progress import Progress, show_progress
 from pipeline.run.report import Anew
+from pipeline.run.said import name_unknown
 from pipeline.run.signals import Stop, stop_on_signals
 from pipeline.run.summary import Summary, exit_code
 from pipeline.run.voice import Begun, Voice
 
-_NAMED: Final = 5
 _OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
+
+
+def _check(settings: Settings) -> None:
+    """Raise `SettingsError` where settings that name files, or say more than a word, cannot be."""
+    check_caption(Caption(settings.caption, settings.caption_font))
+    certificate_of(settings.certificate, settings.certificate_key)
+    Shard.parse(settings.shard)
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:
@@ -63,16 +72,15 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
         InputError, OutputError, ModelError: as `run_archive`.
     """
     output = resolved(output)
-    choices = read_choices(settings.on_color_list)
-    check_caption(Caption(settings.caption, settings.caption_font))
-    certificate_of(settings.certificate, settings.certificate_key)
+    _check(settings)
+    choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)
     there = journal_path(output).exists()
     with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
-        context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal))
+        context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal), hints=hints)
         yield from ahead.plan(_plan(context, journal))
     check_space(ahead.told, output)
 
@@ -97,7 +105,7 @@ def run_archive(
         voice: whom sentences, outcomes and the end of planning are told; None: stderr alone.
 
     Raises:
-        SettingsError: the list of single items cannot be read.
+        SettingsError: the list of single items, or a file of hints, cannot be read or makes no sense.
         ModelError: before anything is written, when no usable net is there.
         InputError: an INPUT cannot be read at all.
         OutputError: OUTPUT cannot be written, or the disk is full; what is finished stays.
@@ -105,10 +113,8 @@ def run_archive(
     """
     voice = voice or Voice()
     output = resolved(output)
-    choices = read_choices(settings.on_color_list)
-    check_caption(Caption(settings.caption, settings.caption_font))
-    certificate_of(settings.certificate, settings.certificate_key)
-    Shard.parse(settings.shard)
+    _check(settings)
+    choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     check_manifest(output)
@@ -122,7 +128,7 @@ def run_archive(
         refusal = refused.learn(journal)
         if refusal and not quiet:
             voice.say(refusal.sentence())
-        context = Context(inputs, output, roots, settings, net, engine, choices, refusal, voice=voice)
+        context = Context(inputs, output, roots, settings, net, engine, choices, refusal, voice=voice, hints=hints)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return replace(_summary(context, journal, stop), planned=False)
@@ -154,6 +160,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
         listed=context.fingerprints_of_listed,
+        hints=context.hints,
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
     naming = Naming(lambda kind, own: suffix(kind, own, settings), context.refused)
@@ -218,7 +225,8 @@ def _begin(
             journal.planned(run_id, todo.total())
             if journal.db.total_changes - before > _OF_A_RUN:
                 note_change(journal)
-        _name_unknown(context, journal)
+        name_unknown(context, journal)
+        drop_rejected(journal)
     except _Stopped:
         return None
     finish_moves(journal)
@@ -228,16 +236,6 @@ def _begin(
 def _tell(context: Context, journal: Journal, result: Result) -> None:
     context.note_failure(journal, result)
     context.voice.fail(result)
-
-
-def _name_unknown(context: Context, journal: Journal) -> None:
-    """Say which lines of a person's list name nothing that was found: they are most likely misspelt."""
-    keys = list(context.choices)
-    unknown = sorted(set(keys) - journal.known(keys).keys() - journal.pending_runs(keys).keys())
-    for key in unknown[:_NAMED]:
-        context.voice.say(f"{context.settings.on_color_list}: no such item: {printable(key)}")
-    if len(unknown) > _NAMED:
-        context.voice.say(f"... and {len(unknown) - _NAMED:,} more.")
 
 
 def _work(

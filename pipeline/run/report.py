@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from pipeline.archive.decision import SETTINGS_CHANGED, Action, Decision
+from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, Action, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.facts import summary_facts
@@ -71,15 +71,18 @@ class Anew:
     """Counts what a plan makes anew because settings or the model have changed, and what somebody has changed."""
 
     def __init__(self) -> None:
-        self._anew = self._kept = 0
+        self._anew = self._hinted = self._kept = 0
 
     def see(self, decision: Decision) -> None:
         """Count one decision."""
         self._anew += decision.action is Action.TODO and decision.why == SETTINGS_CHANGED
+        self._hinted += decision.action is Action.TODO and decision.why == HINTS_CHANGED
         self._kept += decision.action is not Action.TODO and decision.why.startswith(str(Status.EDITED))
 
     def lines(self) -> Iterator[str]:
         """Yield a line on it where there is something to say."""
+        if self._hinted:
+            yield f"{self._hinted:,} finished outputs are made anew: their hints have changed."
         if self._anew:
             also = f"; {self._kept:,} that somebody has changed since are kept" if self._kept else ""
             yield f"{self._anew:,} finished outputs are made anew: settings or model have changed{also}."

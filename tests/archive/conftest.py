@@ -13,11 +13,13 @@ import pytest
 from pipeline.archive.begin import begin
 from pipeline.archive.decision import Decision
 from pipeline.archive.discover import discover
+from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.places import check_places, source_path
 from pipeline.archive.plan import Plan
+from pipeline.archive.row import marked
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
@@ -105,9 +107,14 @@ class Archive:
         version: str = "0",
         kill_after: int | None = None,
         publish_before_kill: bool = False,
+        marks: HintBook | None = None,
         **options: object,
     ) -> Counter[Kind]:
-        """Do all that is planned; `kill_after` items the run is gone without a word."""
+        """Do all that is planned; `kill_after` items the run is gone without a word. Outputs are made with `marks`."""
+
+        def made_under(kind: Kind, key: str) -> str:
+            return marked(fingerprint, marks.mark(key, kind) if marks else "")
+
         inputs = inputs or [self.source]
         same = {"inputs": inputs, "fingerprint": fingerprint, "settings": settings, "version": version}
         with Journal(self.output) as journal:
@@ -117,7 +124,7 @@ class Archive:
                     self._decisions(journal, **same, **options),  # type: ignore[arg-type]
                     journal,
                     run_id=run_id,
-                    fingerprint=lambda kind: fingerprint,
+                    fingerprint=made_under,
                     on_failure=lambda result: None,
                 )
                 journal.planned(run_id, todo.total())
@@ -130,7 +137,9 @@ class Archive:
                 result = self.work(claim, source_path(roots, unescape(claim.key)))
                 if killed:
                     return todo
-                earlier = journal.record(result, kind=claim.kind, fingerprint=fingerprint, run_id=run_id)
+                earlier = journal.record(
+                    result, kind=claim.kind, fingerprint=made_under(claim.kind, claim.key), run_id=run_id
+                )
                 remove_superseded(earlier, self.output)
             journal.finish_run(run_id, 0)
         return todo

@@ -41,7 +41,7 @@ def written(journal: Journal, *decisions: Decision) -> tuple[Counter[Kind], list
     failures: list[Result] = []
     with journal.transaction(durable=True):
         counts = begin(
-            iter(decisions), journal, run_id="r", fingerprint=lambda kind: f"of {kind}", on_failure=failures.append
+            iter(decisions), journal, run_id="r", fingerprint=lambda kind, key: f"of {kind}", on_failure=failures.append
         )
     return counts, failures
 
