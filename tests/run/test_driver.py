@@ -126,6 +126,7 @@ def test_a_picture_that_goes_while_the_run_works_is_vanished(tmp_path: Path, mon
     step = Progress.step
 
     def take_away(self: Progress, *, problem: bool = False) -> None:
+        (paths[1].parent / "another.txt").touch()  # in an emptied folder a disk was lost
         paths[1].unlink(missing_ok=True)
         step(self, problem=problem)
 
