@@ -23,7 +23,7 @@ class Stills:
         settings = tools.settings
         take = settings.on_damage == "done"
         format = FORMATS[PurePath(unit.output).suffix.lower()]
-        room, half = tools.room_for(unit, format), keeps_luma(format, settings)
+        room = tools.room_for(unit, format)
         picture = read(
             unit.source,
             max_megapixels=settings.max_megapixels,
