@@ -20,6 +20,7 @@ ADVICE: Final[dict[str, str]] = {
     Cause.NO_PICTURE: "It is neither a picture nor a film.",
     Cause.DAMAGED: "Copy it again from where it came from; --on-damage done --retry-failed takes what is left.",
     Cause.NOT_SUPPORTED: "This version cannot read this kind of file. Save it as TIFF, PNG or JPEG.",
+    Cause.LIBRARY: "What reads it is not installed. The next run after that tries it again.",
     Cause.TOO_LARGE: "It is larger than --max-megapixels allows.",
     Cause.FORMAT_LIMIT: "The format of the output cannot hold it. Choose another --format.",
     Cause.MEMORY: "There was not enough memory for it. Run again with fewer --jobs.",

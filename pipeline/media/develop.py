@@ -28,7 +28,7 @@ from pipeline.photo.directories import compression
 from pipeline.photo.jpeg import luma, marks, turbo
 from pipeline.photo.jpeg.record import holds_original
 from pipeline.photo.jpeg.segments import Jpeg, parse
-from pipeline.photo.jpeg.splice import refusal, splice
+from pipeline.photo.jpeg.splice import Colour, colour, joined, refusal, splice
 from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.photo.orientation import as_stored
 from pipeline.photo.profile import coloured
@@ -180,6 +180,14 @@ def _spliced(
     task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.uint8] | None
 ) -> tuple[Bytes, tuple[str, ...]]:
     """Put colour into a grey JPEG: the source, of which `upright` are the pixels, or what was made of it."""
+    chroma = _coded_chroma(task, grey_jpeg, jpeg, upright)  # its planes are gone when the file is put together
+    edits, lost = _edits(task, grey_jpeg, jpeg)
+    own = upright is not None and not task.interleaved
+    digest = bytes.fromhex(task.sha256) if own else None
+    return joined(grey_jpeg, chroma, edits=edits, digest=digest, keep=own), lost
+
+
+def _coded_chroma(task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.uint8] | None) -> Colour:
     orientation = orientation_of(grey_jpeg)
     if upright is not None and upright.ndim == 2:
         grey = as_stored(upright, orientation) if orientation > 1 else upright
@@ -191,10 +199,7 @@ def _spliced(
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
-    edits, lost = _edits(task, grey_jpeg, jpeg)
-    own = upright is not None and not task.interleaved
-    digest = bytes.fromhex(task.sha256) if own else None
-    return splice(grey_jpeg, cb, cr, edits=edits, digest=digest, keep=own), lost
+    return colour(grey_jpeg, cb, cr)
 
 
 def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, ...]]:

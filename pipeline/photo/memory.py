@@ -152,5 +152,5 @@ def _beside_luma(shape: Shape, kept: int) -> float:
     if shape.channels > 1:
         return 1.3 * shape.stored + kept + 4.5 * shape.pixels
     if _halved(shape, "jpg", anew=False):
-        return 2.4 * shape.stored + 0.9 * shape.pixels
+        return max(1.1 * shape.stored + 0.9 * shape.pixels, 2.4 * shape.stored + 0.4 * shape.pixels)
     return 1.3 * shape.stored + kept + 1.4 * shape.pixels

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.archive.conftest import Archive
 
 
+PASSING = (Cause.SYSTEM, Cause.IN_THE_WAY, Cause.LIBRARY)
+
+
 def failed(archive: Archive, cause: Cause, **options: object) -> None:
     archive.put("1.jpg")
     archive.fails, archive.cause = {"1.jpg"}, cause
@@ -31,7 +34,7 @@ def changed(name: str) -> dict[str, object]:
     return SETTINGS | {name: "another"}
 
 
-@pytest.mark.parametrize("cause", [each for each in Cause if each not in (Cause.SYSTEM, Cause.IN_THE_WAY)])
+@pytest.mark.parametrize("cause", [each for each in Cause if each not in PASSING])
 def test_what_failed_is_not_tried_again_under_the_same_circumstances(archive: Archive, cause: Cause) -> None:
     failed(archive, cause)
     assert action(archive) == "keep"
@@ -42,7 +45,7 @@ def test_what_failed_is_not_tried_again_under_the_same_circumstances(archive: Ar
 @pytest.mark.parametrize("cause", list(Cause))
 def test_a_setting_brings_back_only_what_it_may_have_undone(archive: Archive, cause: Cause, name: str) -> None:
     failed(archive, cause)
-    undone = cause in (Cause.SYSTEM, Cause.IN_THE_WAY) or name in REMEDIES.get(cause, ())
+    undone = cause in PASSING or name in REMEDIES.get(cause, ())
     assert action(archive, settings=changed(name)) == ("todo" if undone else "keep")
 
 

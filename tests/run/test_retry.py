@@ -57,7 +57,7 @@ def test_another_format(tmp_path: Path, run: Callable[..., Summary]) -> None:
 def test_another_version_of_the_program(
     tmp_path: Path, run: Callable[..., Summary], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "scans" / "1.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "scans" / "1.jxl").write_bytes(b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(40))
     assert run().counts == {"failed": 1}
     assert run().worked == 0
     monkeypatch.setattr(driver, "__version__", "99.0")

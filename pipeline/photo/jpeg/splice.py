@@ -8,13 +8,13 @@ more, and scans of Cb and Cr follow those of Y.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
-from pipeline.photo.jpeg.chroma_scans import chroma_scans
+from pipeline.photo.jpeg.chroma_scans import ChromaScans, chroma_scans
 from pipeline.photo.jpeg.record import Edit, apply, is_record, record, segment
 from pipeline.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, incomplete, parse
 
@@ -68,12 +68,40 @@ def splice(
         ItemError: damaged, or of a kind that this can't be done with.
         ValueError: planes of the wrong shape, edits that overlap.
     """
+    return joined(source, colour(source, cb, cr, quality=quality), edits=edits, digest=digest, keep=keep)
+
+
+class Colour(NamedTuple):
+    """What is put beside the luma of one file, coded.
+
+    Attributes:
+        jpeg: the file.
+        scans: of its chroma.
+        sampling: the factors of Y, both in one byte.
+        slot: of the chroma's quantization table.
+    """
+
+    jpeg: Jpeg
+    scans: ChromaScans
+    sampling: int
+    slot: int
+
+
+def colour(source: bytes, cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, quality: int = 85) -> Colour:
+    """Code the chroma for a file, so that its planes need not be kept; arguments and errors as `splice`."""
     jpeg = parse(source)
     if reason := refusal(jpeg):
         raise ItemError(f"its luma cannot be kept as it is: {reason}")
-    sampling = _sampling(jpeg, cb, cr)
-    slot = _free_slot(source, jpeg)
+    sampling, slot = _sampling(jpeg, cb, cr), _free_slot(source, jpeg)
     chroma = chroma_scans(cb, cr, quality=quality, progressive=jpeg.frame.progressive, slot=slot)
+    return Colour(jpeg, chroma, sampling, slot)
+
+
+def joined(
+    source: bytes, colour: Colour, *, edits: Sequence[Edit] = (), digest: bytes | None = None, keep: bool = True
+) -> bytes:
+    """Put chroma that is coded beside the luma of a file; arguments and result as `splice`."""
+    jpeg, chroma, sampling, slot = colour
     restart = segment(DRI, b"\0\0") if jpeg.restart else b""
     header = _frame_header(jpeg, sampling, slot)
     start, end = jpeg.frame.segment.body - 4, jpeg.frame.segment.end  # fill bytes before the marker stay

@@ -1,0 +1,66 @@
+"""Of a large grey JPEG half the size is decoded: what is made of it has lost nothing all the same."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.nets.engines.samples import sample_lightness
+from pipeline.photo import memory
+from pipeline.photo.jpeg.luma import decoded
+from pipeline.photo.jpeg.record import original
+
+GREY: Any = cv2.resize((sample_lightness(256, 1)[0] * 2.55).astype(np.uint8), (1201, 803))
+
+
+def jpeg(orientation: int = 1, **how: Any) -> bytes:
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GREY).save(buffer, "JPEG", quality=90, exif=exif, **how)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_half_the_size_gives_the_same_luma_and_nearly_the_same_colour(
+    make: Any, monkeypatch: pytest.MonkeyPatch, orientation: int, progressive: bool
+) -> None:
+    data = jpeg(orientation, progressive=progressive)
+    whole, path = make(data, "a.jpg", "whole.jpg")
+    before = path.read_bytes()
+    monkeypatch.setattr(memory, "LARGE", 1000)
+    half, path = make(data, "a.jpg", "half.jpg")
+    after = path.read_bytes()
+    assert (half.seen.width, half.seen.height) == (whole.seen.width, whole.seen.height)
+    assert half.metadata == ""
+    assert np.array_equal(decoded(after), decoded(data))
+    assert hashlib.sha256(original(after)).digest() == hashlib.sha256(data).digest()
+    one, other = (np.asarray(Image.open(io.BytesIO(each)).convert("YCbCr"), np.int16) for each in (before, after))
+    assert one.shape == other.shape
+    assert float(np.abs(one - other)[:, :, 1:].mean()) < 1.5
+    assert float(np.abs(other[:, :, 1:] - 128).mean()) > 0.5
+
+
+def test_what_cannot_be_kept_is_read_again_as_a_whole(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "LARGE", 1000)
+    monkeypatch.setattr("pipeline.media.develop.refusal", lambda jpeg: "of a kind that the test makes up")
+    monkeypatch.setattr("pipeline.photo.jpeg.luma.luma_refusal", lambda data, jpeg: "of a kind that the test makes up")
+    result, path = make(jpeg(), "a.jpg")
+    assert result.metadata.startswith("the luma was coded anew")
+    assert Image.open(path).size == (1201, 803)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"lightness": "lab"}, {"layout": "side-by-side"}, {"chroma_sampling": "444"}, {"jpeg_scans": "interleaved"}],
+)
+def test_other_ways_have_the_size_of_the_source(make: Any, monkeypatch: pytest.MonkeyPatch, changes: Any) -> None:
+    monkeypatch.setattr(memory, "LARGE", 1000)
+    _, path = make(jpeg(), "a.jpg", **changes)
+    assert Image.open(path).size == ((2402, 803) if "layout" in changes else (1201, 803))
