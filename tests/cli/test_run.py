@@ -147,6 +147,7 @@ def test_every_field_of_the_manifest(bench: Bench) -> None:
     for key, wanted in expected.items():
         row = dict(found[key])
         assert list(row) == list(HEADERS)
+        assert row["doubt"].isdigit() == (row["status"] == "done")
         assert row.pop("source") == key
         finished = datetime.fromisoformat(row.pop("finished_at"))
         assert began.timestamp() - 0.001 <= finished.timestamp() <= datetime.now(UTC).timestamp()
@@ -166,7 +167,8 @@ def test_every_field_of_the_manifest(bench: Bench) -> None:
         elif wanted["status"] in ("done", "copied"):
             assert 5 < float(chroma) < 100
             assert chroma == f"{float(chroma):.2f}"
-        timed = ("source", "finished_at", "run_id", "source_sha256", "output_sha256", "seconds", "chroma")
+        timed = ("source", "finished_at", "run_id", "source_sha256", "output_sha256", "seconds", "chroma", "doubt")
+        row.pop("doubt")
         assert row == {name: value for name, value in wanted.items() if name not in timed}, key
 
 
