@@ -119,6 +119,12 @@ class Tools:
             return True
         return self.settings.on_color != "recolor" and (in_colour or unit.on_color != "")
 
+    @property
+    def _is_arranged(self) -> bool:
+        """Whether a copy shows more than the picture with its luma as it is."""
+        settings = self.settings
+        return settings.lightness == "lab" or settings.layout != "single" or bool(settings.caption)
+
     def room_for(self, unit: Unit, format: str) -> Callable[[Shape], None]:
         """Return what `read` asks, before it decodes a picture, whether there is memory to make a `format` of it.
 
@@ -127,7 +133,7 @@ class Tools:
         memory = self.job.memory
 
         def check(shape: Shape) -> None:
-            need = peak(shape, format, anew=self.settings.lightness == "lab" or self.settings.layout != "single")
+            need = peak(shape, format, anew=self._is_arranged)
             if need > memory.whole:
                 raise ItemError(_too_large(shape, need, memory), Cause.MEMORY)
             if need > memory.share and not unit.alone:

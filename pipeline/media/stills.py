@@ -24,19 +24,8 @@ class Stills:
         settings = tools.settings
         take = settings.on_damage == "done"
         format = FORMATS[PurePath(unit.output).suffix.lower()]
-<<<<<<< HEAD
         room, half = tools.room_for(unit, format), keeps_luma(format, settings)
         picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take, room=room, half=half)
-=======
-        room = tools.room_for(unit, format)
-        picture = read(
-            unit.source,
-            max_megapixels=settings.max_megapixels,
-            damaged=take,
-            room=room,
-            half=keeps_luma(format, settings),
-        )
->>>>>>> limits
         verdict = judge(picture.pixels, picture.alpha)
         doubt = "" if unit.on_color or not verdict.doubtful else DOUBTFUL
         seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
