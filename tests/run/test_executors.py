@@ -339,6 +339,17 @@ def test_workers_that_never_come_up_end_the_run(bench: Bench, monkeypatch: pytes
         list(bench.executor().answers(taking(bench.units()), Stop()))
 
 
+def wait_until_deaf(process: int) -> None:
+    """Wait until a process that was begun ignores what the test sends: a second worker may still be starting."""
+    wanted = sum(1 << (number - 1) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+    for _ in range(600):
+        lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+        ignored = next(int(line.split()[1], 16) for line in lines if line.startswith("SigIgn"))
+        if ignored & wanted == wanted:
+            return
+        time.sleep(0.05)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @in_processes
 def test_workers_leave_signals_to_the_driver(bench: Bench) -> None:
@@ -350,6 +361,7 @@ def test_workers_leave_signals_to_the_driver(bench: Bench) -> None:
             if not hurt:
                 hurt = list(children() - before)
                 for process in hurt:
+                    wait_until_deaf(process)
                     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                         os.kill(process, number)
     assert hurt
