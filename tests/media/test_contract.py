@@ -82,7 +82,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         nets.append(Painted())
         return nets[-1]
 
-    monkeypatch.setattr("pipeline.run.worker.open_net", open_painted)
+    monkeypatch.setattr("pipeline.media.medium.open_net", open_painted)
     source = SPECIMENS[kind](tmp_path / "scans", False)
     return Bench(kind, settings, source, tmp_path / "colour", nets)
 
@@ -255,7 +255,7 @@ def test_an_engine_that_is_gone_ends_the_run_and_fails_nothing(bench: Bench, mon
     worker = bench.worker()
     bench.nets[0].fails = [EngineError("The engine stopped working.")]
     dead = Painted(fails=[EngineError("The engine stopped working again.")])
-    monkeypatch.setattr("pipeline.run.worker.open_net", lambda *_: dead)
+    monkeypatch.setattr("pipeline.media.medium.open_net", lambda *_: dead)
     answer = whole(worker, bench.unit())
     assert isinstance(answer, Halt)
     assert isinstance(answer.error, EngineError)

@@ -22,7 +22,7 @@ VEIL = np.tile(np.arange(80, dtype=np.uint8) * 3, (60, 1))
 
 @pytest.fixture(autouse=True)
 def _painted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.run.worker.open_net", lambda *_: Painted())
+    monkeypatch.setattr("pipeline.media.medium.open_net", lambda *_: Painted())
 
 
 def made(source: Path, folder: Path, kind: Kind = Kind.PHOTO, **settings: object) -> tuple[Result, Path]:
