@@ -36,7 +36,7 @@ STAGES = {
     "lightness": ("pipeline.colour.recipe", "net_lightness"),
     "net": ("pipeline.nets.net", "LoadedNet.predict"),
     "chroma": ("pipeline.media.develop", "planes"),
-    "encode": ("pipeline.media.develop", "splice"),
+    "encode": ("pipeline.media.develop", "colour"),
     "write": ("pipeline.ground.files", "publish"),
 }
 
