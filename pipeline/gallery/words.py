@@ -28,6 +28,7 @@ ADVICE: Final[dict[str, str]] = {
     Cause.IN_THE_WAY: "Something in OUTPUT has its name. Move that away and run again.",
     Cause.CRASH: "A decoder crashed on it twice. Another copy of the file may be whole.",
     Cause.TIME: "It took longer than --item-timeout allows.",
+    Cause.SAME: "Another source has the same bytes: its output is a copy of that one's.",
     Cause.FAULT: "A fault of this program. Please report it with the file.",
 }
 
