@@ -14,6 +14,7 @@ from typing import Final
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import ItemError
+from pipeline.ground.source import reading
 from pipeline.photo.words import TRUNCATED, failure
 
 # What Pillow's parsers raise on damaged files, as found by damaging some.
@@ -64,7 +65,7 @@ def compression(path: Path, page: int = 0) -> int:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         if file.peek(4)[:4] not in TIFF_MARKS:
             return 0
         try:

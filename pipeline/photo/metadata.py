@@ -7,10 +7,11 @@ import struct
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from pipeline.ground.source import reading
 from pipeline.photo import xmp
 from pipeline.photo.decoders import PILLOW_FORMATS
 from pipeline.photo.directories import DAMAGE
@@ -64,27 +65,24 @@ def gather(source: Path | bytes, page: int = 0) -> Metadata:
         page: its number in a file of several, from 0.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: the file cannot be read.
     """
+    if isinstance(source, bytes):
+        return _told(io.BytesIO(source), page)
+    with reading(source) as file:
+        return _told(file, page)
+
+
+def _told(file: BinaryIO, page: int) -> Metadata:
     try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            _opened(source) as file,
-            Image.open(file, formats=PILLOW_FORMATS) as image,
-        ):
+        with warnings.catch_warnings(action="ignore"), Image.open(file, formats=PILLOW_FORMATS) as image:
             if page:
                 image.seek(page)
             return _of(image)
-    except FileNotFoundError:
-        raise
     except UnidentifiedImageError:
         return Metadata(lost=("metadata: not read, in a file of this kind",))
     except DAMAGE:
         return Metadata(lost=("metadata: damaged",))
-
-
-def _opened(source: Path | bytes) -> Any:
-    return source.open("rb") if isinstance(source, Path) else io.BytesIO(source)
 
 
 def _of(image: Image.Image) -> Metadata:

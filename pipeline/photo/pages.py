@@ -13,6 +13,7 @@ from typing import Any, Final
 from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.source import reading
 from pipeline.photo.directories import TIFF_MARKS, directories
 
 _NEW_SUBFILE_TYPE: Final = 254
@@ -29,7 +30,7 @@ def pages(path: Path) -> list[int]:
         FileNotFoundError, OSError: the file cannot be opened.
         ItemError: it is no TIFF, or damaged.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         return list(_pages(file))
 
 
@@ -38,7 +39,7 @@ def has_several_pages(path: Path) -> bool:
 
     Damage after a page counts as another one: whoever reads them all will meet it, and say it.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         if file.peek(4)[:4] not in TIFF_MARKS:
             return False
         found = 0

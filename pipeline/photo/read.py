@@ -16,6 +16,7 @@ from PIL import Image
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
+from pipeline.ground.source import reading
 from pipeline.photo import damage, read_tiff, words
 from pipeline.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.photo.decoders import IMAGECODECS, JPEG, OPENCV, PILLOW, PNG, TIFF, Format, recognise
@@ -43,7 +44,7 @@ def read(path: Path, *, max_megapixels: float, page: int | None = None, damaged:
         ItemError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
     """
     try:
-        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+        with reading(path) as file, warnings.catch_warnings(action="ignore"):
             return _read(file, max_megapixels, page, damaged)
     except FileNotFoundError:
         raise

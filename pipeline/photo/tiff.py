@@ -185,11 +185,12 @@ def _sound(tags: Tags, wanted: Iterable[int]) -> dict[int, Any]:
 
 
 def _ends_before_directory(file: io.BufferedReader) -> bool:
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
     header = file.read(16)
     big, order = b"+" in header[2:4], "little" if header[:2] == b"II" else "big"
     at = header[8:16] if big else header[4:8]
-    return len(header) < 8 or int.from_bytes(at, order) >= os.fstat(file.fileno()).st_size  # type: ignore[arg-type]
+    return len(header) < 8 or int.from_bytes(at, order) >= size  # type: ignore[arg-type]
 
 
 def _chosen(found: list[tuple[int, Tags]], within: dict[int, list[tuple[int, Tags]]], page: int | None) -> Directory:
@@ -266,7 +267,7 @@ def as_first(data: bytes, offset: int) -> bytes:
 
 def cut_short(file: io.BufferedReader, chosen: Directory) -> bool:
     """Tell whether a strip or tile lies beyond the end of the file."""
-    end = os.fstat(file.fileno()).st_size
+    end = file.seek(0, os.SEEK_END)
     return any(start + size > end for start, size in _strips(chosen))
 
 
