@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import pytest
 
+from pipeline.run.executors.loky import ONE_THREAD
 from tests.conftest import environment, in_colour
 from tests.photo.mutations import COMPRESSED, GREY, PLAIN, saved
 
@@ -149,7 +150,7 @@ class Disk:
         self._scans = files_of(self.scans), _touched(self.scans)
         self._harness = subprocess.Popen(
             [sys.executable, _HERE / "harness.py"],
-            env=environment(LD_PRELOAD=str(library), XDG_CACHE_HOME=str(cache)),
+            env=environment(LD_PRELOAD=str(library), XDG_CACHE_HOME=str(cache), **ONE_THREAD),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert self._order(arguments=self._arguments(self.whole), warm=True)["code"] == 0
