@@ -46,6 +46,8 @@ JPEG2000: Final = _format(
     order=(PILLOW, OPENCV, IMAGECODECS),
 )
 BMP: Final = _format("BMP", rb"BM", "BMP", order=(PILLOW, OPENCV))
+QOI: Final = _format("QOI", rb"qoif", "QOI")
+AVIF: Final = _format("AVIF", rb"....ftypavi[fs]", "AVIF")
 # The last one has no mark of its own; Pillow looks at the rest of its header.
 FORMATS: Final = (
     JPEG,
@@ -56,9 +58,9 @@ FORMATS: Final = (
     BMP,
     _format("GIF", rb"GIF8[79]a", "GIF"),
     _format("PNM", rb"P[1-7fFy]\s", "PPM"),
-    _format("QOI", rb"qoif", "QOI"),
+    QOI,
     _format("Sun raster", rb"\x59\xa6\x6a\x95", "SUN"),
-    _format("AVIF", rb"....ftypavi[fs]", "AVIF"),
+    AVIF,
     _format("SGI", rb"\x01\xda[\x00\x01][\x01\x02]", "SGI"),
     _format("PCX", rb"\x0a[\x00\x02-\x05][\x00\x01][\x01\x02\x04\x08]", "PCX"),
     _format("DCX", rb"\xb1\x68\xde\x3a", "DCX"),

@@ -1,4 +1,4 @@
-"""The whole main job over ten pictures, on a disk that fails at the n-th call: nothing lost, nothing wrong in silence."""
+"""The whole main job over ten pictures, on a disk that fails at the n-th call: none lost, nothing wrong in silence."""
 
 from __future__ import annotations
 

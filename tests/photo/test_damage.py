@@ -159,3 +159,36 @@ def test_bmp_with_bitfields(tmp_path):
     photo = seen(tmp_path, header + info + rows)
     np.testing.assert_array_equal(photo.pixels[::-1, :, 1], values)
     assert photo.note == "read by OpenCV: Pillow cannot"
+
+
+@pytest.mark.parametrize("compression", ["packbits", "tiff_lzw", "tiff_adobe_deflate"])
+@pytest.mark.parametrize("rows", [1, 7, 256])
+def test_no_sound_strips_are_taken_for_damaged_ones(tmp_path, compression, rows):
+    for pixels in (GREY, COLOUR[:77, :91], GREY > 150, np.full_like(GREY, 9), GREY.astype(np.uint16) * 257):
+        photo = seen(tmp_path, saved(pixels, "TIFF", compression=compression, tiffinfo={278: rows}))
+        assert photo.note == ""
+
+
+def test_no_sound_qoi_is_taken_for_a_damaged_one(tmp_path):
+    noise = np.random.default_rng(1).integers(0, 256, (60, 90, 4), dtype=np.uint8)
+    for pixels in (COLOUR[:77, :91], noise, noise[:, :, :3], np.full_like(noise, 9), noise[:1, :1]):
+        assert seen(tmp_path, saved(pixels, "QOI")).note == ""
+
+
+@pytest.mark.parametrize("hurt", ["zeros", "a byte less", "a byte more", "a lower picture"])
+@pytest.mark.parametrize("kind", ["QOI", "PackBits"])
+def test_what_makes_more_or_fewer_pixels_is_damaged(tmp_path, kind, hurt):
+    data = bytearray(saved(COLOUR, "QOI") if kind == "QOI" else SOURCES["PackBits TIFF"])
+    at = len(data) // 3
+    if hurt == "zeros":
+        data[at : at + 200] = bytes(200)
+    elif hurt == "a byte less":
+        del data[at : at + 1]
+        data += b"\0" * (kind != "QOI")
+    elif hurt == "a byte more":
+        data[at:at] = b"\x01"
+    else:
+        at = 10 if kind == "QOI" else data.index(b"\x01\x01\x03\0\1\0\0\0\0\x01") + 8
+        data[at : at + 2] = b"\0\x63" if kind == "QOI" else b"\x63\0"  # its height
+    with pytest.raises(ItemError, match=r"damaged|truncated"):
+        seen(tmp_path, bytes(data))
