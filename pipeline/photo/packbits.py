@@ -1,4 +1,4 @@
-"""Damage inside a TIFF in PackBits, which has no checksum: its packets must make as many bytes as the strip has rows for.
+"""Damage inside a TIFF in PackBits, which has no checksum: packets must make as many bytes as a strip has rows for.
 
 Format: TIFF 6.0, section 9.
 """
