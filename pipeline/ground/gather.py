@@ -78,7 +78,7 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     return from_mapping(values, base=base, origin=str(path))
 
