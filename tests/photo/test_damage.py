@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 
 import cv2
@@ -167,6 +168,35 @@ def test_no_sound_strips_are_taken_for_damaged_ones(tmp_path, compression, rows)
     for pixels in (GREY, COLOUR[:77, :91], GREY > 150, np.full_like(GREY, 9), GREY.astype(np.uint16) * 257):
         photo = seen(tmp_path, saved(pixels, "TIFF", compression=compression, tiffinfo={278: rows}))
         assert photo.note == ""
+
+
+def test_planes_of_several_strips_are_sound(tmp_path):
+    """The last strip of each plane is lower than the others."""
+    rows, width, height = 29, 50, 70
+    for compression, code in (("packbits", 32773), ("tiff_lzw", 5)):
+        parts = []
+        for plane in np.dsplit(COLOUR[:height, :width], 3):
+            for top in range(0, height, rows):
+                strip = np.ascontiguousarray(plane[top : top + rows, :, 0])
+                image = Image.open(io.BytesIO(made := saved(strip, "TIFF", compression=compression)))
+                parts.append(made[image.tag_v2[273][0] :][: image.tag_v2[279][0]])
+        starts = np.cumsum([0, *map(len, parts)])
+        assert seen(tmp_path, _planar(parts, starts, width, height, rows, code)).note == ""
+        filled = [*parts[:2], parts[1], *parts[3:]]  # some writers fill the last strip up
+        starts = np.cumsum([0, *map(len, filled)])
+        assert seen(tmp_path, _planar(filled, starts, width, height, rows, code)).note == ""
+
+
+def _planar(parts: list[bytes], starts: np.ndarray, width: int, height: int, rows: int, code: int) -> bytes:
+    count, where = len(parts), 8 + 2 + 12 * 10 + 4 + 6
+    arrays, first = where, where + 8 * len(parts)
+    entries = (
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, where - 6), (259, 4, 1, code), (262, 4, 1, 2),
+        (273, 4, count, arrays), (277, 4, 1, 3), (278, 4, 1, rows), (279, 4, count, arrays + 4 * count), (284, 4, 1, 2),
+    )  # fmt: skip
+    head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHII", *e) for e in entries)
+    told = struct.pack(f"<{2 * count}I", *(first + starts[:-1]), *map(len, parts))
+    return head + bytes(4) + struct.pack("<3H", 8, 8, 8) + told + b"".join(parts)
 
 
 def test_no_sound_qoi_is_taken_for_a_damaged_one(tmp_path):

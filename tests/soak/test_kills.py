@@ -82,13 +82,13 @@ def kill(process: subprocess.Popen[str], whom: str, moments: random.Random) -> N
 def made(output: Path) -> int:
     """Count what a run has written: outputs, and parts of those that are not finished."""
     walked = os.walk(output)  # what goes meanwhile is passed over
-    return sum(len(files) for folder, _, files in walked if "/.colorize/tmp" not in folder)
+    return sum(len(files) for folder, _, files in walked if "/.colorize" not in folder or "/parts" in folder)
 
 
 def wait_for_a_moment(process: subprocess.Popen[str], output: Path, moments: random.Random) -> bool:
     """Wait until a few things more have been written, or for less than that; tell whether the run is still there."""
-    wanted, end = made(output) + moments.randint(1, 4), time.monotonic() + _SECONDS
-    early = time.monotonic() + moments.uniform(0.1, 2.0) if moments.random() < 0.2 else end
+    wanted, end = made(output) + moments.randint(1, 6), time.monotonic() + _SECONDS
+    early = time.monotonic() + moments.uniform(0.1, 2.0) if moments.random() < 0.15 else end
     while process.poll() is None and made(output) < wanted and time.monotonic() < min(early, end):
         time.sleep(0.01)
     time.sleep(moments.uniform(0, 0.1))
