@@ -8,15 +8,15 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
-from pipeline.photo import qoi, webp
-from pipeline.photo.decoders import AVIF, JPEG, JPEG2000, PNG, QOI, WEBP, Format
+from pipeline.photo import gif, qoi, webp
+from pipeline.photo.decoders import AVIF, GIF, JPEG, JPEG2000, PNG, QOI, WEBP, Format
 from pipeline.photo.jpeg import warnings
 from pipeline.photo.words import LENGTH, TRUNCATED, ZEROS, heard
 
 # Arithmetic-coded data hold no such run; a lost sector is one.
 _HOLE: Final = bytes(256)
 # Formats that are looked into beyond what their decoders say.
-LOOKED_INTO: Final = (JPEG, WEBP, JPEG2000, QOI, AVIF)
+LOOKED_INTO: Final = (JPEG, WEBP, JPEG2000, QOI, AVIF, GIF)
 _TAIL: Final = 1 << 16
 _SOD: Final = b"\xff\x93"
 
@@ -36,7 +36,7 @@ def damage_of(format: Format, data: bytes, said: str, pixels: NDArray[Any], list
     """
     if format is JPEG:
         return warnings.damage_of(data, said, pixels, listen)
-    if cut_short(format, data):
+    if format is not GIF and cut_short(format, data):  # its last byte is often left out
         raise ItemError(TRUNCATED)
     return heard(said) or _CHECKS[format](data)
 
@@ -96,4 +96,5 @@ _CHECKS: Final[dict[Format, Callable[[bytes], str]]] = {
     JPEG2000: _of_codestream,
     QOI: qoi.damage_of,
     AVIF: _of_avif,
+    GIF: gif.damage_of,
 }

@@ -46,6 +46,7 @@ JPEG2000: Final = _format(
     order=(PILLOW, OPENCV, IMAGECODECS),
 )
 BMP: Final = _format("BMP", rb"BM", "BMP", order=(PILLOW, OPENCV))
+GIF: Final = _format("GIF", rb"GIF8[79]a", "GIF")
 QOI: Final = _format("QOI", rb"qoif", "QOI")
 AVIF: Final = _format("AVIF", rb"....ftypavi[fs]", "AVIF")
 # The last one has no mark of its own; Pillow looks at the rest of its header.
@@ -56,7 +57,7 @@ FORMATS: Final = (
     WEBP,
     JPEG2000,
     BMP,
-    _format("GIF", rb"GIF8[79]a", "GIF"),
+    GIF,
     _format("PNM", rb"P[1-7fFy]\s", "PPM"),
     QOI,
     _format("Sun raster", rb"\x59\xa6\x6a\x95", "SUN"),
