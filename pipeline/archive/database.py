@@ -13,6 +13,7 @@ from typing import Self
 from pipeline.archive.own import FOLDER as FOLDER
 from pipeline.archive.own import JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
+from pipeline.archive.sense import check_sense
 from pipeline.ground.errors import OutputError
 
 _NAME = JOURNAL
@@ -125,6 +126,7 @@ class Database:
             raise OutputError(f"{self.path} was written by a newer colorize: update this one, or give another OUTPUT.")
         if tables and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check found it malformed")
+        check_sense(db)
 
     def copy_to(self, path: Path) -> None:
         """Copy all of it into an empty file, and check the copy."""
@@ -146,9 +148,10 @@ class Database:
             if "full" in str(error):
                 raise OutputError(f"No space is left for {self.path}: make room and run again.") from None
             raise OutputError(f"The journal {self.path} cannot be used: {error}.") from None
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            said = "it holds what is no text" if isinstance(error, UnicodeDecodeError) else error
             raise OutputError(
-                f"The journal {self.path} is damaged ({error}): "
+                f"The journal {self.path} is damaged ({said}): "
                 f"`colorize recover {self.output}` takes back what its copy and the manifest know."
             ) from None
 

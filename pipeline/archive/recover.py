@@ -22,12 +22,14 @@ from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
-from pipeline.ground.items import KEPT, Status
+from pipeline.ground.items import KEPT, Kind, Status
 
 _NUMBERS: Final = {"chroma": float, "width": int, "height": int, "bits": int, "frames": int, "seconds": float}
 
 
 _OURS: Final = "ours"
+_NO_TEXT: Final = "\ufffd"
+_MOST: Final = 2**53
 _OF_A_RUN: Final = 3  # its row is made, told how much was planned, and finished
 
 
@@ -137,11 +139,21 @@ def _put_back(output: Path) -> int:
 
 def _finished(output: Path) -> Iterator[dict[str, str]]:
     """Yield the rows of the manifest that name an output and its hash."""
-    with suppress(FileNotFoundError), (output / MANIFEST).open(encoding="utf-8-sig", newline="") as file:
-        for cells in csv.DictReader(file):
+    path = output / MANIFEST
+    with suppress(FileNotFoundError), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        for cells in _lines(csv.DictReader(file)):
             row = {name: uncell(text) for name, text in cells.items() if name and isinstance(text, str)}
-            if row.get("status") in KEPT and row.get("output") and row.get("output_sha256"):
+            named = row.get("source") and row.get("output") and row.get("output_sha256")
+            if named and row.get("status") in KEPT:
                 yield row
+
+
+def _lines(reader: csv.DictReader[str]) -> Iterator[dict[str, Any]]:
+    """Yield a damaged manifest's lines as far as it can be read; what is no text in them names nothing."""
+    with suppress(csv.Error):
+        for cells in reader:
+            if not any(_NO_TEXT in text for text in cells.values() if isinstance(text, str)):
+                yield cells
 
 
 def _take_back(journal: Journal, output: Path) -> Counter[str]:
@@ -169,8 +181,12 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
         edited = inside.sha256(output, place) != row["output_sha256"]
     except OSError:
         return None
+    try:
+        numbers = {name: _number(kind(row.get(name) or 0)) for name, kind in _NUMBERS.items()}
+        Kind(row.get("kind") or "")
+    except ValueError:
+        return None
     told = {name: value for name, value in row.items() if name in COLUMNS}
-    numbers = {name: kind(row.get(name) or 0) for name, kind in _NUMBERS.items()}
     made_as = Status.DONE if row.get("model") else Status.COPIED
     own = {
         "key": row["source"], "status": made_as, "cause": "in colour" if made_as is Status.COPIED else "",
@@ -182,6 +198,12 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
         own["output_size"] = UNKNOWN_SIZE
     doubt = {"doubt": int(row["doubt"]) if row.get("doubt") else None}
     return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
+
+
+def _number(value: Any) -> Any:
+    if not -_MOST < value < _MOST:  # also what is no number
+        raise ValueError("no number that a journal holds")
+    return value
 
 
 def keep_copy(journal: Journal) -> None:

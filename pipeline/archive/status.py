@@ -106,8 +106,11 @@ def listed(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]
 
 
 def _rate(run: Run, finished: int, last: str, running: bool) -> float:
-    end = datetime.now(UTC) if running else datetime.fromisoformat(run.finished_at or last or run.started_at)
-    seconds = (end - datetime.fromisoformat(run.started_at)).total_seconds()
+    try:
+        end = datetime.now(UTC) if running else datetime.fromisoformat(run.finished_at or last or run.started_at)
+        seconds = (end - datetime.fromisoformat(run.started_at)).total_seconds()
+    except (ValueError, TypeError):  # somebody has changed a time: the rest is still worth telling
+        return 0.0
     return finished / seconds if seconds > 0 else 0.0
 
 

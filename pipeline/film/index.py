@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -182,6 +184,13 @@ def save(index: Index, path: Path) -> None:
         np.savez_compressed(file, head=text, **{name: getattr(index, name) for name in _ARRAYS})
 
 
+# What numpy, zipfile and json raise on damaged files, as found by damaging some.
+_DAMAGE: Final = (
+    ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, ArithmeticError, RuntimeError, MemoryError,
+    BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+
+
 def load(path: Path) -> Index:
     """Read an index back.
 
@@ -200,7 +209,7 @@ def load(path: Path) -> Index:
         head["stretches"] = tuple(Stretch(**each) for each in head.get("stretches", ()))
         time_base, rate = Fraction(head.pop("time_base")), Fraction(head.pop("rate"))
         return Index(geometry=Geometry(**geometry), time_base=time_base, rate=rate, **head, **arrays)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, BadZipFile) as error:
+    except _DAMAGE as error:
         if isinstance(error, FileNotFoundError):
             raise
         raise ItemError("the film's index cannot be read back; it is made anew when scanned") from None

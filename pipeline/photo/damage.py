@@ -8,15 +8,15 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
-from pipeline.photo import webp
-from pipeline.photo.decoders import JPEG, JPEG2000, PNG, WEBP, Format
+from pipeline.photo import gif, qoi, webp
+from pipeline.photo.decoders import AVIF, GIF, JPEG, JPEG2000, PNG, QOI, WEBP, Format
 from pipeline.photo.jpeg import warnings
 from pipeline.photo.words import LENGTH, TRUNCATED, ZEROS, heard
 
 # Arithmetic-coded data hold no such run; a lost sector is one.
 _HOLE: Final = bytes(256)
 # Formats that are looked into beyond what their decoders say.
-LOOKED_INTO: Final = (JPEG, WEBP, JPEG2000)
+LOOKED_INTO: Final = (JPEG, WEBP, JPEG2000, QOI, AVIF, GIF)
 _TAIL: Final = 1 << 16
 _SOD: Final = b"\xff\x93"
 
@@ -36,9 +36,9 @@ def damage_of(format: Format, data: bytes, said: str, pixels: NDArray[Any], list
     """
     if format is JPEG:
         return warnings.damage_of(data, said, pixels, listen)
-    if cut_short(format, data):
+    if format is not GIF and cut_short(format, data):  # its last byte is often left out
         raise ItemError(TRUNCATED)
-    return heard(said) or (webp.damage_of(data) if format is WEBP else _of_codestream(data))
+    return heard(said) or _CHECKS[format](data)
 
 
 def cut_short(format: Format, data: bytes) -> bool:
@@ -76,3 +76,25 @@ def _of_codestream(data: bytes) -> str:
             return ""
         at += length
     return "" if data[at : at + 2] == b"\xff\xd9" else LENGTH
+
+
+def _of_avif(data: bytes) -> str:
+    """Look for a lost sector in the coded picture, and whether its boxes end in the file."""
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"mdat" and _HOLE in data[at : at + size if size else len(data)]:
+            return ZEROS
+        if size < 8:  # to the end, or of 64 bits
+            return ""
+        at += size
+    return LENGTH if at > len(data) else ""
+
+
+_CHECKS: Final[dict[Format, Callable[[bytes], str]]] = {
+    WEBP: webp.damage_of,
+    JPEG2000: _of_codestream,
+    QOI: qoi.damage_of,
+    AVIF: _of_avif,
+    GIF: gif.damage_of,
+}

@@ -47,6 +47,9 @@ JPEG2000: Final = _format(
 )
 HEIC: Final = _format("HEIC", rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HEIF", order=(LIBHEIF,))
 BMP: Final = _format("BMP", rb"BM", "BMP", order=(PILLOW, OPENCV))
+GIF: Final = _format("GIF", rb"GIF8[79]a", "GIF")
+QOI: Final = _format("QOI", rb"qoif", "QOI")
+AVIF: Final = _format("AVIF", rb"....ftyp(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4}){0,8}?avi[fs])", "AVIF")
 # The last one has no mark of its own; Pillow looks at the rest of its header.
 FORMATS: Final = (
     JPEG,
@@ -55,12 +58,12 @@ FORMATS: Final = (
     WEBP,
     JPEG2000,
     # Before HEIC: either may only call itself a picture of the common kind, and name the other thing behind it.
-    _format("AVIF", rb"....ftyp(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4}){0,8}?avi[fs])", "AVIF"),
+    AVIF,
     HEIC,
     BMP,
-    _format("GIF", rb"GIF8[79]a", "GIF"),
+    GIF,
     _format("PNM", rb"P[1-7fFy]\s", "PPM"),
-    _format("QOI", rb"qoif", "QOI"),
+    QOI,
     _format("Sun raster", rb"\x59\xa6\x6a\x95", "SUN"),
     _format("SGI", rb"\x01\xda[\x00\x01][\x01\x02]", "SGI"),
     _format("PCX", rb"\x0a[\x00\x02-\x05][\x00\x01][\x01\x02\x04\x08]", "PCX"),

@@ -23,7 +23,7 @@ from pipeline.photo.tiff import (
     cut_short,
     damaged_deflate,
     header_of_bigtiff,
-    lost_sector,
+    wrong_strips,
 )
 
 _ORIENTATION: Final = 274
@@ -165,7 +165,7 @@ def _phrase(file: io.BufferedReader, chosen: Directory, made: Decoded) -> str:
             said = f"{said}\n{_opencv(file, chosen).said}"
         except Refused as error:
             said = f"{said}\n{error}"
-    phrase = words.heard(said) or damaged_deflate(file, chosen) or lost_sector(file, chosen)
+    phrase = words.heard(said) or damaged_deflate(file, chosen) or wrong_strips(file, chosen)
     if phrase and cut_short(file, chosen):
         raise ItemError(words.TRUNCATED)
     return phrase

@@ -14,6 +14,7 @@ from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.opened import size_of
+from pipeline.photo import strips
 from pipeline.photo.directories import DAMAGE, TooManyDirectories, directories, directory
 from pipeline.photo.pages import is_page
 from pipeline.photo.samples import Meaning
@@ -291,15 +292,14 @@ def damaged_deflate(file: io.BufferedReader, chosen: Directory) -> str:
     return ""
 
 
-def lost_sector(file: io.BufferedReader, chosen: Directory) -> str:
-    """Return a phrase where PackBits data hold a run of zeros, which they say in two bytes; empty for nothing."""
-    if chosen.tags.get(_COMPRESSION) != _PACKBITS:
-        return ""
-    for start, size in _strips(chosen):
-        file.seek(start)
-        if bytes(256) in file.read(size):
-            return ZEROS
-    return ""
+def wrong_strips(file: io.BufferedReader, chosen: Directory) -> str:
+    """Return what is wrong with PackBits or LZW data; a run of zeros PackBits would say in two bytes."""
+    if chosen.tags.get(_COMPRESSION) == _PACKBITS:
+        for start, size in _strips(chosen):
+            file.seek(start)
+            if bytes(256) in file.read(size):
+                return ZEROS
+    return strips.damage_of(file, _strips(chosen), chosen.tags)
 
 
 def _inflates(data: bytes) -> bool:

@@ -18,7 +18,8 @@ ALPHA = np.dstack([COLOUR, 255 - GREY])
 DEEP = GREY.astype(np.uint16) * 257
 
 
-def _saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
+def saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
+    """Encode a picture with Pillow."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -32,32 +33,32 @@ def _pages() -> bytes:
 
 # Compressed ones first; of the others a flipped bit is another pixel, and nobody can tell.
 COMPRESSED = {
-    "JPEG": _saved(GREY, "JPEG", quality=90),
-    "JPEG in colour": _saved(COLOUR, "JPEG", quality=80),
-    "JPEG with restarts": _saved(GREY, "JPEG", restart_marker_rows=1),
-    "JPEG, progressive": _saved(COLOUR, "JPEG", progressive=True),
-    "PNG": _saved(GREY, "PNG"),
+    "JPEG": saved(GREY, "JPEG", quality=90),
+    "JPEG in colour": saved(COLOUR, "JPEG", quality=80),
+    "JPEG with restarts": saved(GREY, "JPEG", restart_marker_rows=1),
+    "JPEG, progressive": saved(COLOUR, "JPEG", progressive=True),
+    "PNG": saved(GREY, "PNG"),
     "PNG of 16 bits": cv2.imencode(".png", DEEP)[1].tobytes(),
-    "PNG with alpha": _saved(ALPHA, "PNG"),
-    "TIFF, LZW": _saved(COLOUR, "TIFF", compression="tiff_lzw"),
-    "TIFF, Deflate": _saved(GREY, "TIFF", compression="tiff_adobe_deflate"),
-    "TIFF, Deflate of 16 bits": _saved(DEEP, "TIFF", compression="tiff_adobe_deflate"),
-    "TIFF, PackBits": _saved(GREY, "TIFF", compression="packbits"),
-    "TIFF, JPEG": _saved(GREY, "TIFF", compression="jpeg", quality=90),
-    "TIFF, fax": _saved(GREY > 140, "TIFF", compression="group4"),
-    "WebP": _saved(COLOUR, "WEBP", quality=80),
-    "WebP, lossless": _saved(COLOUR, "WEBP", lossless=True),
-    "WebP with alpha": _saved(ALPHA, "WEBP"),
-    "JPEG 2000": _saved(GREY, "JPEG2000"),
-    "JPEG 2000 of 16 bits": _saved(DEEP, "JPEG2000"),
-    "GIF": _saved(GREY, "GIF"),
-    "AVIF": _saved(COLOUR, "AVIF", quality=80),
-    "QOI": _saved(COLOUR, "QOI"),
+    "PNG with alpha": saved(ALPHA, "PNG"),
+    "TIFF, LZW": saved(COLOUR, "TIFF", compression="tiff_lzw"),
+    "TIFF, Deflate": saved(GREY, "TIFF", compression="tiff_adobe_deflate"),
+    "TIFF, Deflate of 16 bits": saved(DEEP, "TIFF", compression="tiff_adobe_deflate"),
+    "TIFF, PackBits": saved(GREY, "TIFF", compression="packbits"),
+    "TIFF, JPEG": saved(GREY, "TIFF", compression="jpeg", quality=90),
+    "TIFF, fax": saved(GREY > 140, "TIFF", compression="group4"),
+    "WebP": saved(COLOUR, "WEBP", quality=80),
+    "WebP, lossless": saved(COLOUR, "WEBP", lossless=True),
+    "WebP with alpha": saved(ALPHA, "WEBP"),
+    "JPEG 2000": saved(GREY, "JPEG2000"),
+    "JPEG 2000 of 16 bits": saved(DEEP, "JPEG2000"),
+    "GIF": saved(GREY, "GIF"),
+    "AVIF": saved(COLOUR, "AVIF", quality=80),
+    "QOI": saved(COLOUR, "QOI"),
 }
 PLAIN = {
-    "TIFF": _saved(COLOUR, "TIFF"),
-    "TIFF of 16 bits": _saved(DEEP, "TIFF"),
-    "TIFF of floats": _saved((GREY / 255).astype(np.float32), "TIFF"),
+    "TIFF": saved(COLOUR, "TIFF"),
+    "TIFF of 16 bits": saved(DEEP, "TIFF"),
+    "TIFF of floats": saved((GREY / 255).astype(np.float32), "TIFF"),
     "TIFF of 10 bits": tiff((tags_of(DEEP, bits=10), packed(DEEP >> 6, 10))),
     "BigTIFF": tiff((tags_of(GREY), GREY.tobytes()), order=">", big=True),
     "TIFF with a thumbnail": tiff((tags_of(GREY[:8, :8], t254=(4, [1])), GREY[:8, :8].tobytes()),
@@ -65,14 +66,14 @@ PLAIN = {
     "TIFF with SubIFDs": tiff((tags_of(GREY[:8, :8], t254=(4, [1])), GREY[:8, :8].tobytes()),
                               (tags_of(GREY), GREY.tobytes()), within=1),
     "TIFF of pages": _pages(),
-    "BMP": _saved(COLOUR, "BMP"),
-    "PGM": _saved(GREY, "PPM"),
-    "PGM of 16 bits": _saved(DEEP, "PPM"),
-    "SGI": _saved(GREY, "SGI"),
-    "PCX": _saved(GREY, "PCX"),
-    "TGA": _saved(COLOUR, "TGA"),
-    "DDS": _saved(COLOUR, "DDS"),
-    "icon": _saved(ALPHA, "ICO"),
+    "BMP": saved(COLOUR, "BMP"),
+    "PGM": saved(GREY, "PPM"),
+    "PGM of 16 bits": saved(DEEP, "PPM"),
+    "SGI": saved(GREY, "SGI"),
+    "PCX": saved(GREY, "PCX"),
+    "TGA": saved(COLOUR, "TGA"),
+    "DDS": saved(COLOUR, "DDS"),
+    "icon": saved(ALPHA, "ICO"),
 }  # fmt: skip
 Random = np.random.Generator
 

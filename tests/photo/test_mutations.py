@@ -22,9 +22,9 @@ from tests.photo.mutations import COMPRESSED, PLAIN, mutated
 FOREIGN = ("decoder error", "broken data stream", "could not", "b'", "Traceback", "Error", "expected", "unpack", "0x")
 _SECONDS = 10
 # What more than a tenth of the pixels of a compressed picture shows, by more than 8 levels, must be said in this share
-# of the cases. Measured: 168 of 180 (of 400 files) and 827 of 892 (of 2,000). Silent by nature: QOI and PackBits, which
-# have no redundancy, numbers in headers that mean something else then, bits of AVIF, JPEG 2000 and lossless WebP.
-_SAID = 0.9
+# of the cases. Measured: 878 of 907 (of 2,000). Silent by nature: a bit of the DC of a JPEG, which moves all that
+# follows, numbers in headers that mean something else then, bits of AVIF and lossless WebP.
+_SAID = 0.95
 
 
 @contextmanager
