@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +15,7 @@ from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import WHOLE, Forecast, Kind, Viewing
 from pipeline.ground.settings import Settings
 from pipeline.media.film import forecast
+from pipeline.run.executors.child import follow
 from pipeline.run.progress import duration
 
 # The header of a film is read in this time, or nothing is told of it.
@@ -47,7 +49,7 @@ class Foreteller:
     def _ask(self, path: Path, viewing: Viewing) -> Forecast:
         if self._settings.executor == "serial":
             return forecast(path, self._settings, viewing)
-        self._pool = self._pool or ProcessPoolExecutor(max_workers=1)
+        self._pool = self._pool or ProcessPoolExecutor(max_workers=1, initializer=follow, initargs=(os.getpid(),))
         found: Forecast = self._pool.submit(forecast, path, self._settings, viewing).result(_PATIENCE)
         return found
 

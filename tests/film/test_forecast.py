@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,7 @@ from pipeline.media.film import forecast
 from pipeline.run import driver
 from pipeline.run import forecast as foretelling
 from pipeline.run.forecast import Foreteller, films_line, forecast_words, needed_space, start_line
+from tests.conftest import environment
 from tests.film.clips import scenes, write_clip
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
@@ -116,3 +118,23 @@ def test_a_header_that_kills_its_reader_does_not_end_the_run(reel: Path, monkeyp
     assert ahead.film(reel) is not None
     ahead.close()
     assert len(ahead.told) == 1
+
+
+_KILLED = """
+import os, signal
+from pathlib import Path
+from pipeline.ground.settings import Settings
+from pipeline.run.forecast import Foreteller
+ahead = Foreteller(Settings())
+ahead.film(Path("not there.mp4"))
+print(*ahead._pool._processes, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_driver_that_is_killed_as_it_looks_at_films_leaves_no_process_behind() -> None:
+    """It stayed for ever, and held the pipe that cron reads from: so does this call then."""
+    call = [sys.executable, "-c", _KILLED]
+    killed = subprocess.run(call, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert int(killed.stdout) > 0

@@ -6,7 +6,6 @@ import functools
 import os
 import signal
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,6 +19,7 @@ from pipeline.ground.errors import Cause, ColorizeError, ModelError
 from pipeline.ground.files import words
 from pipeline.ground.items import Answer, Halt, Result, Status, Unit
 from pipeline.media.medium import Job
+from pipeline.run.executors.child import follow
 from pipeline.run.executors.executor import Take
 from pipeline.run.limits import GRACE, START, Awake, limit, too_long
 from pipeline.run.signals import Stop
@@ -250,22 +250,11 @@ def _worker(job: Job) -> Worker:
 
 def _be_a_worker(job: Job, driver: int) -> None:
     """Make this process ready; never raises: an initializer that does breaks the pool without a word."""
-    # Ctrl-C, systemd and a closed terminal reach the whole group; the driver alone decides when a worker stops.
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    threading.Thread(target=_die_with_driver, args=(driver,), daemon=True).start()
+    follow(driver)
     try:
         _worker(job)
     except Exception:  # the first unit meets it again, and says it
         return
-
-
-def _die_with_driver(driver: int) -> None:
-    # An orphan would go on writing beside the next run; a killed driver cannot tell it to stop.
-    while os.getppid() == driver:
-        time.sleep(0.2)
-    os._exit(1)
 
 
 def _do(job: Job, unit: Unit) -> Answer:
