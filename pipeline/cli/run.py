@@ -45,6 +45,9 @@ Examples:
 @click.option("--log-file", metavar="FILE", type=Place(), help="Add a line for each item and event to FILE.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="Lines of the log. [text]")
 @click.option(
+    "--metrics", metavar="FILE", type=Place(), help="Keep figures for Prometheus in FILE, as it collects them."
+)
+@click.option(
     "--on-finish",
     metavar="COMMAND",
     default="",
@@ -65,6 +68,7 @@ def command(
     log_file: Path | None,
     log_format: str,
     on_finish: str,
+    metrics: Path | None,
     as_json: bool,
     **values: Any,
 ) -> int:
@@ -88,7 +92,7 @@ def command(
     if log_file is None and log_format != "text":
         raise SettingsError(f"--log-format {log_format}: name the log with --log-file.")
     progress = "none" if no_progress else progress
-    reporting = Reporting(log_file, log_format, progress, on_finish, tuple(said))
+    reporting = Reporting(log_file, log_format, progress, on_finish, tuple(said), metrics)
     summary = run_reported(inputs, output, settings, reporting, quiet=presentation.quiet)
     if as_json:
         click.echo(summary_json(summary))

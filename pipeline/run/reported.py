@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from pipeline.run import hook
 from pipeline.run.driver import run_archive
 from pipeline.run.jsonlines import JsonLines
 from pipeline.run.log import Log, check_log
+from pipeline.run.metrics import Metrics, check_metrics
 from pipeline.run.summary import Summary
 from pipeline.run.voice import Broken, Finished, Listener, Said, Voice, say
 
@@ -29,6 +30,7 @@ class Reporting:
         progress: one of `PROGRESS`; "auto": a bar on a terminal, else a line each minute; "json": JSON lines on stderr.
         on_finish: a command that is called at the end; empty: none.
         said: sentences from before the run.
+        metrics: gets figures for Prometheus; None: nobody collects them.
     """
 
     log_file: Path | None = None
@@ -36,6 +38,7 @@ class Reporting:
     progress: str = "auto"
     on_finish: str = ""
     said: tuple[str, ...] = ()
+    metrics: Path | None = None
 
 
 def run_reported(
@@ -44,7 +47,7 @@ def run_reported(
     """Run as `run_archive` does, and raise what it raises, after all who asked for it were told.
 
     Raises:
-        OutputError: the log file is something else than a log.
+        OutputError: the log file is something else than a log, or the file of metrics something else than that.
         SettingsError: the command for the end is none.
     """
     command = hook.split(reporting.on_finish) if reporting.on_finish else []
@@ -52,7 +55,9 @@ def run_reported(
     lines: tuple[Listener, ...] = (JsonLines(),) if as_json else ()
     warn = _warning(lines)
     log = _log(reporting, warn)
-    voice = Voice(not as_json, as_json, (*lines, log) if log else lines)
+    listeners: list[Listener] = [*lines, *_metrics(reporting, warn)]
+    listeners += [log] if log else []
+    voice = Voice(not as_json, as_json, tuple(listeners))
     bar = {"bar": True, "none": False}.get(reporting.progress)
     came: Summary | ColorizeError | None = None
     try:
@@ -89,6 +94,12 @@ def _log(reporting: Reporting, warn: Callable[[str], None]) -> Log | None:
         return None
     check_log(reporting.log_file)
     return Log(reporting.log_file, reporting.log_format, warn)
+
+
+def _metrics(reporting: Reporting, warn: Callable[[str], None]) -> Iterator[Listener]:
+    if reporting.metrics is not None:
+        check_metrics(reporting.metrics)
+        yield Metrics(reporting.metrics, warn)
 
 
 class _Early(ColorizeError):

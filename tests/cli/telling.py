@@ -72,3 +72,22 @@ def on_finish(bench: Any) -> None:
     assert json.loads(environment["COLORIZED_SUMMARY"])["worked"] == 1
     with pytest.raises(SettingsError, match="quotation"):
         bench.run("--on-finish", 'mail "me')
+
+
+def metrics(bench: Any) -> None:
+    bench.photograph("1.png")
+    (bench.scans / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    path = bench.folder / "colorize.prom"
+    bench.run("--metrics", path)
+    lines = path.read_text(encoding="ascii").splitlines()
+    figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert figures['colorize_items{status="done"}'] == figures['colorize_items{status="failed"}'] == "1"
+    assert figures["colorize_items_planned"] == "2"
+    assert figures["colorize_run_exit_code"] == "3"
+    assert {line.split()[2] for line in lines if line.startswith("# TYPE")} == {name.split("{")[0] for name in figures}
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="is none of this program"):
+        bench.run("--metrics", bench.scans / "1.png")
+    bench.run("--metrics", bench.folder / "nowhere" / "a.prom", "--retry-failed")
+    assert "cannot be written: no such file or directory. The run goes on." in bench.said
+    assert path.read_bytes() == before

@@ -610,7 +610,7 @@ EFFECTS = {
         effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
         effects.keyframes, on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
         signs.certificate, signs.certificate_key, strict, manifest_bom, telling.progress, telling.log_file,
-        telling.log_format, telling.on_finish, max_memory,
+        telling.log_format, telling.on_finish, telling.metrics, max_memory,
     )
 }  # fmt: skip
 
