@@ -30,6 +30,8 @@ def check_sense(db: sqlite3.Connection) -> None:
 
 def _wrong(name: str, kind: str, needed: int) -> str:
     """Return what is true of a cell that holds something else than its column."""
+    if kind not in _TYPES or not name.isidentifier():
+        raise sqlite3.DatabaseError("a column of it is none of ours")
     allowed = (*_TYPES[kind], *(() if needed or name == "key" else ("null",)))
     wrong = f"typeof({name}) NOT IN ({_listed(allowed)})"
     if name in _WORDS:
