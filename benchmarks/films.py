@@ -26,8 +26,8 @@ from benchmarks.process import Process
 from benchmarks.results import Row, median_ratio
 from pipeline.ground.items import Kind, Result, Unit, Verb, part_of
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.read import read
 from pipeline.nets.spec import NetSpec
-from pipeline.photo.read import read
 from pipeline.run.assembly import Assembly
 from pipeline.run.executors.loky import Loky
 from pipeline.run.signals import Stop

@@ -18,10 +18,10 @@ from PIL import Image, TiffImagePlugin
 
 from benchmarks.memory import memory
 from benchmarks.pictures import _add_grain, sides
+from pipeline.media.photo.memory import peak
+from pipeline.media.photo.read import read
+from pipeline.media.photo.write import FORMATS
 from pipeline.nets.engines.samples import sample_lightness
-from pipeline.photo.memory import peak
-from pipeline.photo.read import read
-from pipeline.photo.write import FORMATS
 
 Image.MAX_IMAGE_PIXELS = None
 
@@ -35,7 +35,7 @@ class Peak:
         megapixels: its size.
         measured: bytes at the peak, beyond those of an idle worker.
         idle: of the worker before it.
-        estimated: what `pipeline.photo.memory` says.
+        estimated: what `pipeline.media.photo.memory` says.
         seconds: in the worker.
     """
 

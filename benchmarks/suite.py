@@ -26,7 +26,7 @@ from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words, write_whole
 from pipeline.ground.settings import Settings
 from pipeline.measure.diagnosis import describe_machine
-from pipeline.media.film import INSTALLED
+from pipeline.media.reels import INSTALLED
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import ENGINES, PRECISIONS, installed, require
 from pipeline.nets.engines.choice import REFERENCE

@@ -21,12 +21,12 @@ from pipeline.colour.reference import LIGHTNESS_CENTRE, colorize_reference
 from pipeline.ground.items import Unit
 from pipeline.ground.pixels import eight_bits
 from pipeline.media.medium import Job
+from pipeline.media.photo.read import read
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.choice import REFERENCE
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.spec import NetSpec
-from pipeline.photo.read import read
 from pipeline.run.worker import Worker
 
 # A stage of `Stills.make` -> the name by which it is called there.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.ground.pixels import eight_bits
-from pipeline.photo.read import read
+from pipeline.media.photo.read import read
 
 Picture = npt.NDArray[np.uint8]
 

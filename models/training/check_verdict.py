@@ -21,7 +21,7 @@ from models.training.old_prints import KINDS, filed, grey_of
 from models.training.prepare import photographs
 from models.training.verdict import decoded
 from pipeline.colour.verdict import Verdict, judge
-from pipeline.photo.read import read
+from pipeline.media.photo.read import read
 
 Judge = Callable[[npt.NDArray[Any], npt.NDArray[Any] | None], Verdict]
 Judged = tuple[str, str, npt.NDArray[Any], npt.NDArray[Any] | None]

@@ -18,8 +18,8 @@ from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import lost_folder, words
 from pipeline.ground.items import PICTURED, Kind
-from pipeline.photo.directories import TIFF_MARKS
-from pipeline.photo.pages import has_several_pages
+from pipeline.media.photo.directories import TIFF_MARKS
+from pipeline.media.photo.pages import has_several_pages
 
 # Left behind by operating systems and network drives, in lower case; README lists them. Names that begin with "._" or
 # ".trash" are too.

@@ -58,7 +58,7 @@ def command(
     gets a number: no file is replaced. `-` as IN is standard input, as OUT
     (or without OUT then) standard output.
     """
-    from pipeline.photo.write import FORMATS
+    from pipeline.media.photo.write import FORMATS
     from pipeline.run.naming import destination_of
     from pipeline.run.pipes import colorize_into, received
     from pipeline.run.single import colorize_picture

@@ -75,7 +75,7 @@ def _recorder(save: Path | None, source: Path, settings: Settings, *, force: boo
     if save is None:
         return None
     from pipeline.live.source import require_films
-    from pipeline.media.film import film_options
+    from pipeline.media.reels import film_options
 
     require_films()
     from pipeline.live.save import Recorder

@@ -11,8 +11,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image
 
-from pipeline.film.source import decoded, moving_picture, open_film
 from pipeline.ground.errors import ItemError
+from pipeline.media.film.source import decoded, moving_picture, open_film
 
 _LOOKED_AT: Final = 300  # frames: a black beginning is rarely longer
 _DARK: Final = 24.0  # mean of luma

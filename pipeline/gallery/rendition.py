@@ -18,8 +18,8 @@ from PIL import Image, ImageCms, ImageOps
 
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
-from pipeline.photo.directories import DAMAGE
-from pipeline.photo.read import guard, read
+from pipeline.media.photo.directories import DAMAGE
+from pipeline.media.photo.read import guard, read
 
 VERSION: Final = 1  # of what is made: another one makes all thumbnails anew
 _QUALITY: Final = 82

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour import recipe
-from pipeline.film.shots import Look as Glance
-from pipeline.film.shots import difference
-from pipeline.film.steady import WORKING, onward, small_luma
 from pipeline.ground.pixels import grey_of
 from pipeline.ground.settings import Settings
 from pipeline.live.frame import Pixels
+from pipeline.media.film.shots import Look as Glance
+from pipeline.media.film.shots import difference
+from pipeline.media.film.steady import WORKING, onward, small_luma
 from pipeline.nets.net import Net
 
 AB = NDArray[np.float32]

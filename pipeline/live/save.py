@@ -15,13 +15,13 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from pipeline.film.containers import CONTAINERS, Container, named
-from pipeline.film.encoders import add_picture, settle_encoder
-from pipeline.film.index import Geometry, Index
-from pipeline.film.options import FilmOptions
 from pipeline.ground import files
 from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.live.frame import Frame, Pixels
+from pipeline.media.film.containers import CONTAINERS, Container, named
+from pipeline.media.film.encoders import add_picture, settle_encoder
+from pipeline.media.film.index import Geometry, Index
+from pipeline.media.film.options import FilmOptions
 
 _TICKS: Final = 1000  # a second: what Matroska counts in
 _RATE: Final = Fraction(25)  # a hint to encoders; each frame has its own time

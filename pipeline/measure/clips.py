@@ -1,6 +1,6 @@
 """Colour of films: how steady it is, and where the film is in colour, how near to it.
 
-PyAV is an extra: nothing of `pipeline.film` is imported before a film is there.
+PyAV is an extra: nothing of `pipeline.media.film` is imported before a film is there.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pipeline.ground.errors import InputError, SettingsError
 from pipeline.ground.items import Kind
 from pipeline.measure import figures
 from pipeline.measure.figures import Floats, Pixels
-from pipeline.media.film import INSTALLED
+from pipeline.media.reels import INSTALLED
 from pipeline.nets.net import Net
 
 if TYPE_CHECKING:
-    from pipeline.film.index import Index
-    from pipeline.film.steady import Seen
+    from pipeline.media.film.index import Index
+    from pipeline.media.film.steady import Seen
 
 # Each frame by itself is what steady colour is compared with.
 STEADINESS: Final = ("off", "normal", "strong")
@@ -100,8 +100,8 @@ def measure_film(name: str, path: Path, net: Net, keyframes: int = 8, frames: in
     Raises:
         ItemError: it cannot be read as a film.
     """
-    from pipeline.film.paint import upright
-    from pipeline.film.steady import plan, steadied
+    from pipeline.media.film.paint import upright
+    from pipeline.media.film.steady import plan, steadied
 
     clip = _read(path, net.spec.input_size, frames)
     known: dict[bytes, Any] = {}
@@ -125,9 +125,9 @@ def measure_film(name: str, path: Path, net: Net, keyframes: int = 8, frames: in
 
 
 def _read(path: Path, size: int, most: int) -> _Clip:
-    from pipeline.film.excerpt import scan_part
-    from pipeline.film.scan import scan
     from pipeline.ground.items import Viewing
+    from pipeline.media.film.excerpt import scan_part
+    from pipeline.media.film.scan import scan
 
     index = scan(path)
     if index.frames > most:
@@ -142,12 +142,12 @@ def _read(path: Path, size: int, most: int) -> _Clip:
 
 
 def _frames(path: Path, index: Index, size: int) -> Iterator[tuple[Seen, Pixels]]:
-    from pipeline.film.encoders import fed_format, settle_encoder
-    from pipeline.film.options import FilmOptions
-    from pipeline.film.paint import canvas, lightness_of
-    from pipeline.film.planes import luma_of
-    from pipeline.film.reading import frames_of
-    from pipeline.film.steady import Seen, small_luma
+    from pipeline.media.film.encoders import fed_format, settle_encoder
+    from pipeline.media.film.options import FilmOptions
+    from pipeline.media.film.paint import canvas, lightness_of
+    from pipeline.media.film.planes import luma_of
+    from pipeline.media.film.reading import frames_of
+    from pipeline.media.film.steady import Seen, small_luma
 
     picture = canvas(index.geometry, fed_format(index, settle_encoder(FilmOptions())[1]), 1, 1.0)
     height = max(2, round(_WIDTH * index.geometry.height / index.geometry.width))

@@ -197,7 +197,7 @@ def film_encoders() -> dict[str, Any]:
     version = _version("av")
     if version is None:
         return {"version": None, "encoders": [], "devices": {}}
-    from pipeline.film.encoders import available, hardware
+    from pipeline.media.film.encoders import available, hardware
 
     return {
         "version": version,

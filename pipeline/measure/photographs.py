@@ -21,8 +21,8 @@ from pipeline.ground.pixels import eight_bits
 from pipeline.measure.evaluation import Measured, measure_picture, points_table
 from pipeline.measure.faults import Faults, faults
 from pipeline.measure.figures import Pixels, enlarge
+from pipeline.media.photo.read import read
 from pipeline.nets.net import Net
-from pipeline.photo.read import read
 from pipeline.run.progress import Progress
 
 

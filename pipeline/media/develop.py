@@ -19,22 +19,22 @@ from pipeline.ground.items import Picture
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
+from pipeline.media.photo import embed
+from pipeline.media.photo.bands import in_bands, rows_of_strip, write_png, write_tiff
+from pipeline.media.photo.caption import Caption, band_height, captioned
+from pipeline.media.photo.credentials import Certificate, signed
+from pipeline.media.photo.directories import compression
+from pipeline.media.photo.jpeg import luma, marks, turbo
+from pipeline.media.photo.jpeg.record import holds_original
+from pipeline.media.photo.jpeg.segments import Jpeg, parse
+from pipeline.media.photo.jpeg.splice import Colour, colour, joined, refusal, splice
+from pipeline.media.photo.metadata import Metadata, gather, made_upright, orientation_of
+from pipeline.media.photo.orientation import as_stored
+from pipeline.media.photo.profile import coloured
+from pipeline.media.photo.read import read
+from pipeline.media.photo.write import LZW, check_size, encode, with_alpha
+from pipeline.media.photo.xmp import Provenance, with_provenance
 from pipeline.nets.net import Net
-from pipeline.photo import embed
-from pipeline.photo.bands import in_bands, rows_of_strip, write_png, write_tiff
-from pipeline.photo.caption import Caption, band_height, captioned
-from pipeline.photo.credentials import Certificate, signed
-from pipeline.photo.directories import compression
-from pipeline.photo.jpeg import luma, marks, turbo
-from pipeline.photo.jpeg.record import holds_original
-from pipeline.photo.jpeg.segments import Jpeg, parse
-from pipeline.photo.jpeg.splice import Colour, colour, joined, refusal, splice
-from pipeline.photo.metadata import Metadata, gather, made_upright, orientation_of
-from pipeline.photo.orientation import as_stored
-from pipeline.photo.profile import coloured
-from pipeline.photo.read import read
-from pipeline.photo.write import LZW, check_size, encode, with_alpha
-from pipeline.photo.xmp import Provenance, with_provenance
 
 # Pixels that are in colour at once where a picture is large.
 _BAND_PIXELS: Final = 4_000_000

@@ -17,12 +17,12 @@ from pipeline.ground.errors import Cause, Crowded, ItemError
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.credentials import Certificate, certificate_of
+from pipeline.media.photo.memory import Shape, peak
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
-from pipeline.photo.credentials import Certificate, certificate_of
-from pipeline.photo.memory import Shape, peak
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from pipeline.ground.errors import ItemError
 from pipeline.ground.items import Part, Result, Seen, Span, Status, Unit
 from pipeline.media.develop import Task, develop, uncoloured
 from pipeline.media.medium import Tools
+from pipeline.media.photo.metadata import gather
+from pipeline.media.photo.pages import join_pages, pages
+from pipeline.media.photo.read import read
 from pipeline.media.stills import seen_of
-from pipeline.photo.metadata import gather
-from pipeline.photo.pages import join_pages, pages
-from pipeline.photo.read import read
 
 
 class Pages:

@@ -12,8 +12,8 @@ from pipeline.ground import files
 from pipeline.ground.items import DOUBTFUL, Picture, Result, Seen, Unit
 from pipeline.media.develop import Task, develop, keeps_luma
 from pipeline.media.medium import Tools
-from pipeline.photo.read import read
-from pipeline.photo.write import FORMATS
+from pipeline.media.photo.read import read
+from pipeline.media.photo.write import FORMATS
 
 
 class Stills:

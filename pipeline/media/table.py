@@ -6,12 +6,12 @@ from typing import Final
 
 from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings, treated_as
-from pipeline.media.film import INSTALLED, Films, suffix_of
 from pipeline.media.medium import InPieces, Tools, Whole
 from pipeline.media.pages import Pages
+from pipeline.media.photo.write import FORMATS, SUFFIXES
+from pipeline.media.reels import INSTALLED, Films, suffix_of
 from pipeline.media.stills import Stills
 from pipeline.media.twins import look, repeat
-from pipeline.photo.write import FORMATS, SUFFIXES
 
 _STILLS: Final = Stills()
 WHOLE: Final[dict[Kind, Whole]] = {Kind.PHOTO: _STILLS, Kind.PAGES: _STILLS}

@@ -35,10 +35,10 @@ from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
-from pipeline.media.film import MISSING
+from pipeline.media.photo.caption import Caption, check_caption
+from pipeline.media.photo.credentials import certificate_of
+from pipeline.media.reels import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
-from pipeline.photo.caption import Caption, check_caption
-from pipeline.photo.credentials import certificate_of
 from pipeline.run.capacity import wished_jobs
 from pipeline.run.choices import read_choices
 from pipeline.run.collect import Collector

@@ -14,7 +14,7 @@ from pipeline.archive.decision import Action, Decision
 from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.items import WHOLE, Forecast, Kind, Viewing
 from pipeline.ground.settings import Settings
-from pipeline.media.film import forecast
+from pipeline.media.reels import forecast
 from pipeline.run.executors.child import follow
 from pipeline.run.progress import duration
 

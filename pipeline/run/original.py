@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.ground import files
 from pipeline.ground.errors import InputError, ItemError, OutputError
-from pipeline.photo.jpeg.record import original
+from pipeline.media.photo.jpeg.record import original
 
 
 def take_out(coloured: Path, output: Path, *, force: bool = False) -> int:

@@ -14,7 +14,7 @@ from pipeline.ground.errors import ColorizeError, InputError, OutputError
 from pipeline.ground.files import words
 from pipeline.ground.items import Result
 from pipeline.ground.settings import Settings
-from pipeline.photo.decoders import JPEG, PNG, TIFF, WEBP, recognise
+from pipeline.media.photo.decoders import JPEG, PNG, TIFF, WEBP, recognise
 from pipeline.run.naming import destination_of
 from pipeline.run.single import colorize_picture
 

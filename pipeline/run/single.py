@@ -14,11 +14,11 @@ from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputEr
 from pipeline.ground.files import words, write_whole
 from pipeline.ground.items import MADE, WHOLE, Alone, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
 from pipeline.ground.settings import Settings
-from pipeline.media.film import INDEX, contact_sheet
 from pipeline.media.medium import Job
+from pipeline.media.photo.write import FORMATS
+from pipeline.media.reels import INDEX, contact_sheet
 from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.nets.net import Net
-from pipeline.photo.write import FORMATS
 from pipeline.run.assembly import Assembly
 from pipeline.run.capacity import memory_of, wished_jobs
 from pipeline.run.engine import settle, settled_net

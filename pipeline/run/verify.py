@@ -22,11 +22,11 @@ from pipeline.ground.errors import ColorizeError, ItemError
 from pipeline.ground.items import MADE, Kind, Status
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.media.develop import NO_LUMA
-from pipeline.photo.jpeg.luma import decoded
-from pipeline.photo.jpeg.record import is_record, original
-from pipeline.photo.jpeg.segments import parse
-from pipeline.photo.pages import pages
-from pipeline.photo.read import read
+from pipeline.media.photo.jpeg.luma import decoded
+from pipeline.media.photo.jpeg.record import is_record, original
+from pipeline.media.photo.jpeg.segments import parse
+from pipeline.media.photo.pages import pages
+from pipeline.media.photo.read import read
 
 _JPEG = b"\xff\xd8\xff"
 _NO_LIMIT = 100_000.0

@@ -19,7 +19,7 @@ from benchmarks.results import Results
 from benchmarks.runners import NetRunner, PipelineRunner
 from pipeline.ground.errors import ColorizeError, EngineError, OutputError
 from pipeline.ground.items import Halt, Result, Status
-from pipeline.media.film import INSTALLED
+from pipeline.media.reels import INSTALLED
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run.executors import loky

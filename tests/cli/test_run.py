@@ -26,9 +26,9 @@ from pipeline.cli.presentation import Presentation
 from pipeline.cli.run import command
 from pipeline.ground.errors import ColorizeError, EngineError, InputError, OutputError, SettingsError
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.jpeg import turbo
+from pipeline.media.photo.jpeg.segments import parse
 from pipeline.nets.engines import catalogue
-from pipeline.photo.jpeg import turbo
-from pipeline.photo.jpeg.segments import parse
 from tests.cli import telling
 from tests.conftest import ENTRY, environment, in_colour, landscape, pages_of, write_tiff
 from tests.film import effects

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.film.chroma import (
+from pipeline.media.film.chroma import (
     Signal,
     chroma_planes,
     differences,

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("av")
 
-from pipeline.film import encoders
-from pipeline.film.encoders import ENCODERS, available, hardware, settle_encoder
-from pipeline.film.options import FilmOptions
 from pipeline.ground.errors import SettingsError
+from pipeline.media.film import encoders
+from pipeline.media.film.encoders import ENCODERS, available, hardware, settle_encoder
+from pipeline.media.film.options import FilmOptions
 from tests.film.clips import scenes, write_clip
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]

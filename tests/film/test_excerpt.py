@@ -14,16 +14,16 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.film.excerpt import scan_part, windows  # noqa: E402
-from pipeline.film.index import load, save, spans  # noqa: E402
-from pipeline.film.join import Joined, join  # noqa: E402
-from pipeline.film.options import FilmOptions  # noqa: E402
-from pipeline.film.reading import frames_of  # noqa: E402
-from pipeline.film.scan import scan  # noqa: E402
-from pipeline.film.segment import piece  # noqa: E402
-from pipeline.film.sheet import contact_sheet, moment  # noqa: E402
 from pipeline.ground.errors import ItemError  # noqa: E402
 from pipeline.ground.items import Viewing  # noqa: E402
+from pipeline.media.film.excerpt import scan_part, windows  # noqa: E402
+from pipeline.media.film.index import load, save, spans  # noqa: E402
+from pipeline.media.film.join import Joined, join  # noqa: E402
+from pipeline.media.film.options import FilmOptions  # noqa: E402
+from pipeline.media.film.reading import frames_of  # noqa: E402
+from pipeline.media.film.scan import scan  # noqa: E402
+from pipeline.media.film.segment import piece  # noqa: E402
+from pipeline.media.film.sheet import contact_sheet, moment  # noqa: E402
 from tests.film.clips import FakeNet, luma, packets_of, pictures, remux, scenes, times_of, write_clip  # noqa: E402
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]

@@ -20,8 +20,8 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.film.scan import scan  # noqa: E402
 from pipeline.ground.errors import ItemError  # noqa: E402
+from pipeline.media.film.scan import scan  # noqa: E402
 from tests.conftest import ENTRY, environment  # noqa: E402
 from tests.film.clips import FakeNet, packets_of, pictures, scenes, times_of, write_clip  # noqa: E402
 from tests.film.whole import colorize_film  # noqa: E402

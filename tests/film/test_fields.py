@@ -9,9 +9,9 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.film.options import FilmOptions  # noqa: E402
-from pipeline.film.scan import scan  # noqa: E402
 from pipeline.ground.errors import ItemError  # noqa: E402
+from pipeline.media.film.options import FilmOptions  # noqa: E402
+from pipeline.media.film.scan import scan  # noqa: E402
 from tests.film.clips import FakeNet, interlaced_clip, luma, pictures, scenes, times_of, write_clip  # noqa: E402
 from tests.film.whole import colorize_film  # noqa: E402
 

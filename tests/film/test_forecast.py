@@ -18,7 +18,7 @@ pytest.importorskip("av")
 from pipeline.ground.errors import OutputError
 from pipeline.ground.items import Forecast, Viewing
 from pipeline.ground.settings import Settings
-from pipeline.media.film import forecast
+from pipeline.media.reels import forecast
 from pipeline.run import driver
 from pipeline.run import forecast as foretelling
 from pipeline.run.forecast import Foreteller, films_line, forecast_words, needed_space, start_line

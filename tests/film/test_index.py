@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.film.index import Geometry, Index, load, save, spans
 from pipeline.ground.errors import ItemError
+from pipeline.media.film.index import Geometry, Index, load, save, spans
 
 
 def an_index(frames: int = 100, shots: tuple[int, ...] = (0, 40)) -> Index:

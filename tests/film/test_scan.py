@@ -8,9 +8,9 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.film.reading import frames_of  # noqa: E402
-from pipeline.film.scan import scan  # noqa: E402
 from pipeline.ground.errors import ItemError  # noqa: E402
+from pipeline.media.film.reading import frames_of  # noqa: E402
+from pipeline.media.film.scan import scan  # noqa: E402
 from tests.conftest import in_colour  # noqa: E402
 from tests.film.clips import luma, pictures, scenes, write_clip  # noqa: E402
 

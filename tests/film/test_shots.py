@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.film.shots import CutScores, cuts
+from pipeline.media.film.shots import CutScores, cuts
 from tests.conftest import landscape
 
 

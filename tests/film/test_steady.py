@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipeline.film.steady import Seen, plan, small_luma, steadied
+from pipeline.media.film.steady import Seen, plan, small_luma, steadied
 
 
 def panning(count: int) -> list[np.ndarray]:

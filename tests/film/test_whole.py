@@ -12,13 +12,13 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from pipeline.film.containers import container_for, named  # noqa: E402
-from pipeline.film.encoders import ENCODERS, available  # noqa: E402
-from pipeline.film.join import join  # noqa: E402
-from pipeline.film.options import FilmOptions  # noqa: E402
-from pipeline.film.scan import scan  # noqa: E402
-from pipeline.film.segment import piece  # noqa: E402
 from pipeline.ground.errors import ItemError  # noqa: E402
+from pipeline.media.film.containers import container_for, named  # noqa: E402
+from pipeline.media.film.encoders import ENCODERS, available  # noqa: E402
+from pipeline.media.film.join import join  # noqa: E402
+from pipeline.media.film.options import FilmOptions  # noqa: E402
+from pipeline.media.film.scan import scan  # noqa: E402
+from pipeline.media.film.segment import piece  # noqa: E402
 from tests.conftest import environment  # noqa: E402
 from tests.film.clips import (  # noqa: E402
     FakeNet,
@@ -327,7 +327,7 @@ def test_a_film_can_be_scaled(pix_fmt: str, tmp_path: Path) -> None:
 REPEATED = """
 import hashlib, sys
 from pathlib import Path
-from pipeline.film.options import FilmOptions
+from pipeline.media.film.options import FilmOptions
 from tests.film.clips import FakeNet
 from tests.film.whole import colorize_film
 source = Path(sys.argv[1])

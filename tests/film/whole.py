@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.film.index import Index, spans
-from pipeline.film.join import Joined, join
-from pipeline.film.options import FilmOptions
-from pipeline.film.scan import scan
-from pipeline.film.segment import Piece, piece
 from pipeline.ground.errors import OutputError
+from pipeline.media.film.index import Index, spans
+from pipeline.media.film.join import Joined, join
+from pipeline.media.film.options import FilmOptions
+from pipeline.media.film.scan import scan
+from pipeline.media.film.segment import Piece, piece
 from pipeline.nets.net import Net
 
 _SPAN = 240

@@ -19,20 +19,20 @@ from pipeline.archive.manifest import write_manifest
 from pipeline.archive.recover import recover
 from pipeline.archive.spelling import cell, escape, uncell, unescape
 from pipeline.archive.status import read_status, status_json, status_lines
-from pipeline.film import index
 from pipeline.ground.errors import Cause, ColorizeError, ItemError
 from pipeline.ground.gather import from_file
 from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings
+from pipeline.media.film import index
 from pipeline.media.medium import Job
+from pipeline.media.photo import xmp
+from pipeline.media.photo.jpeg.record import original
+from pipeline.media.photo.jpeg.segments import parse
+from pipeline.media.photo.metadata import Metadata, gather, made_upright
+from pipeline.media.photo.pages import has_several_pages
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.nets.store.onnx_header import read_header
-from pipeline.photo import xmp
-from pipeline.photo.jpeg.record import original
-from pipeline.photo.jpeg.segments import parse
-from pipeline.photo.metadata import Metadata, gather, made_upright
-from pipeline.photo.pages import has_several_pages
 from pipeline.run.driver import run_archive
 from pipeline.run.worker import Worker
 from tests.photo.mutations import COMPRESSED, GREY, PLAIN, saved
@@ -226,7 +226,7 @@ def _jpeg(data: bytes) -> None:
 def _indices(folder: Path) -> dict[str, bytes]:
     if find_spec("av") is None:
         return {"none": b"nothing"}
-    from pipeline.film.scan import scan
+    from pipeline.media.film.scan import scan
     from tests.film.clips import scenes, write_clip
 
     path = folder / "sound.npz"

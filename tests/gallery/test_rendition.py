@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from pipeline.gallery.rendition import Rendition, Said, colourfulness, render, said_by
-from pipeline.photo.xmp import Provenance, with_provenance
+from pipeline.media.photo.xmp import Provenance, with_provenance
 from tests.conftest import CHECKOUT, in_colour, landscape
 from tests.gallery.conftest import write_film
 

@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("av")
 
 from pipeline.colour.recipe import Look
-from pipeline.film.options import FilmOptions
 from pipeline.ground.errors import EngineError, InputError
 from pipeline.live.painter import Painter
 from pipeline.live.save import Recorder
 from pipeline.live.screen import Figures
 from pipeline.live.show import Place, Show
+from pipeline.media.film.options import FilmOptions
 from tests.film.clips import FakeNet, times_of
 from tests.live.stand_ins import Pictures, frame_of, get
 

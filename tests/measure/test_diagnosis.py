@@ -136,7 +136,7 @@ def test_lines_are_at_most_eighty_columns_but_for_paths(checked):
 
 def test_film_encoders_are_listed_and_devices_say_what_is_missing(checked, monkeypatch):
     pytest.importorskip("av")
-    from pipeline.film import encoders
+    from pipeline.media.film import encoders
 
     monkeypatch.setattr(encoders, "hardware", lambda: {"h264_nvenc": "it needs a card", "av1_nvenc": ""})
     found = diagnose(Settings(engine="opencv"))

@@ -16,12 +16,12 @@ from PIL import Image, TiffImagePlugin
 from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
+from pipeline.media.photo.embed import into_png
+from pipeline.media.photo.jpeg.marks import photoshop
+from pipeline.media.photo.jpeg.record import segment
+from pipeline.media.photo.metadata import Metadata
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
-from pipeline.photo.embed import into_png
-from pipeline.photo.jpeg.marks import photoshop
-from pipeline.photo.jpeg.record import segment
-from pipeline.photo.metadata import Metadata
 from pipeline.run.worker import Worker
 from tests.conftest import landscape
 from tests.photo.test_profile import gamma, grey_profile

@@ -12,10 +12,10 @@ import numpy as np
 from pipeline.ground.items import Kind, Unit
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
+from pipeline.media.photo.read import read
 from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import Answer, Feed, NetSpec
-from pipeline.photo.read import read
 from tests.conftest import in_colour, landscape, write_tiff
 
 SPEC = NetSpec("painted", Path("painted.onnx"), "00", 8, Feed(), Answer(), ())

@@ -15,8 +15,8 @@ from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
 from pipeline.media.pages import Pages
-from pipeline.photo.pages import pages
-from pipeline.photo.read import read
+from pipeline.media.photo.pages import pages
+from pipeline.media.photo.read import read
 from tests.conftest import landscape
 from tests.media.conftest import Make
 from tests.media.specimens import Painted, job

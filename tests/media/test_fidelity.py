@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from pipeline.photo.decode import upright
-from pipeline.photo.jpeg import turbo
-from pipeline.photo.jpeg.record import is_record, original
-from pipeline.photo.jpeg.segments import parse
-from pipeline.photo.metadata import orientation_of
-from pipeline.photo.orientation import as_stored
+from pipeline.media.photo.decode import upright
+from pipeline.media.photo.jpeg import turbo
+from pipeline.media.photo.jpeg.record import is_record, original
+from pipeline.media.photo.jpeg.segments import parse
+from pipeline.media.photo.metadata import orientation_of
+from pipeline.media.photo.orientation import as_stored
 from tests.conftest import landscape
 from tests.media.conftest import Make, exif, grey_source, luma_of
 

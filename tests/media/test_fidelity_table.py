@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.photo.jpeg import turbo
-from pipeline.photo.jpeg.record import original
+from pipeline.media.photo.jpeg import turbo
+from pipeline.media.photo.jpeg.record import original
 from tests.conftest import landscape
 from tests.media.conftest import XMP, Make, exif, grey_source
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.media.photo import memory
+from pipeline.media.photo.jpeg.luma import decoded
+from pipeline.media.photo.jpeg.record import original
 from pipeline.nets.engines.samples import sample_lightness
-from pipeline.photo import memory
-from pipeline.photo.jpeg.luma import decoded
-from pipeline.photo.jpeg.record import original
 
 GREY: Any = cv2.resize((sample_lightness(256, 1)[0] * 2.55).astype(np.uint8), (1201, 803))
 
@@ -50,7 +50,9 @@ def test_half_the_size_gives_the_same_luma_and_nearly_the_same_colour(
 def test_what_cannot_be_kept_is_read_again_as_a_whole(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "LARGE", 1000)
     monkeypatch.setattr("pipeline.media.develop.refusal", lambda jpeg: "of a kind that the test makes up")
-    monkeypatch.setattr("pipeline.photo.jpeg.luma.luma_refusal", lambda data, jpeg: "of a kind that the test makes up")
+    monkeypatch.setattr(
+        "pipeline.media.photo.jpeg.luma.luma_refusal", lambda data, jpeg: "of a kind that the test makes up"
+    )
     result, path = make(jpeg(), "a.jpg")
     assert result.metadata.startswith("the luma was coded anew")
     assert Image.open(path).size == (1201, 803)

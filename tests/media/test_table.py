@@ -9,11 +9,11 @@ import pytest
 from pipeline.colour.recipe import Look, colorize
 from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.write import encode
 from pipeline.media.table import suffix
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.resolve import resolve
-from pipeline.photo.write import encode
 from tests.conftest import landscape
 
 

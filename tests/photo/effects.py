@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.ground.errors import SettingsError
-from pipeline.photo.jpeg.record import original
+from pipeline.media.photo.jpeg.record import original
 from tests.conftest import landscape
 from tests.photo.signer import certificate as made
 

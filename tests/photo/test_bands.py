@@ -14,9 +14,9 @@ from PIL import Image
 
 from pipeline.colour.exact import exact_bands, exact_rgb
 from pipeline.ground.errors import ItemError
-from pipeline.photo import bands
-from pipeline.photo.metadata import Metadata, gather
-from pipeline.photo.write import LZW, encode
+from pipeline.media.photo import bands
+from pipeline.media.photo.metadata import Metadata, gather
+from pipeline.media.photo.write import LZW, encode
 
 SIZE = (301, 203)
 METADATA = Metadata(xmp=b"<x:xmpmeta/>", density=(300.0, 300.0), comment=b"a barn")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.ground.errors import SettingsError
-from pipeline.photo.caption import Caption, band_height, captioned, check_caption
+from pipeline.media.photo.caption import Caption, band_height, captioned, check_caption
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])

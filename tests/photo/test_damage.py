@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo import webp
-from pipeline.photo.read import read
+from pipeline.media.photo import webp
+from pipeline.media.photo.read import read
 from tests.conftest import landscape
 from tests.photo.tiffs import tags_of, tiff
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo.decoders import FORMATS, PILLOW_FORMATS, recognise
-from pipeline.photo.metadata import gather
-from pipeline.photo.read import read
+from pipeline.media.photo.decoders import FORMATS, PILLOW_FORMATS, recognise
+from pipeline.media.photo.metadata import gather
+from pipeline.media.photo.read import read
 
 PROGRAM = Path(__file__).parents[2] / "pipeline"
 LOOP = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 300 200\n%%EndComments\n{ } loop\n"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo.decoders import HEIC, recognise
-from pipeline.photo.metadata import gather
-from pipeline.photo.read import read
+from pipeline.media.photo.decoders import HEIC, recognise
+from pipeline.media.photo.metadata import gather
+from pipeline.media.photo.read import read
 
 SOURCE = Path(__file__).parent.parent / "fixtures" / "odd" / "hevc.heic"
 

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo import directories, png
-from pipeline.photo.jpeg.segments import parse
-from pipeline.photo.metadata import gather
-from pipeline.photo.pages import pages
-from pipeline.photo.read import read
+from pipeline.media.photo import directories, png
+from pipeline.media.photo.jpeg.segments import parse
+from pipeline.media.photo.metadata import gather
+from pipeline.media.photo.pages import pages
+from pipeline.media.photo.read import read
 
 GREY = np.tile(np.arange(0, 128, 2, dtype=np.uint8), (48, 1))
 PACKED = zlib.compress(bytes(64 << 20), 9)

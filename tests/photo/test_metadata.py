@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from pipeline.photo import embed, xmp
-from pipeline.photo.jpeg import marks
-from pipeline.photo.metadata import Metadata, gather, made_upright
+from pipeline.media.photo import embed, xmp
+from pipeline.media.photo.jpeg import marks
+from pipeline.media.photo.metadata import Metadata, gather, made_upright
 from tests.media.conftest import XMP, grey_source
 
 SAID = xmp.Provenance("colorize 1", 'a <net> & "more"', "m", "s")

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
-from pipeline.photo.read import read
+from pipeline.media.photo.read import read
 from tests.photo.mutations import COMPRESSED, PLAIN, mutated
 
 # Sentences of libraries, which nobody should have to read.

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo import pages as pages_module
-from pipeline.photo.pages import has_several_pages, join_pages, pages
-from pipeline.photo.read import read
-from pipeline.photo.write import encode
+from pipeline.media.photo import pages as pages_module
+from pipeline.media.photo.pages import has_several_pages, join_pages, pages
+from pipeline.media.photo.read import read
+from pipeline.media.photo.write import encode
 from tests.conftest import in_colour, landscape, pages_of, write_tiff
 
 REDUCED, MASK, OF_SEVERAL, OLD = {254: 1}, {254: 4}, {254: 2}, {255: 2}

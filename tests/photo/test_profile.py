@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline.photo.profile import coloured
+from pipeline.media.photo.profile import coloured
 
 GREYS = np.arange(256, dtype=np.uint8)[None, :]
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
-from pipeline.photo.read import read
+from pipeline.media.photo.read import read
 
 ODD = Path(__file__).parents[1] / "fixtures" / "odd"
 

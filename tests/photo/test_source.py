@@ -10,10 +10,10 @@ import pytest
 
 from pipeline.ground import opened
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.photo.directories import compression
-from pipeline.photo.metadata import gather
-from pipeline.photo.pages import has_several_pages, pages
-from pipeline.photo.read import read
+from pipeline.media.photo.directories import compression
+from pipeline.media.photo.metadata import gather
+from pipeline.media.photo.pages import has_several_pages, pages
+from pipeline.media.photo.read import read
 from tests.photo.mutations import COMPRESSED, PLAIN
 
 KINDS = ("JPEG", "PNG", "TIFF, LZW", "TIFF, JPEG", "TIFF", "WebP", "JPEG 2000", "GIF", "BMP", "TIFF of pages")

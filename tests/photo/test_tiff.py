@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.items import Picture
-from pipeline.photo.read import read
+from pipeline.media.photo.read import read
 from tests.conftest import landscape
 from tests.photo.tiffs import packed, tags_of, tiff
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.photo import words
-from pipeline.photo.words import TRUNCATED, WORDS, ZEROS, failure, heard, phrase_of
+from pipeline.media.photo import words
+from pipeline.media.photo.words import TRUNCATED, WORDS, ZEROS, failure, heard, phrase_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.ground import files
 from pipeline.ground.errors import ItemError, OutputError
-from pipeline.photo.write import SUFFIXES, encode
+from pipeline.media.photo.write import SUFFIXES, encode
 
 
 @pytest.fixture

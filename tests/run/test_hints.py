@@ -19,7 +19,7 @@ from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.settings import Settings
-from pipeline.photo.read import read
+from pipeline.media.photo.read import read
 from pipeline.run import driver
 from pipeline.run.summary import Summary
 from tests.conftest import landscape, pages_of, write_tiff

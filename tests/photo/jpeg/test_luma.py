@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from pipeline.ground.errors import ItemError
-from pipeline.photo.jpeg import coefficients, turbo
-from pipeline.photo.jpeg.luma import luma_of, luma_refusal
-from pipeline.photo.jpeg.record import segment
-from pipeline.photo.jpeg.segments import parse
-from pipeline.photo.jpeg.splice import refusal, splice
+from pipeline.media.photo.jpeg import coefficients, turbo
+from pipeline.media.photo.jpeg.luma import luma_of, luma_refusal
+from pipeline.media.photo.jpeg.record import segment
+from pipeline.media.photo.jpeg.segments import parse
+from pipeline.media.photo.jpeg.splice import refusal, splice
 from tests.photo.jpeg.conftest import as_colour, as_grey, chroma, grey_jpeg, textured
 
 WAYS = [

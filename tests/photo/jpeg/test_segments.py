@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.ground.errors import ItemError
-from pipeline.photo.jpeg.segments import APP0, DHT, DQT, SOF0, SOF2, parse
+from pipeline.media.photo.jpeg.segments import APP0, DHT, DQT, SOF0, SOF2, parse
 from tests.photo.jpeg.conftest import grey_jpeg, textured
 
 PLAIN = grey_jpeg("baseline", textured(40, 50))

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pipeline.ground.errors import ItemError
-from pipeline.photo.jpeg.record import Edit, apply, inverse, is_record, original, segment
-from pipeline.photo.jpeg.segments import DQT, SOS, body_of, parse
-from pipeline.photo.jpeg.splice import refusal, splice
+from pipeline.media.photo.jpeg.record import Edit, apply, inverse, is_record, original, segment
+from pipeline.media.photo.jpeg.segments import DQT, SOS, body_of, parse
+from pipeline.media.photo.jpeg.splice import refusal, splice
 from tests.photo.jpeg.conftest import KINDS, as_colour, as_grey, chroma, grey_jpeg, textured
 
 SHAPES = [(1, 1), (1, 2), (2, 1), (7, 9), (8, 8), (15, 17), (16, 16), (33, 8), (1, 700), (700, 1), (9, 1030), (64, 121)]

@@ -1,0 +1,118 @@
+"""What libjpeg's one warning means. It prints the first and keeps the others to itself, so a harmless one is taken away
+from the file and the rest is heard again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.ground.errors import ItemError
+from pipeline.media.photo.jpeg.segments import APP0, SOS, Jpeg, incomplete, parse
+from pipeline.media.photo.words import STEP, TRUNCATED, ZEROS, heard
+
+_EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_ENDS_EARLY: Final = "premature end of data segment"
+_COM: Final = 0xFE
+_ZEROS: Final = bytes(256)
+_FEW: Final = 4  # bytes that a careless writer may leave
+_CUT_SHARE: Final = 8  # reading out of step may lose a few rows, a cut loses more
+
+
+def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[bytes], str]) -> str:
+    """Return what is damaged inside a JPEG that was decoded, as a phrase; empty for nothing.
+
+    Bytes left over before a header cost no pixel; left over behind a scan they say that it was read out of step, unless
+    they are zeros, which some cameras pad with.
+
+    Args:
+        data: the whole file.
+        said: what libjpeg printed; only the first warning is there.
+        pixels: what it made of the file.
+        listen: decodes a file and returns what libjpeg prints.
+
+    Raises:
+        ItemError: it is cut short.
+    """
+    if not said.strip():
+        return _hole(data)
+    if "premature end of jpeg" in said.lower():
+        raise ItemError(TRUNCATED)
+    phrase = _phrase(data, said)
+    if not phrase and (cleaned := _cleaned(data)):
+        phrase = _phrase(cleaned, listen(cleaned))
+    if phrase and _ENDS_EARLY in said.lower() and _is_cut(data, pixels):
+        raise ItemError(TRUNCATED)
+    return phrase or _hole(data)
+
+
+def _hole(data: bytes) -> str:
+    """Look for a lost sector in a progressive file's scans of AC coefficients, which is read as if it were a picture.
+
+    They hold no such run of zeros, for blocks without coefficients are counted there (T.81, G.1.2.2). The other scans
+    may, in a picture that is blank.
+    """
+    if _ZEROS not in data:
+        return ""
+    try:
+        jpeg = parse(data)
+    except ItemError:
+        return ""
+    holes = (data.find(_ZEROS, scan.segment.end, scan.end) >= 0 for scan in jpeg.scans if scan.first > 0)
+    return ZEROS if jpeg.frame.progressive and any(holes) else ""
+
+
+def _phrase(data: bytes, said: str) -> str:
+    if found := _EXTRANEOUS.search(said):
+        return "" if _is_padding(data, int(found[1]), last=found[2] == "d9") else STEP
+    return heard(said)
+
+
+def _is_padding(data: bytes, count: int, *, last: bool) -> bool:
+    """Tell whether so many bytes lie between segments, or are zeros at the end of a scan, or few behind the last."""
+    try:
+        jpeg = parse(data)
+    except ItemError:
+        return False
+    ends = {scan.end for scan in jpeg.scans}
+    if last and count <= _FEW:
+        return True
+    if any(part.body - 4 - part.start >= count for part in jpeg.segments if part.start not in ends):
+        return True
+    return any(not data[end - count : end].strip(b"\0") for end in ends)
+
+
+def _cleaned(data: bytes) -> bytes:
+    """Return the file without metadata and without what lies between its segments; nothing where it can't be parsed."""
+    try:
+        jpeg = parse(data)
+    except ItemError:
+        return b""
+    scans = iter(jpeg.scans)
+    made = [data[:2]]
+    for part in jpeg.segments:
+        if APP0 <= part.marker <= APP0 + 15 or part.marker == _COM:
+            continue
+        made.append(data[part.body - 4 : next(scans).end if part.marker == SOS else part.end])
+    return b"".join((*made, b"\xff\xd9"))
+
+
+def _is_cut(data: bytes, pixels: NDArray[Any]) -> bool:
+    """Tell whether a picture lacks its end, not something within: its last rows are of one value, or scans are missing.
+
+    libjpeg repeats the last value that it read wherever data are missing.
+    """
+    try:
+        jpeg: Jpeg = parse(data)
+    except ItemError:
+        return True
+    if jpeg.frame.progressive:
+        return bool(incomplete(jpeg))
+    if any(data.find(bytes(64), scan.segment.end, scan.end) >= 0 for scan in jpeg.scans):
+        return False  # a lost sector does the same
+    last = np.asarray(pixels[-max(8, len(pixels) // _CUT_SHARE) :])
+    return bool((last == last[-1, -1]).all())

@@ -1,0 +1,340 @@
+"""One still picture from a file: upright pixels, or a reason that a person understands."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.files import unreadable
+from pipeline.ground.items import Picture
+from pipeline.ground.opened import opened
+from pipeline.media.photo import damage, heif, png, read_tiff, words
+from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
+from pipeline.media.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
+from pipeline.media.photo.directories import DAMAGE
+from pipeline.media.photo.jpeg.segments import check_scans
+from pipeline.media.photo.memory import Shape, large, shape_of, shape_of_tiff
+from pipeline.media.photo.refusal import header_size, refusal
+from pipeline.media.photo.samples import Meaning, parted, scaled
+
+# Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
+Image.MAX_IMAGE_PIXELS = None
+
+_ORIENTATION: Final = 0x0112
+
+
+def read(
+    path: Path,
+    *,
+    max_megapixels: float,
+    page: int | None = None,
+    damaged: bool = False,
+    room: Callable[[Shape], None] = lambda shape: None,
+    half: bool = False,
+) -> Picture[Any]:
+    """Decode a picture, upright as EXIF says: 8 bits where its samples have no more, else 16.
+
+    Args:
+        path: the file.
+        max_megapixels: larger ones are refused from their header.
+        page: number of a directory in a TIFF, from 0; None: the photograph, with a note where there are more.
+        damaged: take what a decoder made of a picture of which a part is wrong, with a note, instead of refusing it.
+        half: of a large grey JPEG, hand out half the size, which suffices where its luma is kept as it is.
+        room: told what the header says before anything is decoded; what it raises ends the reading.
+
+    Raises:
+        FileNotFoundError: the file is gone.
+        ItemError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
+    """
+    try:
+        with opened(path) as file, warnings.catch_warnings(action="ignore"):
+            return _read(file, _Limits(max_megapixels, room, half), page, damaged)
+    except FileNotFoundError:
+        raise
+    except IsADirectoryError:
+        raise ItemError("not a picture: it is a folder", Cause.NO_PICTURE) from None
+    except MemoryError:
+        raise ItemError("not enough memory to decode this picture", Cause.MEMORY) from None
+    except OSError as error:
+        raise unreadable(error) from None
+
+
+def guard(size: tuple[int, int], max_megapixels: float) -> None:
+    """Raise `ItemError` where a picture of this size (width, height) is larger than the settings allow, or none."""
+    width, height = size
+    megapixels = width * height / 1e6
+    if megapixels > max_megapixels:
+        raise ItemError(
+            f"too large: {width} x {height} is {_round(megapixels)} megapixels; "
+            f"raise max_megapixels (now {max_megapixels:g}) to colorize it",
+            Cause.TOO_LARGE,
+        )
+    if width < 1 or height < 1:
+        raise ItemError("damaged: the picture has no size")
+
+
+def _round(megapixels: float) -> str:
+    return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """How large a picture may be, and who says whether there is room for it."""
+
+    max_megapixels: float
+    room: Callable[[Shape], None]
+    half: bool
+
+    def check(self, shape: Shape) -> None:
+        guard((shape.width, shape.height), self.max_megapixels)
+        self.room(shape)
+
+
+@dataclass(slots=True)
+class _Source:
+    """A file on its way through the decoders.
+
+    Attributes:
+        file: open.
+        head: its first bytes.
+        format: what they say.
+        image: it, opened by Pillow; None where Pillow can't.
+        refused: what the decoders said that gave up, in their order.
+        note: what was left out before any decoder saw it.
+        half: OpenCV is to decode it at half the size.
+    """
+
+    file: io.BufferedReader
+    head: bytes
+    format: Format
+    image: Image.Image | None = None
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    note: str = ""
+    half: bool = False
+    _data: bytes = b""
+
+    def data(self) -> bytes:
+        """Return all of it."""
+        if not self._data:
+            self.file.seek(0)
+            self._data = self.file.read()
+            self.file.seek(0)
+        return self._data
+
+    def leave_out(self, data: bytes, note: str) -> None:
+        """Take these bytes for the file's."""
+        self._data, self.note = data, note
+
+
+def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
+    head = file.peek(4096)[:4096]
+    if not head:
+        raise ItemError("empty file")
+    format = recognise(head)
+    if format is None:
+        raise refusal(head)
+    if format is TIFF:
+        return _read_tiff(file, limits, page, damaged)
+    if format is HEIC:
+        heif.prepare()
+    source = _Source(file, head, format)
+    if format is PNG:
+        png.check(source.data())
+    elif format is JPEG:
+        check_scans(source.data())
+    _open(source, limits)
+    image = source.image
+    source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
+    decoded = _decoded(source)
+    phrase = _damage(source, decoded)
+    profile = (image.info.get("icc_profile") or b"") if image else b""
+    notes = (_frames(image) if image else "", _named(source, decoded), source.note)
+    picture = _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
+    if source.half and image is not None and decoded.decoder == OPENCV:
+        turned = _orientation(source) >= 5
+        picture = replace(picture, whole=image.size if turned else image.size[::-1])
+    return picture
+
+
+def _open(source: _Source, limits: _Limits) -> None:
+    """Open a file with Pillow; where Pillow does not know it, its header must say how large it is."""
+    try:
+        source.image = Image.open(source.file, formats=source.format.pillow)
+        size: tuple[int, int] | None = source.image.size
+    except DAMAGE as error:
+        size = _opened_lean(source) or header_size(source.head)
+        if source.image is None:
+            source.refused.append((PILLOW, str(error)))
+    if size is None:
+        raise _failure(source)
+    limits.check(shape_of(source.image, source.format, size, source.head, source.file))
+
+
+def _opened_lean(source: _Source) -> tuple[int, int] | None:
+    """Open a PNG of which Pillow finds a text too large, without that: the photograph is not to blame."""
+    lean = png.without_large_texts(source.data()) if source.format is PNG else b""
+    if not lean or lean is source.data():
+        return None
+    source.leave_out(lean, png.TEXTS_LEFT_OUT)
+    with suppress(*DAMAGE):
+        source.image = Image.open(io.BytesIO(lean), formats=source.format.pillow)
+    return source.image.size if source.image else None
+
+
+def _decoded(source: _Source) -> Decoded:
+    """Decode with the first of the format's decoders that can."""
+    for name in _order(source):
+        with suppress(_Next):
+            return _tried(name, source)
+    raise _failure(source)
+
+
+def _order(source: _Source) -> tuple[str, ...]:
+    """Pillow comes first where OpenCV would show ink, and is passed over where it can't even open the file."""
+    names, image = source.format.order, source.image
+    if image is None:
+        return tuple(name for name in names if name != PILLOW)
+    return (PILLOW, *(name for name in names if name != PILLOW)) if image.mode == "CMYK" else names
+
+
+class _Next(Exception):
+    """The next decoder's turn."""
+
+
+def _tried(name: str, source: _Source) -> Decoded:
+    try:
+        return _DECODERS[name](source)
+    except Refused as error:
+        source.refused.append((name, str(error)))
+        raise _Next from None
+
+
+def _opencv(source: _Source) -> Decoded:
+    made = with_opencv(source.data(), half=source.half)
+    return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
+
+
+def _pillow(source: _Source) -> Decoded:
+    assert source.image is not None
+    return with_pillow(source.image)
+
+
+def _imagecodecs(source: _Source) -> Decoded:
+    made = with_imagecodecs(source.data(), "jpeg" if source.format is JPEG else "jpeg2k")
+    return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
+
+
+def _libheif(source: _Source) -> Decoded:
+    return heif.with_libheif(source.data())
+
+
+_DECODERS: Final[dict[str, Callable[[_Source], Decoded]]] = {
+    OPENCV: _opencv,
+    PILLOW: _pillow,
+    IMAGECODECS: _imagecodecs,
+    LIBHEIF: _libheif,
+}
+
+
+def _failure(source: _Source) -> ItemError:
+    said = [text for _, text in source.refused]
+    short = damage.cut_short(source.format, source.data()) or _says_cut(said)
+    known = refusal(source.head, source.format.name) if source.image is None else None
+    if known and (not short or (source.format is JPEG and known.cause is Cause.NOT_SUPPORTED)):
+        return known
+    return words.failure(said, cut_short=short, kind=source.format.name)
+
+
+def _says_cut(said: list[str]) -> bool:
+    return bool(said) and all(words.phrase_of(each) == words.TRUNCATED for each in said if each)
+
+
+def _damage(source: _Source, decoded: Decoded) -> str:
+    """Return what is wrong inside a picture that was decoded; raise where the file ends before it."""
+    said = decoded.said
+    if source.format is JPEG and decoded.decoder != OPENCV:
+        said = _listen(source.data())
+    if source.format not in damage.LOOKED_INTO:
+        return words.heard(said)
+    return damage.damage_of(source.format, source.data(), said, decoded.samples, _listen)
+
+
+def _listen(data: bytes) -> str:
+    """Return what OpenCV's decoders say of a file, which is more than others let us know."""
+    try:
+        return with_opencv(data).said
+    except Refused as refused:
+        return str(refused)
+
+
+def _named(source: _Source, decoded: Decoded) -> str:
+    gave_up = [name for name, _ in source.refused if name != decoded.decoder]
+    return f"read by {decoded.decoder}: {' and '.join(dict.fromkeys(gave_up))} cannot" if gave_up else ""
+
+
+def _picture(
+    decoded: Decoded, meaning: Meaning, profile: bytes, phrase: str, damaged: bool, *notes: str
+) -> Picture[Any]:
+    """Scale to 8 or 16 bits, part alpha from colour, and say what was guessed."""
+    if phrase and not damaged:
+        raise words.inside(phrase)
+    pixels, guessed = scaled(decoded.samples, meaning)
+    colour, alpha = parted(pixels)
+    said = (f"damaged inside: {phrase}" if phrase else "", *notes, guessed)
+    note = "; ".join(each for each in said if each)
+    return Picture(np.ascontiguousarray(colour), alpha, meaning.bits, profile, note)
+
+
+def _bits(source: _Source, decoded: Decoded) -> int:
+    head, image = source.head, source.image
+    if source.format is PNG and len(head) > 24 and head[12:16] == b"IHDR":
+        return head[24]
+    if image is None:
+        return decoded.samples.dtype.itemsize * 8
+    if image.mode == "1":
+        return 1
+    return {"I": 16, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
+
+
+def _frames(image: Image.Image) -> str:
+    if image.format == "MPO":  # a preview or the second eye; the first picture is the photograph
+        return ""
+    try:
+        count = int(getattr(image, "n_frames", 1))
+    except DAMAGE:
+        return ""
+    return f"first of {count} frames" if count > 1 else ""
+
+
+def _orientation(source: _Source) -> int:
+    image = source.image
+    # Asked for EXIF, Pillow decodes a whole PNG that has none in its header.
+    if image is None or (image.format == "PNG" and "exif" not in image.info and b"eXIf" not in source.data()):
+        return 1
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except DAMAGE:  # EXIF is full of rubbish; the picture is still good
+        return 1
+
+
+def _read_tiff(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: bool) -> Picture[Any]:
+    try:
+        chosen = read_tiff.chosen(file, page)
+        limits.check(shape_of_tiff(chosen, file))
+        found = read_tiff.decode(file, chosen)
+    except DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:  # the disk's fault
+            raise
+        raise words.failure([str(error)], cut_short=False, kind=TIFF.name) from None
+    notes = [f"first of {chosen.pages} pages"] if page is None and chosen.pages > 1 else []
+    made = _picture(found.decoded, found.meaning, found.profile, found.phrase, damaged, *notes, *found.notes)
+    return replace(made, page=chosen.number)

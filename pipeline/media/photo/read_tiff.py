@@ -1,0 +1,171 @@
+"""The photograph of a TIFF, decoded by the first of several decoders that can."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.ground.errors import ItemError
+from pipeline.media.photo import words
+from pipeline.media.photo.decode import Decoded, Refused, upright, with_opencv, with_pillow, with_tifffile
+from pipeline.media.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
+from pipeline.media.photo.directories import DAMAGE, seek
+from pipeline.media.photo.samples import Meaning
+from pipeline.media.photo.tiff import (
+    Directory,
+    as_first,
+    choose,
+    cut_short,
+    damaged_deflate,
+    header_of_bigtiff,
+    wrong_strips,
+)
+
+_ORIENTATION: Final = 274
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A decoded picture of a TIFF.
+
+    Attributes:
+        decoded: its samples, upright.
+        meaning: of them.
+        profile: ICC; empty where there is none.
+        phrase: what is damaged inside; usually empty.
+        notes: what a person should know.
+    """
+
+    decoded: Decoded
+    meaning: Meaning
+    profile: bytes = b""
+    phrase: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def chosen(file: io.BufferedReader, page: int | None) -> Directory:
+    """Return the directory of the photograph; see `tiff.choose`. Raises likewise."""
+    try:
+        return choose(file, page)
+    except ItemError:
+        file.seek(0)
+        if (found := header_of_bigtiff(file.read(1 << 16))) is None:
+            raise
+        return found
+
+
+def decode(file: io.BufferedReader, chosen: Directory) -> Found:
+    """Decode it with Pillow, OpenCV or tifffile, in the order in which they suit it; "damaged" when all refuse.
+
+    Raises:
+        ItemError: truncated, damaged, or of a kind that none of them knows.
+    """
+    said, order = dict[str, str](), _order(chosen)
+    for name in order:
+        try:
+            made = _DECODERS[name](file, chosen)
+            break
+        except Refused as error:
+            said[name] = str(error)
+    else:
+        raise words.failure(list(said.values()), cut_short=cut_short(file, chosen), kind="TIFF")
+    if said and cut_short(file, chosen):  # the next decoder would only fill it in
+        raise ItemError(words.TRUNCATED)
+    phrase = _phrase(file, chosen, made)
+    samples = _without_extra(_as_signed(made.samples, chosen), chosen)
+    decoded = Decoded(samples, made.said, made.decoder)
+    meaning = chosen.meaning(shifted=made.decoder == OPENCV)
+    return Found(decoded, meaning, chosen.profile, phrase, _notes(chosen, made, said))
+
+
+def _notes(chosen: Directory, made: Decoded, said: dict[str, str]) -> list[str]:
+    notes = [f"read by {made.decoder}: {' and '.join(said)} cannot"] if said else []
+    if chosen.offset:
+        notes.append("the picture in its SubIFD, of which the first is a reduced copy")
+    if chosen.opaque_extra:
+        notes.append("a channel beside the colours that is no transparency was left out")
+    return notes
+
+
+def _as_signed(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
+    """Undo what decoders make of samples whose sign they do not know."""
+    kind, type_of = chosen.sample_format, samples.dtype
+    if kind == 2 and type_of == np.uint8:
+        return samples.view(np.int8)
+    if kind == 2 and type_of == np.uint16:
+        return samples.view(np.int16)
+    return samples.view(np.uint32) if kind == 1 and type_of == np.int32 and chosen.bits == 32 else samples
+
+
+def _order(chosen: Directory) -> tuple[str, ...]:
+    return (OPENCV, PILLOW, TIFFFILE) if _suits_opencv(chosen) else TIFF.order
+
+
+def _suits_opencv(chosen: Directory) -> bool:
+    """Pillow knows no 16-bit colour, few odd depths, and takes signed and 32-bit samples for others."""
+    bits, plain = chosen.bits, chosen.sample_format == 1
+    if bits > 8 and chosen.colours > 1:
+        return True
+    return bits == 64 or (plain and bits > 8 and bits != 16) or (chosen.sample_format == 2 and bits in (8, 16))
+
+
+def _opencv(file: io.BufferedReader, chosen: Directory) -> Decoded:
+    file.seek(0)
+    data = file.read()
+    if chosen.offset:
+        return with_opencv(as_first(data, chosen.offset))
+    return with_opencv(data, chosen.number)
+
+
+def _pillow(file: io.BufferedReader, chosen: Directory) -> Decoded:
+    with _opened(file, chosen) as image:
+        return with_pillow(image)
+
+
+def _opened(file: io.BufferedReader, chosen: Directory) -> Image.Image:
+    file.seek(0)
+    source: Any = io.BytesIO(as_first(file.read(), chosen.offset)) if chosen.offset else file
+    try:
+        image = Image.open(source, formats=TIFF.pillow)
+        if chosen.number and not chosen.offset:
+            seek(image, file, chosen.number)
+    except DAMAGE as error:
+        raise Refused(f"unexpected end of file: {error}" if isinstance(error, EOFError) else str(error)) from error
+    return image
+
+
+def _tifffile(file: io.BufferedReader, chosen: Directory) -> Decoded:
+    file.seek(0)
+    data = file.read()
+    data, number = (as_first(data, chosen.offset), 0) if chosen.offset else (data, chosen.number)
+    made = with_tifffile(data, number)
+    return Decoded(upright(made.samples, int(chosen.tags.get(_ORIENTATION, 1))), made.said, made.decoder)
+
+
+_DECODERS: Final = {OPENCV: _opencv, PILLOW: _pillow, TIFFFILE: _tifffile}
+
+
+def _without_extra(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
+    if not chosen.opaque_extra or samples.ndim == 2 or samples.shape[2] <= chosen.colours:
+        return samples
+    kept = samples[:, :, : chosen.colours]
+    return kept[:, :, 0] if chosen.colours == 1 else kept
+
+
+def _phrase(file: io.BufferedReader, chosen: Directory, made: Decoded) -> str:
+    """Return what is wrong inside; a decoder that only warns is heard through OpenCV, which alone passes it on."""
+    said = made.said
+    if chosen.forgiving and made.decoder != OPENCV:
+        try:
+            said = f"{said}\n{_opencv(file, chosen).said}"
+        except Refused as error:
+            said = f"{said}\n{error}"
+    phrase = words.heard(said) or damaged_deflate(file, chosen) or wrong_strips(file, chosen)
+    if phrase and cut_short(file, chosen):
+        raise ItemError(words.TRUNCATED)
+    return phrase
