@@ -231,7 +231,7 @@ class Settings:
         "",
         'A line of text in a white band below outputs of photographs, such as "Colorized by software".',
         changes=(Kind.PHOTO,),
-        metavar="TEXT",
+        metavar="WORDS",
     )
     caption_font: str = _setting(
         "",
