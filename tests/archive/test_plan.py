@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.archive import discover
 from pipeline.archive.journal import Journal
+from pipeline.archive.row import RECOVERED
 from pipeline.ground.errors import Cause, OutputError
 from pipeline.ground.items import Kind
 
@@ -96,6 +97,22 @@ def test_outputs_under_an_older_fingerprint_that_means_the_same_are_done(archive
     archive.run(fingerprint="v1")
     assert archive.why(also=("v1",)) == {"1.jpg": ("done", "done before")}
     assert archive.why() == {"1.jpg": ("todo", "settings changed")}
+
+
+def test_what_came_back_from_a_manifest_counts_as_made_by_the_run_that_took_it_over(archive: Archive) -> None:
+    path = archive.put("1.jpg")
+    archive.run(fingerprint="of yore")
+    with Journal(archive.output) as journal:
+        journal.db.execute("UPDATE items SET fingerprint = ?, run_id = ''", (RECOVERED,))
+    touch(path, 5)
+    archive.run()
+    with Journal(archive.output, read_only=True) as journal:
+        last = journal.last_run()
+        assert last is not None
+        assert [(row.fingerprint, row.run_id) for row in journal.rows()] == [("f1", last.run_id)]
+    assert archive.made == ["1.jpg"]
+    assert archive.why() == {"1.jpg": ("done", "done before")}
+    assert archive.why(fingerprint="f2") == {"1.jpg": ("todo", "settings changed")}
 
 
 def test_what_was_copied_or_skipped_stays_so(archive: Archive) -> None:
