@@ -199,7 +199,7 @@ def _coded_chroma(task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
-    return colour(grey_jpeg, cb, cr)
+    return colour(grey_jpeg, jpeg, cb, cr)
 
 
 def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, ...]]:
