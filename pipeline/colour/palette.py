@@ -84,6 +84,11 @@ def with_palette(net: Net, name: str) -> Net:
     return net if name == "plain" else WithPalette(net, PALETTES[name])
 
 
+def repainted(net: Net, name: str) -> Net:
+    """Return what `with_palette` loaded under another palette."""
+    return with_palette(net.net if isinstance(net, WithPalette) else net, name)
+
+
 def treated(ab: Floats, lightness: Floats, palette: Palette) -> Floats:
     """Treat an answer.
 

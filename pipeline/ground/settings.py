@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.hints import PALETTES
 from pipeline.ground.items import Kind
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
@@ -124,7 +125,7 @@ class Settings:
         "natural",
         "What is done to the net's colours: nearer to the truth, with calm planes; the same without glaring reds; more "
         "colour; or nothing.",
-        choices=("natural", "restrained", "vivid", "plain"),
+        choices=PALETTES,
         changes=_ALL,
         neutral="plain",
     )

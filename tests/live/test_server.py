@@ -15,9 +15,9 @@ import pytest
 
 from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.live import server
-from pipeline.live.door import Door
 from pipeline.live.screen import Figures, Pace, Screen, Shown
 from pipeline.live.server import serving
+from pipeline.web.door import Door
 from tests.conftest import in_colour
 from tests.live.stand_ins import frame_of, get, until
 

@@ -1,4 +1,4 @@
-"""Who may look: by the names in the Host and Origin headers, and by a token where the page leaves this machine."""
+"""Who may look: by the names in the Host and Origin headers, and by a token where one is asked for."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ class Door:
     Host header, which tells that name. Addresses in figures can't be led anywhere.
 
     Attributes:
-        token: what a request has to bring; empty on this machine's own address, where none is asked for.
+        token: what a request has to bring; empty where none is asked for.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, guarded: bool = False) -> None:
+        """Make a door.
+
+        Args:
+            host: address that is listened at; one that others reach always asks for a token.
+            guarded: ask for one on this machine's own address, too: of other users' programs and other pages.
+        """
         self._open = not is_own(host)
-        self.token = secrets.token_urlsafe(24) if self._open else ""
+        self.token = secrets.token_urlsafe(24) if self._open or guarded else ""
         self._names = {"localhost"} | ({host.lower(), socket.gethostname().lower()} if self._open else set())
 
     def admits(self, host: str, origin: str | None, token: str) -> bool:
