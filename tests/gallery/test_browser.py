@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.gallery import data
 from pipeline.ground.items import Kind, Status
+from pipeline.web.gallery import data
 from tests.gallery.conftest import ODD, Night, sha256, write_film
 
 selenium = pytest.importorskip("selenium", reason="drives a browser; extra: dev")
