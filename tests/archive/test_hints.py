@@ -188,6 +188,8 @@ def test_what_was_approved_is_never_done_again(archive: Archive) -> None:
     path = archive.put("1.jpg")
     archive.put("2.jpg")
     run(archive, "")
+    approved = hinted(archive, '["1.jpg"]\ndecision = "approved"\n')
+    assert archive.why(hints=approved, fingerprint="f2")["1.jpg"] == ("done", "approved, though settings changed")
     assert run(archive, '["1.jpg"]\ndecision = "approved"\n', fingerprint="f2") == ["2.jpg"]
     path.write_bytes(b"\xff\xd8\xff\xe0 another")
     assert run(archive, '["1.jpg"]\ndecision = "approved"\n', fingerprint="f2") == []

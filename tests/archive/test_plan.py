@@ -126,6 +126,8 @@ def test_what_was_copied_or_skipped_stays_so(archive: Archive) -> None:
         "2.png": ("done", "skipped: already in colour"),
     }
     assert archive.why(fingerprint="f2") == dict.fromkeys(("1.png", "2.png"), ("todo", "settings changed"))
+    archive.put("2.png", b"\x89PNG\r\n\x1a\n of another day")
+    assert archive.why()["2.png"] == ("todo", "source changed")
 
 
 def test_an_archive_whose_pictures_all_changed_is_still_the_same_one(archive: Archive) -> None:
