@@ -170,7 +170,7 @@ def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
             grey = luma.luma_of(data)
             return _spliced(task, grey, parse(grey), None)
     except ItemError as error:
-        reason = str(error)
+        reason = str(error).partition(" is not supported")[0]
     if task.picture.whole:  # now all of it is needed
         limit = task.settings.max_megapixels
         task = replace(task, picture=read(task.source, max_megapixels=limit, damaged=True))
