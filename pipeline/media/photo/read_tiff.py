@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.ground.errors import ItemError
-from pipeline.media.photo import words
+from pipeline.media.photo import channels, words
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_opencv, with_pillow, with_tifffile
 from pipeline.media.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
 from pipeline.media.photo.directories import DAMAGE, seek
@@ -109,12 +109,16 @@ def _order(chosen: Directory) -> tuple[str, ...]:
 def _suits_opencv(chosen: Directory) -> bool:
     """Pillow knows no 16-bit colour, few odd depths, and takes signed and 32-bit samples for others."""
     bits, plain = chosen.bits, chosen.sample_format == 1
+    if channels.suits(chosen) or chosen.has_small_palette:
+        return True
     if bits > 8 and chosen.colours > 1:
         return True
     return bits == 64 or (plain and bits > 8 and bits != 16) or (chosen.sample_format == 2 and bits in (8, 16))
 
 
 def _opencv(file: io.BufferedReader, chosen: Directory) -> Decoded:
+    if channels.suits(chosen):
+        return channels.decode(file, chosen)
     file.seek(0)
     data = file.read()
     if chosen.offset:
