@@ -38,7 +38,7 @@ def test_a_morning(archive: Archive, tmp_path: Path) -> None:
         page.choose("sort", "doubt")
         doubts = page.js("return Grid.items().map(item => Items.get(item, 'doubt') ?? -1)")
         assert doubts == sorted(doubts, reverse=True)
-        assert len(set(doubts)) > 2
+        assert len(set(doubts)) > 1
         worst = page.listed()[0]
         page.js("Grid.focus(0)")
         page.press(Keys.SPACE)
