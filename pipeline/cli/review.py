@@ -15,7 +15,7 @@ from pipeline.archive.spelling import printable
 from pipeline.cli.presentation import Place, Presentation, presentation_options
 
 if TYPE_CHECKING:
-    from pipeline.gallery.build import Gallery
+    from pipeline.web.gallery.build import Gallery
 
 EPILOG = """\b
 Exit: 130, 143 Ctrl-C or SIGTERM ended it, all that was decided is written;
@@ -47,8 +47,8 @@ def command(
     next `colorize run` makes it; a colour that is put on a picture is shown
     at once. Originals are only read. A run may work meanwhile. Ctrl-C ends it.
     """
-    from pipeline.review.serve import Wanted, review
     from pipeline.run.signals import stop_on_signals
+    from pipeline.web.review.serve import Wanted, review
 
     def announce(address: str, made: Gallery | None) -> None:
         bar.close()

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
+from pipeline.colour import recipe
 from pipeline.colour.recipe import bands, colorize, planes, predict
 from pipeline.ground.errors import ItemError
 from pipeline.ground.files import Bytes, unwritable
@@ -32,7 +33,7 @@ from pipeline.media.photo.metadata import Metadata, gather, made_upright, orient
 from pipeline.media.photo.orientation import as_stored
 from pipeline.media.photo.profile import coloured
 from pipeline.media.photo.read import read
-from pipeline.media.photo.write import LZW, check_size, encode, with_alpha
+from pipeline.media.photo.write import LZW, check_size, encode, middle, with_alpha, worthwhile
 from pipeline.media.photo.xmp import Provenance, with_provenance
 from pipeline.nets.net import Net
 
@@ -199,7 +200,7 @@ def _coded_chroma(task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
-    return colour(grey_jpeg, cb, cr)
+    return colour(grey_jpeg, jpeg, cb, cr)
 
 
 def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, ...]]:
@@ -260,19 +261,25 @@ def _in_bands(task: Task) -> tuple[Path, tuple[str, ...]]:
     """Write a large picture into a file of its own, never all of it in colour in memory."""
     pixels, metadata, size = task.picture.pixels, _carried(task), (task.picture.width, task.picture.height)
     strip = rows_of_strip(size[0], 4, pixels.dtype.itemsize)
+    ab = predict(pixels, task.net, task.tools.look)
     rows = strip * max(1, _BAND_PIXELS // (size[0] * strip))
-    coloured = _with_alpha(task, bands(pixels, predict(pixels, task.net), task.tools.look, rows), rows)
+    coloured = _with_alpha(task, bands(pixels, ab, task.tools.look, rows), rows)
     path, lost = task.tools.scratch(f".{task.format}"), list[str]()
     try:
         with path.open("xb") as file:
             if task.format == "png":
                 write_png(file, coloured, size, metadata)
             else:
-                kind = compression(task.source, task.page) or LZW
+                kind = worthwhile(_tried(task, ab), compression(task.source, task.page) or LZW)
                 lost = write_tiff(file, coloured, size, metadata, compression=kind, rows=strip)
     except OSError as error:
         raise unwritable(error, path.parent) from None
     return path, (*metadata.lost, *lost)
+
+
+def _tried(task: Task, ab: NDArray[np.float32]) -> NDArray[Any]:
+    """Return rows of the middle in colour, be it those of other rows: what compression makes of them is the same."""
+    return recipe.coloured(middle(task.picture.pixels), ab, task.tools.look)
 
 
 def _with_alpha(task: Task, coloured: Iterator[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
@@ -290,7 +297,7 @@ def _written(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Byte
     if task.format == "webp":
         return _webp(task, pixels, metadata)
     lost = list[str]()
-    kind = (compression(task.source, task.page) if task.format == "tif" else 0) or LZW
+    kind = worthwhile(middle(pixels), compression(task.source, task.page) or LZW) if task.format == "tif" else LZW
     alpha = _alpha(task.picture, pixels)
     data = bytes(encode(pixels, task.format, task.settings.quality, alpha, compression=kind))
     if task.format == "png":

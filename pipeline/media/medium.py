@@ -8,11 +8,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pipeline.colour.palette import repainted, with_palette
 from pipeline.colour.recipe import Look
-from pipeline.ground import files, inside
+from pipeline.ground import files, heap, inside
 from pipeline.ground.errors import Cause, Crowded, ItemError
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
@@ -23,6 +23,8 @@ from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
+
+_LARGE: Final = 4 * heap.KEPT  # a picture's bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Tools:
                 raise ItemError(_too_large(shape, need, memory), Cause.MEMORY)
             if need > memory.share and not unit.alone:
                 raise Crowded
+            if need > _LARGE:
+                heap.give_back()
 
         return check
 

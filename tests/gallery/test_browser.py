@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.gallery import data
 from pipeline.ground.items import Kind, Status
+from pipeline.web.gallery import data
 from tests.gallery.conftest import ODD, Night, sha256, write_film
 
 pytest.importorskip("selenium", reason="drives a browser; extra: dev")

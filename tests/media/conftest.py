@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
+from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
@@ -81,12 +82,14 @@ def make(tmp_path: Path) -> Iterator[Make]:
     threads = cv2.getNumThreads()
     settings = Settings(engine="opencv", precision="float32", on_color="recolor")
 
-    def call(data: bytes, name: str, output: str = "", **changes: Any) -> tuple[Result, Path]:
+    def call(
+        data: bytes, name: str, output: str = "", *, hints: Hints = NO_HINTS, **changes: Any
+    ) -> tuple[Result, Path]:
         source = tmp_path / name
         source.write_bytes(data)
         job = Job(replace(settings, **changes), resolve("embedded"), Engine("opencv", "float32"), tmp_path / "out", tmp)
         output = output or name
-        answer = Worker(job).do(Unit(Verb.MAKE, name, Kind.PHOTO, source, output, output))
+        answer = Worker(job).do(Unit(Verb.MAKE, name, Kind.PHOTO, source, output, output, hints=hints))
         assert isinstance(answer, Result), answer
         assert answer.status == "done", answer.reason
         return answer, tmp_path / "out" / output

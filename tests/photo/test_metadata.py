@@ -9,6 +9,8 @@ import pytest
 from pipeline.media.photo import embed, xmp
 from pipeline.media.photo.jpeg import marks
 from pipeline.media.photo.metadata import Metadata, gather, made_upright
+from pipeline.media.photo.write import encode
+from tests.conftest import landscape
 from tests.media.conftest import XMP, grey_source
 
 SAID = xmp.Provenance("colorize 1", 'a <net> & "more"', "m", "s")
@@ -27,6 +29,15 @@ def test_damaged_metadata_are_said_or_carried_but_never_raised(format: str) -> N
         embed.into_png(base["png"], found)
         marks.written(base["jpg"], found)
         embed.into_tiff(base["tif"], found)
+
+
+@pytest.mark.parametrize("format", ["jpg", "png", "tif"])
+def test_a_copy_that_carries_nothing_is_what_the_encoder_made(format: str) -> None:
+    made = bytes(encode(landscape(1), format))
+    nothing = Metadata(lost=("EXIF: damaged",))
+    put = {"jpg": lambda: marks.written(made, nothing)[0], "png": lambda: embed.into_png(made, nothing),
+           "tif": lambda: embed.into_tiff(made, nothing)[0]}  # fmt: skip
+    assert put[format]() == made
 
 
 def test_provenance_joins_what_is_there() -> None:

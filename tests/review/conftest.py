@@ -21,9 +21,9 @@ import numpy as np
 import pytest
 
 from pipeline.ground.settings import Settings
-from pipeline.review.serve import Wanted, review
 from pipeline.run.driver import run_archive
 from pipeline.run.summary import Summary
+from pipeline.web.review.serve import Wanted, review
 from tests.conftest import ENTRY, environment, in_colour, landscape
 
 

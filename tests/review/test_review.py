@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from pipeline.ground.errors import OutputError
-from pipeline.review.preview import settings_of
-from pipeline.review.serve import Wanted, review
+from pipeline.web.review.preview import settings_of
+from pipeline.web.review.serve import Wanted, review
 from tests.conftest import Colorize
 from tests.review.conftest import Archive, called, serve
 

@@ -61,8 +61,10 @@ def _utf8(text: bytes) -> bytes:
 def into_tiff(data: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
     """Return a little-endian TIFF of one directory with metadata, and what could not be put in, as phrases.
 
-    The directory is written anew at the end of the file; the strips stay where they are.
+    The directory is written anew at the end of the file; the strips stay where they are. Without metadata all stays.
     """
+    if metadata.nothing:
+        return data, []
     (at,) = struct.unpack_from("<I", data, 4)
     (count,) = struct.unpack_from("<H", data, at)
     kept = {struct.unpack_from("<H", data, at + 2 + 12 * n)[0]: data[at + 2 + 12 * n :][:12] for n in range(count)}

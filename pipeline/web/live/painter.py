@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pipeline.colour import recipe
 from pipeline.ground.pixels import grey_of
 from pipeline.ground.settings import Settings
-from pipeline.live.frame import Pixels
 from pipeline.media.film.shots import Look as Glance
 from pipeline.media.film.shots import difference
 from pipeline.media.film.steady import WORKING, onward, small_luma
 from pipeline.nets.net import Net
+from pipeline.web.live.frame import Pixels
 
 AB = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pipeline.gallery.place import SIGN
+from pipeline.web.gallery.place import SIGN
 
 _FOLDER: Final = Path(__file__).with_name("page")
 _SCRIPTS: Final = ("items.js", "review.js", "decisions.js", "grid.js", "pane.js", "viewer.js", "main.js")

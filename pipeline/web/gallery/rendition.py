@@ -77,7 +77,7 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
     """
     try:
         if film:
-            from pipeline.gallery.poster import poster
+            from pipeline.web.gallery.poster import poster
 
             frames, comment = poster(path, side)
             return _rendition(frames[0], Said(invented="invented" in comment, software=comment), loop(frames))

@@ -14,15 +14,15 @@ from typing import Any, Final
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import is_held
 from pipeline.archive.own import FOLDER, GALLERY
-from pipeline.gallery import pages
-from pipeline.gallery.data import MORE, ROWS, Columns, Sizes, call, folders, table
-from pipeline.gallery.entries import entries
-from pipeline.gallery.facts import Facts
-from pipeline.gallery.figures import Figures
-from pipeline.gallery.place import DATA, NAME, THUMBS, Place, check_page, held
-from pipeline.gallery.statistics import statistics_page
-from pipeline.gallery.studio import DIED, Desk, Task, loop_of, make_missing, name_of
 from pipeline.ground.errors import SettingsError
+from pipeline.web.gallery import pages
+from pipeline.web.gallery.data import MORE, ROWS, Columns, Sizes, call, folders, table
+from pipeline.web.gallery.entries import entries
+from pipeline.web.gallery.facts import Facts
+from pipeline.web.gallery.figures import Figures
+from pipeline.web.gallery.place import DATA, NAME, THUMBS, Place, check_page, held
+from pipeline.web.gallery.statistics import statistics_page
+from pipeline.web.gallery.studio import DIED, Desk, Task, loop_of, make_missing, name_of
 
 _MEGAPIXELS: Final = 500.0  # where no run says otherwise
 SINGLE_ITEMS: Final = 300

@@ -21,8 +21,6 @@ from pipeline.archive.spelling import unescape
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.palette import repainted
 from pipeline.colour.recipe import Look, coloured, with_hints
-from pipeline.gallery.entries import Entry, entry_of
-from pipeline.gallery.rendition import in_srgb, opaque
 from pipeline.ground.errors import Cause, ColorizeError, InputError
 from pipeline.ground.hints import Hints
 from pipeline.ground.items import KEPT, Kind
@@ -30,8 +28,10 @@ from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
 from pipeline.media.photo.read import read
 from pipeline.nets.net import Net
-from pipeline.review.said import hints_for
 from pipeline.run.engine import settled_net
+from pipeline.web.gallery.entries import Entry, entry_of
+from pipeline.web.gallery.rendition import in_srgb, opaque
+from pipeline.web.review.said import hints_for
 
 _SIDE: Final = 1024  # pixels
 _QUALITY: Final = 88

@@ -17,11 +17,11 @@ from av.video.stream import VideoStream
 
 from pipeline.ground import files
 from pipeline.ground.errors import OutputError, SettingsError
-from pipeline.live.frame import Frame, Pixels
 from pipeline.media.film.containers import CONTAINERS, Container, named
 from pipeline.media.film.encoders import add_picture, settle_encoder
 from pipeline.media.film.index import Geometry, Index
 from pipeline.media.film.options import FilmOptions
+from pipeline.web.live.frame import Frame, Pixels
 
 _TICKS: Final = 1000  # a second: what Matroska counts in
 _RATE: Final = Fraction(25)  # a hint to encoders; each frame has its own time

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pipeline.live.frame import Frame
+from pipeline.web.live.frame import Frame
 
 
 class Newest:

@@ -13,13 +13,13 @@ from urllib.parse import unquote
 
 from pipeline.archive.decisions import decide
 from pipeline.archive.journal import Journal
-from pipeline.gallery import pages
-from pipeline.gallery.entries import File, entry_of
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, ItemError
 from pipeline.ground.files import words
-from pipeline.review.preview import Previews
-from pipeline.review.said import said_of_all
+from pipeline.web.gallery import pages
+from pipeline.web.gallery.entries import File, entry_of
+from pipeline.web.review.preview import Previews
+from pipeline.web.review.said import said_of_all
 from pipeline.web.site import NOT_HERE, Answer, Request
 
 _POLICY: Final = (

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from pipeline.ground.errors import InputError, SettingsError
-from pipeline.live.frame import Pixels
+from pipeline.web.live.frame import Pixels
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 MISSING: Final = "Films need the extra: pip install 'colorize-archive[film]'."
@@ -59,7 +59,7 @@ def find_source(text: str, width: int) -> Source:
     if not path.is_file():
         raise InputError(f"{path} is {'a folder; name a film' if path.is_dir() else 'not a file'}.")
     require_films()
-    from pipeline.live.moving import FileSource
+    from pipeline.web.live.moving import FileSource
 
     return FileSource(path, width)
 
@@ -71,7 +71,7 @@ def require_films() -> None:
 
 
 def _camera(text: str, width: int) -> Source:
-    from pipeline.live.camera import CameraSource
+    from pipeline.web.live.camera import CameraSource
 
     return CameraSource(text, width)
 
@@ -81,7 +81,7 @@ def _address(text: str, width: int) -> Source:
     if scheme not in SCHEMES:
         raise SettingsError(f"{scheme}:// is no address that is read; they begin with {'://, '.join(SCHEMES)}://.")
     require_films()
-    from pipeline.live.moving import AddressSource
+    from pipeline.web.live.moving import AddressSource
 
     return AddressSource(text, without_password(text), width)
 

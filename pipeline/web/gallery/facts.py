@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.archive.own import FOLDER, GALLERY
-from pipeline.gallery.rendition import VERSION, Said
 from pipeline.ground import inside
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.files import Room, publish
+from pipeline.web.gallery.rendition import VERSION, Said
 
 _NAME: Final = f"{FOLDER}/{GALLERY}/facts.json"
 

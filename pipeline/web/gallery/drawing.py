@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pipeline.gallery.words import escaped
+from pipeline.web.gallery.words import escaped
 
 WIDTH: Final = 720
 _LEFT: Final = 56

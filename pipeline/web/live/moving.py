@@ -16,9 +16,9 @@ from av.video.frame import VideoFrame
 
 from pipeline.ground import files
 from pipeline.ground.errors import InputError, ItemError
-from pipeline.live.frame import Pixels, working_size
 from pipeline.media.film.planes import settled_matrix, settled_range
 from pipeline.media.film.source import decoded, moving_picture, open_film
+from pipeline.web.live.frame import Pixels, working_size
 
 # What an address may lead to: other addresses of the network, never a file of this machine, and no playlists.
 _PROTOCOLS: Final = "http,https,httpproxy,tcp,tls,crypto,rtsp,rtsps,rtp,srtp,udp"

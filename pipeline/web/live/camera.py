@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from pipeline.ground.errors import InputError
-from pipeline.live.frame import Pixels, working_size
+from pipeline.web.live.frame import Pixels, working_size
 
 
 class CameraSource:

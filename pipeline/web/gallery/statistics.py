@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.schema import Run
-from pipeline.gallery.data import STATUSES
-from pipeline.gallery.drawing import bars, number, stacked
-from pipeline.gallery.figures import Figures, Top
-from pipeline.gallery.pages import head
-from pipeline.gallery.words import escaped
+from pipeline.web.gallery.data import STATUSES
+from pipeline.web.gallery.drawing import bars, number, stacked
+from pipeline.web.gallery.figures import Figures, Top
+from pipeline.web.gallery.pages import head
+from pipeline.web.gallery.words import escaped
 
 _POLICY: Final = "default-src 'none'; style-src 'self' file:; base-uri 'none'; form-action 'none'"
 _BINS: Final = 60

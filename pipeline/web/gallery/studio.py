@@ -13,11 +13,11 @@ from typing import Final
 
 from joblib.externals.loky import ProcessPoolExecutor
 
-from pipeline.gallery.entries import File
-from pipeline.gallery.facts import Fact, Facts
-from pipeline.gallery.rendition import VERSION, Rendition, render
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.files import Room, publish
+from pipeline.web.gallery.entries import File
+from pipeline.web.gallery.facts import Fact, Facts
+from pipeline.web.gallery.rendition import VERSION, Rendition, render
 
 _CHUNK: Final = 16
 _AHEAD: Final = 4  # chunks in the pool for each worker

@@ -13,11 +13,11 @@ from typing import Final
 
 from pipeline.archive.hints import written_hints
 from pipeline.archive.own import resolved
-from pipeline.gallery.build import Gallery, Options, make_gallery
 from pipeline.ground.errors import ColorizeError, LockedError
-from pipeline.review.preview import Previews, with_any_engine
-from pipeline.review.site import Review
 from pipeline.web.door import Door
+from pipeline.web.gallery.build import Gallery, Options, make_gallery
+from pipeline.web.review.preview import Previews, with_any_engine
+from pipeline.web.review.site import Review
 from pipeline.web.server import served
 
 HOST: Final = "127.0.0.1"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pipeline.live.frame import Frame
-from pipeline.live.newest import Newest
-from pipeline.live.source import Source
+from pipeline.web.live.frame import Frame
+from pipeline.web.live.newest import Newest
+from pipeline.web.live.source import Source
 
 _PATIENCE: Final = 2.0  # seconds that a reader is given to let go of its source
 

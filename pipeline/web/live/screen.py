@@ -13,7 +13,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from pipeline.live.frame import Pixels
+from pipeline.web.live.frame import Pixels
 
 _QUALITY: Final = 85
 _LATELY: Final = 2.0  # seconds that figures are taken over

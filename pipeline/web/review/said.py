@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.archive.hints import NAME, Entry, entries_of, written_hints
-from pipeline.gallery.entries import Entry as Item
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.files import words
 from pipeline.ground.hints import Hints, hints_of
+from pipeline.web.gallery.entries import Entry as Item
 
 # What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
 _SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")

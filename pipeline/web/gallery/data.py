@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.archive.row import Row
-from pipeline.gallery.entries import Entry, File
-from pipeline.gallery.facts import Fact
-from pipeline.gallery.studio import name_of
-from pipeline.gallery.words import ADVICE, link, script
 from pipeline.ground.items import Kind, Status
+from pipeline.web.gallery.entries import Entry, File
+from pipeline.web.gallery.facts import Fact
+from pipeline.web.gallery.studio import name_of
+from pipeline.web.gallery.words import ADVICE, link, script
 
 ROWS: Final = 2000  # items in a page of columns
 MORE: Final = 250  # items in a page of what else is known

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Final
 
-from pipeline.live.screen import Screen
 from pipeline.web.door import Door
+from pipeline.web.live.screen import Screen
 from pipeline.web.server import served
 from pipeline.web.site import NOT_HERE, Answer, Request
 
@@ -54,7 +54,7 @@ class _Live:
 
 def _page() -> Answer:
     nonce = secrets.token_urlsafe(16)
-    text = importlib.resources.files("pipeline.live").joinpath("page.html").read_text(encoding="utf-8")
+    text = importlib.resources.files("pipeline.web.live").joinpath("page.html").read_text(encoding="utf-8")
     return Answer(text.replace("{{nonce}}", nonce).encode(), "text/html; charset=utf-8", policy=_POLICY.format(nonce))
 
 

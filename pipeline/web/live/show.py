@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 
-from pipeline.live.frame import Frame
-from pipeline.live.keys import listening
-from pipeline.live.newest import Newest
-from pipeline.live.painter import Painter
-from pipeline.live.reader import reading
-from pipeline.live.screen import Figures, Pace, Screen, Shown
-from pipeline.live.server import serving
-from pipeline.live.source import Source
+from pipeline.web.live.frame import Frame
+from pipeline.web.live.keys import listening
+from pipeline.web.live.newest import Newest
+from pipeline.web.live.painter import Painter
+from pipeline.web.live.reader import reading
+from pipeline.web.live.screen import Figures, Pace, Screen, Shown
+from pipeline.web.live.server import serving
+from pipeline.web.live.source import Source
 
 if TYPE_CHECKING:
-    from pipeline.live.save import Recorder
+    from pipeline.web.live.save import Recorder
 
 _GLANCE: Final = 0.1  # seconds after which it is looked whether to stop
 
