@@ -128,7 +128,7 @@ def _merge(pictures: list[dict[str, Any]], output: Path, *, taking_back: bool = 
     taken, undone = 0, list[str]()
     kept = [each for each in pictures if each["key"] in digests and each["key"] not in others]
     for picture in kept:
-        before = dict(document.get(picture["key"], {}))
+        before = document.unwrap().get(picture["key"], {})
         after = _merged(before, picture, digests[picture["key"]], taking_back=taking_back)
         hints_of(after, f'{path}, "{picture["key"]}"')
         undone += [picture["key"]] if "decision" in before and "decision" not in after else []

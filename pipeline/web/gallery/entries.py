@@ -62,8 +62,21 @@ def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
     """Yield all items, by key. No file is opened."""
     roots = {run_id: _roots(run, journal.output) for run_id, run in runs.items()}
     for row in journal.rows():
-        place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
-        yield Entry(row, _source(row, roots.get(row.run_id, [])), _output(row, place, journal.output), place)
+        yield _entry(row, roots.get(row.run_id, []), journal.output)
+
+
+def entry_of(journal: Journal, key: str) -> Entry | None:
+    """Return one item, or None where there is none of this key."""
+    row = journal.row(key)
+    if row is None:
+        return None
+    run = journal.runs().get(row.run_id)
+    return _entry(row, _roots(run, journal.output) if run else [], journal.output)
+
+
+def _entry(row: Row, roots: Sequence[Root], output: Path) -> Entry:
+    place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
+    return Entry(row, _source(row, roots), _output(row, place, output), place)
 
 
 def _roots(run: Run, output: Path) -> list[Root]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,10 @@ from typing import Final
 from pipeline.web.gallery.place import SIGN
 
 _FOLDER: Final = Path(__file__).with_name("page")
-_SCRIPTS: Final = ("items.js", "decisions.js", "grid.js", "pane.js", "viewer.js", "main.js")
+_SCRIPTS: Final = ("items.js", "review.js", "decisions.js", "grid.js", "pane.js", "viewer.js", "main.js")
+# By this the page knows that somebody serves it and takes down what is decided.
+_SERVED: Final = '<meta name="colorize-review" content="on">'
+_META: Final = re.compile('<meta http-equiv="Content-Security-Policy"[^>]*>')
 # Nothing but the folder's own files, and no other host: what a name or a reason says is never more than text.
 _POLICY: Final = (
     "default-src 'none'; script-src {script}; style-src {style}; img-src 'self' file: data:; "
@@ -49,6 +53,11 @@ def index(about: str) -> str:
     links = '<link rel="stylesheet" href="gallery.css">'
     scripts = f'<script src="gallery.js"></script>\n<script src="{about}"></script>'
     return _page(head(policy, links), scripts, "statistics.html")
+
+
+def served(page: str) -> str:
+    """Return the page of a gallery as it is served: it takes its policy from whoever serves it, and talks to them."""
+    return _META.sub(_SERVED, page, count=1)
 
 
 def _page(in_head: str, scripts: str, statistics: str) -> str:

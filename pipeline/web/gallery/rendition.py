@@ -102,12 +102,12 @@ def _small(path: Path, side: int, max_megapixels: float) -> Image.Image:
             return _jpeg(path, side, max_megapixels)
     made = read(path, max_megapixels=max_megapixels, damaged=True)
     scale = min(1.0, side / max(made.width, made.height))
-    pixels = _opaque(eight_bits(made.pixels), made.alpha)
+    pixels = opaque(eight_bits(made.pixels), made.alpha)
     if scale < 1:
         size = (max(1, round(made.width * scale)), max(1, round(made.height * scale)))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     image = Image.fromarray(pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
-    return _srgb(image, made.profile)
+    return in_srgb(image, made.profile)
 
 
 def _jpeg(path: Path, side: int, max_megapixels: float) -> Image.Image:
@@ -118,10 +118,10 @@ def _jpeg(path: Path, side: int, max_megapixels: float) -> Image.Image:
         if image.mode in ("L", "RGB"):
             image.draft(image.mode, (side, side))
         image.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=1.5)
-        return _srgb(ImageOps.exif_transpose(image).convert("L" if image.mode == "L" else "RGB"), profile)
+        return in_srgb(ImageOps.exif_transpose(image).convert("L" if image.mode == "L" else "RGB"), profile)
 
 
-def _opaque(pixels: NDArray[np.uint8], alpha: NDArray[Any] | None) -> NDArray[np.uint8]:
+def opaque(pixels: NDArray[np.uint8], alpha: NDArray[Any] | None) -> NDArray[np.uint8]:
     """Lay a picture on white."""
     if alpha is None:
         return pixels
@@ -130,7 +130,8 @@ def _opaque(pixels: NDArray[np.uint8], alpha: NDArray[Any] | None) -> NDArray[np
     return np.asarray(pixels * share + 255 * (1 - share), np.uint8)
 
 
-def _srgb(image: Image.Image, profile: bytes) -> Image.Image:
+def in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Bring a picture to sRGB from its ICC profile; as it is where that is empty or unfit."""
     if not profile:
         return image
     with suppress(ImageCms.PyCMSError, OSError, ValueError, TypeError):

@@ -50,7 +50,14 @@ const Items = (() => {
       if (!waiting.has(number)) waiting.set(number, script(`more-${number}`).finally(() => waiting.delete(number)));
       await waiting.get(number);
     }
-    return more.get(number)[item % about.more];
+    const found = more.get(number)[item % about.more];
+    return Review.on ? atServer(found, get(item, "key")) : found;
+  }
+
+  // The files of the archive are asked for by their keys.
+  function atServer(found, key) {
+    const side = (one, name) => one && { ...one, url: Review.picture(name, key) };
+    return { ...found, before: side(found.before, "before"), after: side(found.after, "after") };
   }
 
   const get = (item, name) => pages[Math.floor(item / about.rows)][name][item % about.rows];

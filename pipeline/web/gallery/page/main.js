@@ -71,7 +71,38 @@ const Main = (() => {
 
   const writing = element => element.matches("textarea, select, input:not([type=range], [type=color])");
 
+  // Of the last change, whatever it was and of whichever picture.
+  function undo(again = false) {
+    const name = again ? Decisions.redo() : Decisions.undo();
+    if (!name) return;
+    Viewer.again();
+    Viewer.preview();
+    const text = `${again ? "Made again" : "Taken back"}: ${plain(name)}`;
+    if (Viewer.isOpen()) part("shown").textContent = text;
+    part("count").textContent = text;
+  }
+
+  function undoable() {
+    for (const id of ["undo", "undo-large"]) part(id).disabled = !Decisions.can()[0];
+  }
+
+  function served() {
+    part("download").hidden = true;
+    part("anew").hidden = false;
+    part("where-kept").textContent = "What is decided stands in hints.toml of the archive at once; the next run does it.";
+    part("anew").onclick = async () => {
+      part("anew").disabled = true;
+      note("Looking for what is new…");
+      try { Decisions.flush(); await Review.settled(); await Review.refresh(); location.reload(); } catch (error) { note(error.message); }
+      part("anew").disabled = false;
+    };
+  }
+
   function key(event) {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && ["z", "y"].includes(event.key.toLowerCase()) && !writing(event.target) && !part("help").open) {
+      event.preventDefault();
+      return undo(event.shiftKey || event.key.toLowerCase() === "y");
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || part("help").open) return;
     if (writing(event.target)) {
       if (event.key === "Escape" && !Viewer.isOpen()) Grid.focus(Grid.at());
@@ -107,9 +138,12 @@ const Main = (() => {
     if (!about) return note("The data of this gallery cannot be loaded: run `colorize gallery` again.");
     document.title = `Gallery of ${plain(about.title)}`;
     part("title").textContent = `Gallery of ${plain(about.title)}`;
-    Decisions.open(about.id, note, () => Grid.refresh());
+    if (Review.on) served();
+    const trouble = text => { note(text); if (Viewer.isOpen()) Viewer.tell(text); };
+    await Decisions.open(about.id, trouble, () => Viewer.again());
     filters(about);
     part("download").onclick = download;
+    part("undo").onclick = part("undo-large").onclick = () => undo();
     part("help-open").onclick = () => part("help").showModal();
     part("help-close").onclick = () => part("help").close();
     Grid.start(at => Viewer.open(at));
@@ -133,7 +167,7 @@ const Main = (() => {
     if (at >= 0) { Grid.focus(at); Viewer.open(at); }
   }
 
-  return { begin };
+  return { begin, undoable };
 })();
 
 if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", Main.begin); else Main.begin();

@@ -1,8 +1,8 @@
 // One picture, before and after on one sheet: the slider between them, flipping, real pixels, points of colour.
 const Pane = (() => {
   let stage = null, sheet = null, slide = null, before = null, after = null, edge = null;
-  let size = [0, 0], zoomed = false, side = "both", putting = false, dots = [];
-  let onPoint = () => {}, onChange = () => {}, drag = null;
+  let kept = [], size = [0, 0], zoomed = false, side = "both", putting = false, dots = [];
+  let previewed = "", onPoint = () => {}, onChange = () => {}, drag = null;
 
   function start(point, change) {
     [stage, sheet, slide] = [part("stage"), part("sheet"), part("slide")];
@@ -25,6 +25,7 @@ const Pane = (() => {
     const film = !!Items.get(item, "film");
     const sources = candidates(details.before, Items.get(item, "before"));
     const outputs = candidates(details.after, Items.get(item, "after"));
+    kept = outputs;
     size = [Items.get(item, "width"), Items.get(item, "height")];
     const luma = !sources.length && outputs.length > 0;
     if (outputs.length) after = layer(outputs, film && details.after.own, "after");
@@ -46,6 +47,26 @@ const Pane = (() => {
     sheet.replaceChildren();
     before = after = null;
     dots = [];
+    release();
+  }
+
+  function release() {
+    if (previewed) URL.revokeObjectURL(previewed);
+    previewed = "";
+  }
+
+  // What the next run would make, in the place of what is there; null: that is as it would be made.
+  function preview(url) {
+    if (!url && !previewed) return;
+    const old = previewed;
+    previewed = url || "";
+    const made = layer(url ? [url] : kept, false, "after");
+    made.addEventListener("load", () => { if (old) URL.revokeObjectURL(old); }, { once: true });
+    if (after) after.replaceWith(made); else sheet.prepend(made);
+    after = made;
+    if (side === "before" && !before) side = "after";
+    part("slide-part").hidden = !before;
+    cut();
   }
 
   function layer(urls, moves, name, instead = []) {
@@ -100,9 +121,10 @@ const Pane = (() => {
   const NAMES = { both: "before | after", before: "before", after: "after" };
   function say() {
     const image = after || before;
-    const shrunk = image?.tagName === "IMG" && image.naturalWidth && size[0] && image.naturalWidth < size[0];
+    const shrunk = !previewed && image?.tagName === "IMG" && image.naturalWidth && size[0] && image.naturalWidth < size[0];
     const luma = before?.classList.contains("luma") && side !== "after" ? "; the original is not at hand: before is the output's luma" : "";
-    const text = image ? NAMES[side] + (zoomed ? ", real pixels" : "") + (shrunk ? `; shown from ${image.naturalWidth} pixels, since browsers do not show this format` : "") + luma : "no picture";
+    const small = previewed ? "; a preview of what the next run makes" : "";
+    const text = image ? NAMES[side] + small + (zoomed ? ", real pixels" : "") + (shrunk ? `; shown from ${image.naturalWidth} pixels, since browsers do not show this format` : "") + luma : "no picture";
     if (part("shown").textContent !== text) part("shown").textContent = text;
     onChange(side, zoomed, !!(before && after));
   }
@@ -165,5 +187,5 @@ const Pane = (() => {
     cut();
   }
 
-  return { start, show, clear, flip, zoom, pan, turn, points, centre, setPutting, zoomed: () => zoomed, pans: key => key in PANS };
+  return { start, show, clear, preview, flip, zoom, pan, turn, points, centre, setPutting, zoomed: () => zoomed, pans: key => key in PANS };
 })();

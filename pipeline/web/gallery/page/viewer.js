@@ -1,6 +1,6 @@
 // One item, large: its picture, what a person decides of it, and what is known.
 const Viewer = (() => {
-  let dialog = null, item = -1, place = 0, details = null, turn = 0;
+  let dialog = null, item = -1, place = 0, details = null, turn = 0, soon = 0;
 
   function start() {
     dialog = part("viewer");
@@ -18,6 +18,7 @@ const Viewer = (() => {
     for (const button of document.querySelectorAll("[data-decision]")) button.onclick = () => decide(button.dataset.decision);
     for (let stars = 1; stars <= 5; stars++) part("stars").append(star(stars));
     part("saturation").onchange = event => keep({ saturation: number(event.target, 0, 3) });
+    part("warmth").onchange = event => keep({ warmth: number(event.target, -1, 1) });
     part("remark").oninput = event => keep({ note: event.target.value });
     part("point").onclick = () => put(part("point").getAttribute("aria-pressed") !== "true");
     part("middle").onclick = () => addPoint(...Pane.centre());
@@ -52,12 +53,15 @@ const Viewer = (() => {
     say(reasonOf());
     facts();
     redraw();
+    preview();
     part("stage").focus({ preventScroll: true });
     history.replaceState(null, "", "#" + encodeURIComponent(key()));
   }
 
   function closed() {
     turn++;
+    Review.forget();
+    Decisions.flush();
     Pane.clear();
     history.replaceState(null, "", "#");
     Grid.focus(place); // the browser gives the focus back to the tile that was opened first
@@ -84,14 +88,35 @@ const Viewer = (() => {
   function keep(change) {
     const at = item, name = key();
     Decisions.change(name, change);
-    if (details) remember(name, details.sha256);
-    else Items.details(at).then(found => remember(name, found.sha256), () => {});
-    redraw();
-    Grid.refresh(at);
+    if (details) Decisions.know(name, details.sha256);
+    else Items.details(at).then(found => Decisions.know(name, found.sha256), () => {});
+    again(at);
+    if (["decision", "points", "saturation", "warmth"].some(each => each in change)) preview();
   }
 
-  function remember(name, sha256) {
-    if (sha256 && Decisions.of(name) && Decisions.of(name).sha256 !== sha256) Decisions.change(name, { sha256 });
+  // Show anew what was decided of an item; of all where none is named.
+  function again(at) {
+    redraw();
+    Grid.refresh(at);
+    Main.undoable();
+  }
+
+  // What the next run would make of it, small; where somebody serves the page.
+  function preview() {
+    if (!Review.on || !dialog.open || !details) return;
+    const mine = turn;
+    clearTimeout(soon);
+    soon = setTimeout(async () => {
+      if (mine !== turn) return;
+      try {
+        const url = await Review.preview(key(), Decisions.said(key()));
+        if (mine === turn) Pane.preview(url);
+        else if (url) URL.revokeObjectURL(url);
+        if (mine === turn) say(reasonOf());
+      } catch (error) {
+        if (mine === turn && error.name !== "AbortError") say(error.message);
+      }
+    }, 60);
   }
 
   // From the grid or from here: of the item that is current.
@@ -124,7 +149,7 @@ const Viewer = (() => {
     const one = decision();
     for (const button of document.querySelectorAll("[data-decision]")) button.setAttribute("aria-pressed", one?.decision === button.dataset.decision);
     for (const button of part("stars").children) button.setAttribute("aria-pressed", one?.rating === +button.dataset.rating);
-    for (const [id, value] of [["saturation", one?.saturation ?? ""], ["remark", one?.note || ""]]) if (document.activeElement !== part(id)) part(id).value = value;
+    for (const [id, value] of [["saturation", one?.saturation ?? ""], ["warmth", one?.warmth ?? ""], ["remark", one?.note || ""]]) if (document.activeElement !== part(id)) part(id).value = value;
     Pane.points(one?.points || []);
     list(one?.points || []);
   }
@@ -205,5 +230,5 @@ const Viewer = (() => {
     ].filter(Boolean);
   }
 
-  return { start, open, go, on, decide, rate, undo, isOpen: () => dialog.open, middle: () => addPoint(...Pane.centre()) };
+  return { start, open, go, again, preview, tell: say, on, decide, rate, undo, isOpen: () => dialog.open, middle: () => addPoint(...Pane.centre()) };
 })();
