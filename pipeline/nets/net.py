@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import EngineError, ModelError
 from pipeline.nets.engine import Engine
-from pipeline.nets.prediction import decode, encode
+from pipeline.nets.prediction import Guess, decode, encode
 from pipeline.nets.spec import NetSpec
 
 # What an engine is, once it has loaded a net: arrays by input name in, the first output as it comes out.
@@ -44,9 +44,16 @@ class Net(Protocol):
         """
 
 
+class GuessingNet(Net, Protocol):
+    """A net of which it can be asked how sure it is, too."""
+
+    def guess(self, lightness: NDArray[np.float32]) -> Guess:
+        """Predict colour, and its spread where the net tells it; the rest as `predict`."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedNet:
-    """A net that an engine has loaded (implements `Net`)."""
+    """A net that an engine has loaded (implements `GuessingNet`)."""
 
     spec: NetSpec
     engine: Engine
@@ -54,6 +61,10 @@ class LoadedNet:
 
     def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Net.predict`."""
+        return self.guess(lightness).ab
+
+    def guess(self, lightness: NDArray[np.float32]) -> Guess:
+        """See `GuessingNet.guess`."""
         fed = encode(lightness, self.spec)
         try:
             raw = self.run(fed)
