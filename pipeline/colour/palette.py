@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour.calm import calmed
 from pipeline.nets.engine import Engine
-from pipeline.nets.net import GuessingNet, Net
+from pipeline.nets.net import GuessingNet
 from pipeline.nets.prediction import Guess
 from pipeline.nets.spec import NetSpec
 
@@ -41,7 +41,7 @@ class Modesty:
     gain: tuple[float, ...]
     knee: float
     left: tuple[float, ...]
-    reds: tuple[float, ...]
+    reds: tuple[float, ...] = (1.0,) * len(SPREADS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,9 @@ class Palette:
 
 
 _NATURAL: Final = Modesty(
-    gain=(1.08, 1.02, 0.99, 0.95, 0.89, 0.84, 0.77),
+    gain=(1.14, 1.04, 1.0, 0.95, 0.86, 0.82, 0.72),
     knee=18.0,
-    left=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.85),
-    reds=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.25),
+    left=(1.0, 1.0, 1.0, 1.0, 1.0, 0.8, 0.2),
 )
 _RESTRAINED: Final = Modesty(
     gain=(1.12, 1.02, 0.98, 0.93, 0.84, 0.8, 0.7),
@@ -80,10 +79,9 @@ _RESTRAINED: Final = Modesty(
     reds=(1.0, 1.0, 0.7, 0.4, 0.3, 0.3, 0.2),
 )
 _VIVID: Final = Modesty(
-    gain=(1.22, 1.15, 1.12, 1.07, 1.0, 0.94, 0.87),
+    gain=(1.31, 1.2, 1.15, 1.09, 0.99, 0.94, 0.83),
     knee=20.0,
-    left=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.85),
-    reds=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.5),
+    left=(1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.6),
 )
 
 PALETTES: Final = {
@@ -103,7 +101,7 @@ _LEAST_SPAN: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class WithPalette:
-    """A net whose answers are treated (implements `Net`)."""
+    """A net whose answers are treated (implements `GuessingNet`)."""
 
     net: GuessingNet
     palette: Palette
@@ -120,11 +118,15 @@ class WithPalette:
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
-        seen = stretched(lightness) if self.palette.stretch else lightness
-        return treated(self.net.guess(seen), lightness, self.palette)
+        return self.guess(lightness).ab
+
+    def guess(self, lightness: Floats) -> Guess:
+        """See `GuessingNet.guess`; the spread is the net's own."""
+        guess = self.net.guess(stretched(lightness) if self.palette.stretch else lightness)
+        return Guess(treated(guess, lightness, self.palette), guess.spread)
 
 
-def with_palette(net: GuessingNet, name: str) -> Net:
+def with_palette(net: GuessingNet, name: str) -> GuessingNet:
     """Return `net` with its answers treated by the palette `name`; "plain" is the very net."""
     return net if name == "plain" else WithPalette(net, PALETTES[name])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ class Net(Protocol):
         """
 
 
+@runtime_checkable
 class GuessingNet(Net, Protocol):
     """A net of which it can be asked how sure it is, too."""
 
