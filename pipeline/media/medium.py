@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipeline.colour.palette import with_palette
+from pipeline.colour.palette import repainted, with_palette
 from pipeline.colour.recipe import Look
 from pipeline.ground import files, heap, inside
 from pipeline.ground.errors import Cause, Crowded, ItemError
@@ -108,12 +108,14 @@ class Tools:
         """Return them with what a person says of this item."""
         hints = NO_HINTS if unit.kind is Kind.FILM else unit.hints
         told: dict[str, Any] = {
-            "on_color": unit.on_color or None, "saturation": hints.saturation, "quality": hints.quality
+            "on_color": unit.on_color or None, "saturation": hints.saturation, "quality": hints.quality,
+            "palette": hints.palette or None,
         }  # fmt: skip
         told = {name: value for name, value in told.items() if value is not None}
         if not told and not hints.mark:
             return self
-        return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints)
+        net = repainted(self.net, hints.palette) if hints.palette else self.net
+        return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints, net=net)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""

@@ -9,6 +9,8 @@ import pytest
 from pipeline.media.photo import embed, xmp
 from pipeline.media.photo.jpeg import marks
 from pipeline.media.photo.metadata import Metadata, gather, made_upright
+from pipeline.media.photo.write import encode
+from tests.conftest import landscape
 from tests.media.conftest import XMP, grey_source
 
 SAID = xmp.Provenance("colorize 1", 'a <net> & "more"', "m", "s")
@@ -27,6 +29,13 @@ def test_damaged_metadata_are_said_or_carried_but_never_raised(format: str) -> N
         embed.png_chunks(found)
         marks.written(base, found)
         embed.tiff_tail({}, 8, found)
+
+
+def test_a_copy_that_carries_nothing_is_what_the_encoder_made() -> None:
+    made = bytes(encode(landscape(1), "jpg"))
+    nothing = Metadata(lost=("EXIF: damaged",))
+    assert marks.written(made, nothing)[0] == made
+    assert embed.png_chunks(nothing) == b""
 
 
 def test_provenance_joins_what_is_there() -> None:

@@ -46,6 +46,11 @@ class Metadata:
     comment: bytes = b""
     lost: tuple[str, ...] = ()
 
+    @property
+    def nothing(self) -> bool:
+        """Whether there is none, or none that could be carried over."""
+        return replace(self, lost=()) == Metadata()
+
     def without(self, *phrases: str) -> Metadata:
         """Return it with further phrases of what is lost."""
         return replace(self, lost=(*self.lost, *(each for each in phrases if each)))

@@ -261,6 +261,14 @@ def _data_end(data: bytes, start: int) -> int:
     return end
 
 
+def unusual(jpeg: Jpeg) -> str:
+    """Return what a picture's coding is that its luma cannot be taken from, as a phrase; usually nothing."""
+    if jpeg.frame.bits != 8:
+        return f"{jpeg.frame.bits}-bit JPEG"
+    usual = jpeg.frame.segment.marker in (SOF0, SOF0 + 1, SOF2)
+    return "" if usual else "neither baseline nor progressive"
+
+
 def incomplete(jpeg: Jpeg) -> str:
     """Return what is missing of the first component of a progressive picture, as a phrase; usually nothing.
 

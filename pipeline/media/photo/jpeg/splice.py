@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg.chroma_scans import ChromaScans, chroma_scans
 from pipeline.media.photo.jpeg.record import Edit, apply, is_record, record, segment
-from pipeline.media.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, incomplete, parse
+from pipeline.media.photo.jpeg.segments import DQT, DRI, Jpeg, Segment, body_of, incomplete, parse, unusual
 
 _APP2: Final = 0xE2
 _APP14: Final = 0xEE
@@ -26,10 +26,8 @@ _ADOBE_TRANSFORM: Final = 11
 def refusal(jpeg: Jpeg) -> str:
     """Return why colour can't be put beside the luma of this file, as a phrase; empty when it can."""
     frame = jpeg.frame
-    if frame.bits != 8:
-        return f"{frame.bits}-bit JPEG"
-    if frame.segment.marker not in (SOF0, SOF0 + 1, SOF2):
-        return "neither baseline nor progressive"
+    if reason := unusual(jpeg):
+        return reason
     if len(frame.components) != 1:
         return f"stored with {len(frame.components)} components"
     if not frame.progressive:
