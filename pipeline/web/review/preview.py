@@ -19,13 +19,14 @@ from pipeline.archive.spelling import unescape
 from pipeline.colour.palette import repainted
 from pipeline.colour.recipe import Look, coloured, with_hints
 from pipeline.ground.errors import Cause, ColorizeError, InputError
-from pipeline.ground.hints import Hints
+from pipeline.ground.hints import Exemplar, Hints, own_mark
 from pipeline.ground.items import KEPT, Kind
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.series import Series
 from pipeline.nets.net import Net
 from pipeline.run.engine import settled_net
 from pipeline.web.gallery.entries import Entry, entry_of
-from pipeline.web.review.said import hints_for
+from pipeline.web.review.said import hints_for, steering
 from pipeline.web.review.small import Small, jpeg, read_small
 
 _SIDE: Final = 1024  # pixels
@@ -34,10 +35,10 @@ _KEPT: Final = 8  # pictures that stay prepared
 
 @dataclass(slots=True)
 class _Prepared:
-    """A picture that was read, and the net's answers to it, by palette."""
+    """A picture that was read, and the net's answers to it, by palette and by what steers it."""
 
     small: Small
-    answers: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    answers: dict[tuple[str, tuple[Exemplar, ...]], NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Previews:
@@ -47,6 +48,7 @@ class Previews:
         """Take an OUTPUT; its net is loaded when the first preview is asked for."""
         self._output, self._net_of = output, net_of
         self._lock = threading.Lock()
+        self._series = Series()
         self._net: tuple[Settings, Net] | None = None
         self._prepared = OrderedDict[tuple[str, str], _Prepared]()
 
@@ -65,10 +67,15 @@ class Previews:
         """
         with Journal(self._output, read_only=True) as journal:
             item, run = entry_of(journal, key), journal.last_run()
-        if item is None or run is None:
-            raise InputError(f"{key}: no such picture here.")
+            if item is None or run is None:
+                raise InputError(f"{key}: no such picture here.")
+            series = run.settings.get("series") == "folder"
+            exemplars = steering(journal, item) if series else ()
         hints = hints_for(item, told, self._output, [Path(unescape(each)) for each in run.inputs])
-        same = item.row.status in KEPT and hints.mark == hints_in(item.row.fingerprint)
+        hints = replace(hints, exemplars=() if hints.decision else exemplars)
+        made = hints_in(item.row.fingerprint)
+        approved = hints.decision == "approved" and own_mark(hints.mark) == own_mark(made)
+        same = item.row.status in KEPT and (approved or hints.mark == made)
         if same or hints.decision == "rejected":
             return b""
         source = _source(item, hints)
@@ -108,11 +115,14 @@ class Previews:
         if hints.decision == "left-grey":
             return jpeg(small.shown(small.pixels))
         palette = hints.palette or settings.palette
-        if palette not in prepared.answers:
-            prepared.answers[palette] = repainted(net, palette).predict(small.lightness[size])
+        told = replace(settings, palette=palette)
+        answer = (palette, hints.exemplars)
+        if answer not in prepared.answers:
+            steered = self._series.steered(repainted(net, palette), hints.exemplars, self._output, told)
+            prepared.answers[answer] = steered.predict(small.lightness[size])
         saturation = settings.saturation if hints.saturation is None else hints.saturation
         look = Look(saturation, settings.lightness, hints)
-        ab = with_hints(prepared.answers[palette], small.pixels, look)
+        ab = with_hints(prepared.answers[answer], small.pixels, look)
         return jpeg(small.shown(coloured(small.pixels, ab, look)))
 
 
