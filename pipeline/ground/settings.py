@@ -129,6 +129,12 @@ class Settings:
         changes=_ALL,
         neutral="plain",
     )
+    # No kind is named: what steers a picture is in the mark of its hints.
+    series: str = _setting(
+        "off",
+        "Pictures of one folder get alike colours for alike things: those that were approved steer the others.",
+        choices=("off", "folder"),
+    )
     on_color: str = _setting(
         "copy",
         "What is done with pictures already in colour.",
