@@ -261,7 +261,9 @@ def test_two_jobs_after_one_another_have_each_their_own_net(bench: Bench) -> Non
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each unit take a minute, as a picture of 500 megapixels on an old machine."""
 
-    def sleep(job: object, unit: Unit) -> Answer:
+    def sleep(*arguments: object) -> Answer:
+        unit = arguments[-1]
+        assert isinstance(unit, Unit)
         time.sleep(60)
         return Result(unit.key, Status.DONE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -39,8 +40,9 @@ class Flight:
         unit: it.
         blames: workers that have died at it.
         host: where the last of them was; empty: none was.
-        solo: nothing waits behind it, so that a death is its own.
+        solo: nothing waits behind it, since it is to be alone on its host.
         deadline: of the clock of `Remote`; None as long as it waits.
+        number: nobody else has it.
     """
 
     unit: Unit
@@ -48,6 +50,7 @@ class Flight:
     host: str = ""
     solo: bool = False
     deadline: float | None = None
+    number: int = field(default_factory=itertools.count().__next__)
 
 
 @dataclass(eq=False, slots=True)
@@ -147,7 +150,11 @@ class Crew:
         if not hand.has_room:
             self.free.pop(hand, None)
         unit = replace(flight.unit, source=flight.unit.source.absolute())
-        self._watch(hand, flight, self._fleet.call(hand.member.name, unit.verb.value, remote.do, hand.lease, unit))
+        self._watch(
+            hand,
+            flight,
+            self._fleet.call(hand.member.name, unit.verb.value, remote.do, hand.lease, flight.number, unit),
+        )
 
     def landed(self, seconds: float, *, strict: bool = False) -> Iterator[tuple[Hand, Flight, Future[Any]]]:
         """Wait a moment for answers; answers to greetings are dealt with here.
@@ -230,6 +237,11 @@ class Crew:
         memory = shared(report.memory, self._job.settings, self._job.net, max(1, beside))
         own = shared(hand.member.limit, self._job.settings, self._job.net, 1) if hand.member.limit else memory
         return replace(memory, share=min(memory.share, own.share), whole=min(memory.whole, own.whole))
+
+    def at_work(self, hand: Hand) -> Flight | None:
+        """Return what a worker has begun and not answered, by its own note; what stands before it, it has finished."""
+        number = self.leases.at(hand.lease)
+        return next((flight for flight in hand.flying if flight.number == number), None)
 
     def give_up(self, hand: Hand, *, end: bool = False) -> None:
         """Use a worker no more, and see that it publishes nothing more; `end`: it is busy, and is to be ended."""

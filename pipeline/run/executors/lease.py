@@ -22,6 +22,7 @@ from pipeline.ground.files import read_plain, words
 _ASKED: Final = "asked"
 _ANSWERED: Final = "answered"
 _WEIGHTS: Final = "weights"
+_AT: Final = "at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,13 @@ class Leases:
             return _file(lease / _ANSWERED) == _answer(_file(lease / _ASKED))
         except OSError:
             return False
+
+    def at(self, lease: Path) -> int | None:
+        """Return the number of the unit that a worker has begun last; None: of none, as far as can be read."""
+        try:
+            return int(_file(lease / _AT))
+        except (OSError, ValueError):
+            return None
 
     def revoke(self, lease: Path) -> None:
         """Take a worker's folder away: it can publish nothing any more, even if it lives.
@@ -101,6 +109,15 @@ def answer(lease: Path) -> None:
     try:
         _write(f"{_ANSWERED}.part", data, descriptor)
         os.replace(f"{_ANSWERED}.part", _ANSWERED, src_dir_fd=descriptor, dst_dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def begin(lease: Path, number: int) -> None:
+    """Note which unit is begun: should this process die, nobody else is blamed. Raises `OSError`: the lease is gone."""
+    descriptor = os.open(lease / _AT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    try:
+        os.write(descriptor, str(number).encode())
     finally:
         os.close(descriptor)
 

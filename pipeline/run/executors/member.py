@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import __version__
-from pipeline.ground.errors import ColorizeError, ModelError
+from pipeline.ground.errors import ColorizeError, ModelError, OutputError
 from pipeline.ground.files import replacing, words
 from pipeline.ground.homes import user_cache
-from pipeline.ground.items import Answer, Unit
+from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.media.medium import Job
 from pipeline.nets.content import content, digest, read_file
 from pipeline.nets.engines.catalogue import library, package_version
@@ -162,13 +162,23 @@ def _fetched(net: NetSpec, weights: Path) -> NetSpec:
     return kept
 
 
-def do(lease: Path, unit: Unit) -> Answer:
-    """Do a unit; raises `Stranger` where this process is not ready for that."""
+def do(lease: Path, number: int, unit: Unit) -> Answer:
+    """Do a unit, which the driver knows by its number.
+
+    Raises:
+        Stranger: this process is not ready for that, or its lease was taken away.
+    """
     with _turn:
-        be_hurt(unit)
         worker = _ready.get(lease)
         if worker is None:
             raise Stranger
+        try:
+            leases.begin(lease, number)
+        except FileNotFoundError:
+            raise Stranger from None
+        except OSError as error:
+            return Halt(OutputError(f"The output cannot be written: {words(error)}."))
+        be_hurt(unit)
         return worker.do(unit)
 
 

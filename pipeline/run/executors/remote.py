@@ -34,8 +34,8 @@ SAY_AFTER: Final = 5.0
 class Remote:
     """Implements `Executor`.
 
-    A unit that was in the hands of a lost worker is tried again elsewhere, with nothing beside it; the one that was at
-    work there is blamed, and ends as `crashed` when a second worker is lost at it.
+    What was in the hands of a lost worker is done by others. The unit that was at work there is blamed, goes to another
+    host where there is one, and ends as `crashed` when a second worker is lost at it.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class _Round:
         self._crew, self._job, self._take, self._stop, self._say = crew, job, take, stop, say
         self._clock = limits.Awake()
         self._held = deque[Flight]()  # taken, and in nobody's hands
-        self._again = deque[Flight]()  # of lost workers: to be tried with nothing beside them
+        self._again = deque[Flight]()  # blamed for a lost worker: to be tried on another host
         self._alone: dict[str, Flight] = {}  # by host, what is to have its memory for itself
         self._asked: float | None = None
         self._empty_since: float | None = None
@@ -143,7 +143,7 @@ class _Round:
     def _for(self, hand: Hand) -> Flight | None:
         if hand.member.host in self._alone:
             return self._alone_for(hand)
-        if self._again and not hand.flying and (suspect := self._suspect_for(hand)) is not None:
+        if self._again and (suspect := self._suspect_for(hand)) is not None:
             return suspect
         flight = self._held.popleft() if self._held else self._taken()
         if flight is not None and flight.unit.alone:
@@ -167,7 +167,6 @@ class _Round:
         for flight in self._again:
             if flight.host != hand.member.host or hosts <= {flight.host}:
                 self._again.remove(flight)
-                flight.solo = True
                 return flight
         return None
 
@@ -184,7 +183,7 @@ class _Round:
         for hand, flight, future in self._crew.landed(GLANCE):
             error = future.exception()
             if isinstance(error, Lost | Stranger):
-                yield from self._lost(hand, innocent=isinstance(error, Stranger))
+                yield from self._lost(hand)
                 continue
             self._crew.has_landed(hand, flight)
             self._lift(hand)
@@ -197,21 +196,19 @@ class _Round:
             else:
                 yield flight.unit, answer
 
-    def _lost(self, hand: Hand, *, innocent: bool = False) -> Iterator[tuple[Unit, Answer]]:
-        """Give a worker up; blame the unit at work, and let all it had in hand be tried again elsewhere."""
-        flights = list(hand.flying)
+    def _lost(self, hand: Hand) -> Iterator[tuple[Unit, Answer]]:
+        """Give a worker up, blame the unit at work, and let others do what it had in hand."""
+        guilty = self._crew.at_work(hand)
         self._crew.give_up(hand)
         self._free_host(hand)
-        if flights and not innocent:
-            flights[0].blames += 1
-            flights[0].host = hand.member.host
-        convicted = [flight for flight in flights if flight.blames > 1]
-        rest = [flight for flight in flights if flight.blames <= 1]
-        if rest and not self._stop.requested:
-            self._say(f"A worker on {hand.host} was lost; what it had in hand ({len(rest)}) is tried again elsewhere.")
-        self._come_back(rest)
-        for flight in convicted:
-            yield flight.unit, crashed(flight.unit)
+        if guilty is not None:
+            guilty.blames += 1
+            guilty.host = hand.member.host
+        if guilty is not None and guilty.blames > 1:
+            yield guilty.unit, crashed(guilty.unit)
+        elif guilty is not None and not self._stop.requested:
+            self._say(f"A worker on {hand.host} was lost; what it was working on is tried once more elsewhere.")
+        self._come_back([flight for flight in hand.flying if flight.blames <= 1])
 
     def _free_host(self, hand: Hand) -> None:
         flight = self._alone.get(hand.member.host)
@@ -224,7 +221,7 @@ class _Round:
     def _come_back(self, flights: Sequence[Flight]) -> None:
         for flight in flights:
             flight.deadline, flight.solo = None, False
-            (self._held if flight.unit.alone else self._again).append(flight)
+            (self._again if flight.blames and not flight.unit.alone else self._held).append(flight)
 
     def _is_of_its_host(self, hand: Hand, flight: Flight, answer: Answer) -> bool:
         """Tell a fault of one host, whose disk or net is gone, from one that all would meet."""
@@ -241,11 +238,15 @@ class _Round:
     def _late(self) -> Iterator[tuple[Unit, Answer]]:
         now = self._clock.now()
         for hand in list(self._crew.hands.values()):
-            if hand.flying and (deadline := hand.flying[0].deadline) is not None and deadline < now:
-                late, *behind = hand.flying
+            if not hand.flying or hand.flying[0].deadline is None or hand.flying[0].deadline > now:
+                continue
+            late = self._crew.at_work(hand) or hand.flying[0]
+            if late.deadline is None:  # what was before it is done: its answer alone does not come
+                late.deadline = now + limits.limit(late.unit, self._job.settings)
+            if late.deadline <= now:
                 self._crew.give_up(hand, end=True)
                 self._free_host(hand)
-                self._held.extendleft(replace(flight, deadline=None) for flight in reversed(behind))
+                self._come_back([flight for flight in hand.flying if flight is not late])
                 yield late.unit, limits.too_long(late.unit, self._job.settings)
 
 
