@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tests.conftest import CHECKOUT, environment
@@ -21,11 +23,25 @@ if __name__ == "__main__":
 """
 
 
+_RAY = """
+import os, sys
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+import ray
+if __name__ == "__main__":
+    found = ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+    print(found.address_info["gcs_address"], flush=True)
+    sys.stdin.read()
+"""
+
+
+# Ray's clusters want a token: this session's tests have one of their own, and leave the user's alone.
+_OWN_TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
 @contextmanager
-def dask_cluster(folder: str) -> Iterator[str]:
-    """Give the address of a scheduler with two workers, one thread each, watched by nannies."""
+def _cluster(text: str, folder: str) -> Iterator[str]:
     script = Path(folder) / "cluster.py"
-    script.write_text(_DASK, encoding="utf-8")
+    script.write_text(text, encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, script],
         stdin=subprocess.PIPE,
@@ -47,5 +63,16 @@ def dask_cluster(folder: str) -> Iterator[str]:
             process.kill()
 
 
-BEGIN = {"dask": dask_cluster}
+def dask_cluster(folder: str) -> AbstractContextManager[str]:
+    """Give the address of a scheduler with two workers, one thread each, watched by nannies."""
+    return _cluster(_DASK, folder)
+
+
+def ray_cluster(folder: str) -> AbstractContextManager[str]:
+    """Give the address of a Ray cluster of two processors."""
+    os.environ.update(_OWN_TOKEN)
+    return _cluster(_RAY, folder)
+
+
+BEGIN = {"dask": dask_cluster, "ray": ray_cluster}
 MODULES = {"dask": "distributed", "ray": "ray"}

@@ -112,7 +112,7 @@ class _Round:
             )
         if waited > SAY_AFTER and not self._waiting_said:
             self._waiting_said = True
-            busy = f" ({self._crew.greeting} are there, but busy)" if self._crew.greeting else ""
+            busy = f" ({self._crew.greeting} are getting ready)" if self._crew.greeting else ""
             self._say(f"Waiting for a worker of {self._crew.place}{busy}.")
 
     def _over(self) -> bool:
