@@ -104,16 +104,12 @@ class Crew:
         self._done_with: set[str] = set()  # members that are not used (any more)
         self._told: set[str] = set()
         self._stillborn = 0
+        self.flying = 0  # units in their hands
 
     @property
     def greeting(self) -> int:
         """How many are here that are not ready yet."""
         return sum(not hand.ready for hand in self.hands.values())
-
-    @property
-    def flying(self) -> int:
-        """How many units are in their hands."""
-        return sum(len(hand.flying) for hand in self.hands.values())
 
     @property
     def place(self) -> str:
@@ -147,6 +143,7 @@ class Crew:
     def send(self, hand: Hand, flight: Flight) -> None:
         """Give a worker a unit."""
         hand.flying.append(flight)
+        self.flying += 1
         if not hand.has_room:
             self.free.pop(hand, None)
         unit = replace(flight.unit, source=flight.unit.source.absolute())
@@ -184,6 +181,7 @@ class Crew:
     def has_landed(self, hand: Hand, flight: Flight) -> None:
         """Take a unit that was answered from a worker's hands."""
         hand.flying.remove(flight)
+        self.flying -= 1
         hand.proven = True
         if hand.has_room:
             self.free[hand] = None
@@ -246,6 +244,7 @@ class Crew:
     def give_up(self, hand: Hand, *, end: bool = False) -> None:
         """Use a worker no more, and see that it publishes nothing more; `end`: it is busy, and is to be ended."""
         hand.gone = True
+        self.flying -= len(hand.flying)
         self.hands.pop(hand.member.name, None)
         self.free.pop(hand, None)
         self._done_with.add(hand.member.name)

@@ -78,15 +78,18 @@ class _Round:
     def answers(self, first: Unit) -> Generator[tuple[Unit, Answer]]:
         self._held.append(Flight(first))
         self._muster()
+        looked = float("-inf")
         while not self._stop.at_once and not self._over():
-            for hand in self._crew.welcome():
-                yield from self._lost(hand)
+            if self._clock.now() - looked > GLANCE:  # of thousands of workers, not after each answer
+                looked = self._clock.now()
+                yield from self._late()
+                for hand in self._crew.welcome():
+                    yield from self._lost(hand)
             self._feed()
             if not self._crew.flying and (self._stop.requested or not self._is_more()):
                 return
             self._be_patient()
             yield from self._landed()
-            yield from self._late()
 
     def _muster(self) -> None:
         began = self._clock.now()
