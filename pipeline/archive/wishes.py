@@ -70,7 +70,7 @@ class Wishes:
     def are_met_by(self, row: Known, kind: Kind) -> bool:
         """Tell whether an output is as it would be made now."""
         wanted, mark = self.listed.get(row.key, self.fingerprints).get(kind, ()), self.hints.mark(row.key, kind)
-        return row.fingerprint in (marked(each, mark) for each in wanted)
+        return row.fingerprint in ([marked(each, mark) for each in wanted] if mark else wanted)
 
     def approve(self, row: Known, kind: Kind) -> bool:
         """Tell whether a person has approved of an output that was made under the hints of now."""
