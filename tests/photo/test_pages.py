@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -11,6 +14,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.opened import opened, status_of
 from pipeline.media.photo import pages as pages_module
 from pipeline.media.photo.pages import has_several_pages, join_pages, pages
 from pipeline.media.photo.read import read
@@ -179,3 +183,17 @@ def test_joined_pages_have_tags_of_their_own(tmp_path: Path) -> None:
             sizes.append(image.size)
             assert image.tag_v2[259] == 5  # LZW
     assert sizes == [(40 + 3 * seed, 30 + seed) for seed in range(4)]
+
+
+def test_a_disk_that_fails_while_pages_are_counted_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next decoder would be asked, and the same picture come out otherwise (found by a fault at each call)."""
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+
+    def failing(descriptor: int) -> os.stat_result:
+        raise OSError(errno.EIO, "input/output error")
+
+    with pytest.raises(OSError, match="input/output error"), opened(tmp_path / "a.tif") as file:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fstat", failing)
+            with suppress(OSError):  # as decoders do
+                status_of(file)
