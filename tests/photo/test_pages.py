@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -192,8 +193,11 @@ def test_a_disk_that_fails_while_pages_are_counted_is_heard(tmp_path: Path, monk
     def failing(descriptor: int) -> os.stat_result:
         raise OSError(errno.EIO, "input/output error")
 
-    with pytest.raises(OSError, match="input/output error"), opened(tmp_path / "a.tif") as file:
-        with monkeypatch.context() as patched:
-            patched.setattr(os, "fstat", failing)
-            with suppress(OSError):  # as decoders do
-                status_of(file)
+    with pytest.raises(OSError, match="input/output error"):
+        _looked_at(tmp_path / "a.tif", monkeypatch, failing)
+
+
+def _looked_at(path: Path, monkeypatch: pytest.MonkeyPatch, fstat: Callable[[int], os.stat_result]) -> None:
+    with opened(path) as file, monkeypatch.context() as patched, suppress(OSError):  # as decoders do
+        patched.setattr(os, "fstat", fstat)
+        status_of(file)
