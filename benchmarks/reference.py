@@ -28,7 +28,7 @@ def film_loop(net_path: Path, size: int, threads: int) -> Work:
 
     def predict(lightness: Any) -> Any:
         net.setInput(np.ascontiguousarray(lightness)[np.newaxis, np.newaxis])
-        return np.asarray(net.forward())[0]
+        return np.asarray(net.forward())[0, :2]  # a net may tell more than ab
 
     def answer(question: tuple[Path, Path, int]) -> float:
         source, output, frames = question
@@ -64,7 +64,7 @@ def loop(net_path: Path, size: int, threads: int) -> Work:
 
     def predict(lightness: Any) -> Any:
         net.setInput(np.ascontiguousarray(lightness)[np.newaxis, np.newaxis])
-        return np.asarray(net.forward())[0]
+        return np.asarray(net.forward())[0, :2]  # a net may tell more than ab
 
     def colorize(source: Path, output: Path) -> float:
         began = time.perf_counter()

@@ -34,7 +34,7 @@ STAGES = {
     "decode": ("pipeline.media.stills", "read"),
     "verdict": ("pipeline.media.stills", "judge"),
     "lightness": ("pipeline.colour.recipe", "net_lightness"),
-    "net": ("pipeline.nets.net", "LoadedNet.predict"),
+    "net": ("pipeline.nets.net", "LoadedNet.guess"),
     "chroma": ("pipeline.media.develop", "planes"),
     "encode": ("pipeline.media.develop", "colour"),
     "write": ("pipeline.ground.files", "publish"),

@@ -16,11 +16,12 @@ from pipeline.archive.hints import NAME, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, HINTS_LOCK, check_own
 from pipeline.ground.errors import InputError, OutputError, SettingsError
-from pipeline.ground.files import words, write_whole
+from pipeline.ground.files import read_plain, words, write_whole
 from pipeline.ground.hints import hints_of
 
 FORMAT: Final = "colorize-decisions"
 VERSION: Final = 1
+_LARGEST: Final = 1 << 30  # bytes of a file of decisions
 _NEW: Final = "# What a person says of single pictures: docs/hints.md of colorize. Paths are the manifest's sources.\n"
 _TEXTS: Final = ("key", "sha256")
 _TOLD: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
@@ -64,11 +65,12 @@ def import_decisions(file: Path, output: Path) -> Imported:
 
 def _read(file: Path) -> Any:
     try:
-        return json.loads(file.read_bytes())
+        return json.loads(read_plain(file, _LARGEST))
     except OSError as error:
         raise InputError(f"{file} cannot be read: {words(error)}.") from None
-    except ValueError as error:
-        raise SettingsError(f"{file} is not valid JSON: {error}.") from None
+    except (ValueError, RecursionError) as error:
+        said = "brackets in too many brackets" if isinstance(error, RecursionError) else error
+        raise SettingsError(f"{file} is not valid JSON: {said}.") from None
 
 
 def merge_decisions(said: Any, output: Path, where: str) -> Imported:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from typing import Any, Final
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.spelling import escape
 from pipeline.ground import inside
-from pipeline.ground.errors import SettingsError
+from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.ground.files import sha256, words
 from pipeline.ground.hints import NO_HINTS, Exemplar, Hints, hints_of
 from pipeline.ground.items import Kind
@@ -50,15 +51,22 @@ def entries_of(data: bytes, where: str) -> dict[str, Entry]:
 
 
 def written_hints(output: Path) -> dict[str, Entry]:
-    """Return the entries of `OUTPUT/hints.toml`; none where it is not there. Raises as `entries_of`."""
+    """Return the entries of `OUTPUT/hints.toml`; none where it is not there.
+
+    Raises:
+        SettingsError: as `entries_of`.
+        OutputError: it cannot be read, or is no file: a run without what a person said would be another one.
+    """
     path = output / NAME
     try:
         with os.fdopen(inside.read(output, NAME), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OutputError(f"{path} is a pipe or a device, and no file: remove it and run again.")
             return entries_of(file.read(), str(path))
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {words(error)}.") from None
+        raise OutputError(f"{path} cannot be read: {words(error)}.") from None
 
 
 class HintBook:

@@ -142,7 +142,8 @@ class ManifestDrawer:
 
     def _draw(self) -> None:
         began = time.monotonic()
-        with suppress(OutputError), Journal(self._output, read_only=True) as journal:
-            write_manifest(journal, self._output, bom=self._bom)  # what is wrong is said when the last one is drawn
+        # What is wrong is said when the last one is drawn.
+        with suppress(OutputError, OSError), Journal(self._output, read_only=True) as journal:
+            write_manifest(journal, self._output, bom=self._bom)
         took = time.monotonic() - began
         self._due = time.monotonic() + max(self._every, 20 * took)

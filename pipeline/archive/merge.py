@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -198,7 +199,8 @@ def _placed(row: Row, share: Journal, into: Journal, room: files.Room, merged: M
 
 def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
     above, _, name = place.rpartition("/")
-    inside.look(share, place)
+    if not stat.S_ISREG(inside.look(share, place).st_mode):
+        raise OSError(errno.EINVAL, "it is no file")  # a link would lead whoever reads OUTPUT elsewhere
     with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
         try:
             os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)

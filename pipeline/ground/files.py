@@ -51,6 +51,15 @@ def read_plain(path: Path, largest: int = 1 << 20) -> bytes:
         return file.read(found.st_size)
 
 
+def is_special(path: Path) -> bool:
+    """Tell whether a pipe, a socket or a device has this name: what may have no end, and what no file replaces."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def lost_folder(path: Path) -> bool:
     """Tell whether a file that is gone went with its folder: that is not there, or empty, as a lost mount is."""
     try:
@@ -75,8 +84,10 @@ def replacing(path: Path, *, part: Path | None = None) -> Iterator[BinaryIO]:
         part: where it is written until then, on the same file system; None: beside `path`.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written; or a pipe or a device stands there, which a file must not replace.
     """
+    if is_special(path):
+        raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
     part = part or path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as file:  # nothing that is there is taken or followed

@@ -63,9 +63,14 @@ def opened(path: Path) -> Iterator[io.BufferedReader[Any]]:
 
 
 def status_of(file: io.BufferedReader) -> os.stat_result:
-    """Return what the system says of an open file, also of one that gives out no descriptor."""
+    """Return what the system says of an open file, also of one that gives out no descriptor; a fault is heard."""
     raw: Any = file.raw
-    return os.fstat(io.FileIO.fileno(raw))
+    try:
+        return os.fstat(io.FileIO.fileno(raw))
+    except OSError as error:
+        if isinstance(raw, _Source):
+            raw.fault = error
+        raise
 
 
 def size_of(file: io.BufferedReader) -> int:

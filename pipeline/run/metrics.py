@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.ground.errors import OutputError
-from pipeline.ground.files import words, write_whole
+from pipeline.ground.files import is_special, words, write_whole
 from pipeline.run.voice import Begun, Broken, Ended, Event, Finished
 
 EVERY: Final = 15.0  # seconds
@@ -35,6 +35,8 @@ def check_metrics(path: Path) -> None:
     """
     if not path.exists():
         return
+    if is_special(path):
+        raise OutputError(f"The file of metrics {path} is a pipe or a device, and no file: give another name.")
     try:
         with path.open("rb") as file:
             head = file.read(len(_OURS))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
-from pipeline.ground.files import words, write_whole
+from pipeline.ground.files import is_special, words, write_whole
 from pipeline.ground.items import MADE, WHOLE, Alone, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
@@ -157,6 +157,8 @@ def _check(source: Path, destination: Path, *, force: bool) -> None:
             raise OutputError(f"{destination} is a folder; name a file.")
         if destination.samefile(source):
             raise OutputError(f"{destination} is the original itself; originals are never written.")
+        if is_special(destination):
+            raise OutputError(f"{destination} is a pipe or a device; name a file.")
         if not force:
             raise OutputError(f"{destination} is there already; --force replaces it.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,10 +124,16 @@ def test_a_file_that_is_not_utf_8_is_said() -> None:
         entries_of(b'["\xe9.jpg"]\n', "hints.toml")
 
 
+def test_a_pipe_or_a_disk_that_fails_is_no_archive_without_hints(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "hints.toml")
+    with pytest.raises(OutputError, match="is a pipe or a device, and no file"):
+        written_hints(tmp_path)
+
+
 def test_a_link_is_not_followed_out_of_output(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text('["a.jpg"]\n')
     (tmp_path / "hints.toml").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(SettingsError, match="a symbolic link is in the way"):
+    with pytest.raises(OutputError, match="a symbolic link is in the way"):
         written_hints(tmp_path)
 
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.ground.files import write_whole
 from tests.conftest import landscape
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
@@ -73,6 +74,25 @@ def test_files_to_import_that_have_no_end(colorize: Colorize, tmp_path: Path, pl
     if not path.exists():
         os.mkfifo(path)
     refused(colorize, 4, "models", "import", path, path, path, "-o", tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize("option", ["--metrics", "--certificate"])
+def test_a_pipe_is_neither_waited_for_nor_replaced(
+    colorize: Colorize, scans: Path, tmp_path: Path, option: str
+) -> None:
+    """A device in such a place would be gone: `--metrics /dev/null` by root put a file in its place."""
+    path, more = tmp_path / "pipe", ["--certificate-key", tmp_path / "pipe"] if option == "--certificate" else []
+    os.mkfifo(path)
+    refused(colorize, 2 if more else 5, "run", scans, "-o", tmp_path / "out", option, path, *more)
+    assert path.is_fifo()
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_file_takes_the_place_of_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="a pipe or a device"):
+        write_whole(tmp_path / "pipe", "text")
+    assert [path.is_fifo() for path in tmp_path.iterdir()] == [True]
 
 
 def test_a_prototxt_of_20_000_levels(colorize: Colorize, tmp_path: Path) -> None:

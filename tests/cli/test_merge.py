@@ -118,6 +118,18 @@ def test_an_edited_output_stays_edited(bench: Bench) -> None:
     assert (bench.folder / "all" / "1.png").read_bytes() == b"retouched"
 
 
+def test_a_link_in_a_share_is_not_taken_over(bench: Bench) -> None:
+    bench.photograph("a.png", landscape(1))
+    bench.run(output="one")
+    (made,) = (bench.folder / "one").glob("*.png")
+    made.unlink()
+    made.symlink_to(bench.scans / "a.png")
+    code, out, err = merge(bench, "one")
+    assert code != 0
+    assert "it is no file" in out + err
+    assert not (bench.folder / "all" / "a.png").is_symlink()
+
+
 def test_no_journal_and_itself(bench: Bench) -> None:
     bench.photograph("1.png")
     bench.run(output="one")

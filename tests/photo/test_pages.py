@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from pipeline.ground import opened
+from pipeline.ground import opened as disk
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.opened import opened, status_of
 from pipeline.media.photo import pages as pages_module
 from pipeline.media.photo.pages import has_several_pages, join_pages, pages
 from pipeline.media.photo.read import read
@@ -197,7 +202,7 @@ def test_of_a_book_one_page_is_read_and_not_all(
     assert pages(path) == list(range(40))
     taken = list[int]()
 
-    class Counted(opened._Source):
+    class Counted(disk._Source):
         def readinto(self, buffer: Any, /) -> int | None:
             count = super().readinto(buffer)
             taken.append(count or 0)
@@ -208,10 +213,27 @@ def test_of_a_book_one_page_is_read_and_not_all(
             taken.append(len(data))
             return data
 
-    monkeypatch.setattr(opened, "_Source", Counted)
+    monkeypatch.setattr(disk, "_Source", Counted)
     for page in (0, 17, 39):
         read(path, max_megapixels=1, page=page)  # the chain of directories is walked once
         taken.clear()
         found = read(path, max_megapixels=1, page=page).pixels
         assert np.abs(found.astype(int) - wanted[page]).max() <= (40 if compression == "jpeg" else 0)
         assert sum(taken) < path.stat().st_size / 3
+
+
+def test_a_disk_that_fails_while_pages_are_counted_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next decoder would be asked, and the same picture come out otherwise (found by a fault at each call)."""
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+
+    def failing(descriptor: int) -> os.stat_result:
+        raise OSError(errno.EIO, "input/output error")
+
+    with pytest.raises(OSError, match="input/output error"):
+        _looked_at(tmp_path / "a.tif", monkeypatch, failing)
+
+
+def _looked_at(path: Path, monkeypatch: pytest.MonkeyPatch, fstat: Callable[[int], os.stat_result]) -> None:
+    with opened(path) as file, monkeypatch.context() as patched, suppress(OSError):  # as decoders do
+        patched.setattr(os, "fstat", fstat)
+        status_of(file)

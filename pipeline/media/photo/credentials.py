@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.ground.errors import ItemError, SettingsError
-from pipeline.ground.files import words
+from pipeline.ground.files import read_plain, words
 from pipeline.media.photo.decoders import recognise
 from pipeline.media.photo.write import encode
 from pipeline.media.photo.xmp import SOURCE_TYPE, Provenance
@@ -56,16 +56,20 @@ def certificate_of(chain: str, key: str) -> Certificate | None:
         return None
     if not (chain and key):
         raise SettingsError("certificate and certificate_key belong together: one of them is not given.")
-    try:
-        found = Certificate(Path(chain).read_bytes(), Path(key).read_bytes())
-    except OSError as error:
-        raise SettingsError(f"{error.filename} cannot be read: {words(error)}.") from None
+    found = Certificate(_plain(chain), _plain(key))
     said = Provenance("colorize", "", "", "")
     try:
         signed(bytes(encode(np.zeros((1, 1, 3), np.uint8), "png")), "png", None, found, said)
     except ItemError as error:
         raise SettingsError(f"Nothing can be signed with {chain}: {error}.") from None
     return found
+
+
+def _plain(place: str) -> bytes:
+    try:
+        return read_plain(Path(place))
+    except OSError as error:
+        raise SettingsError(f"{place} cannot be read: {words(error)}.") from None
 
 
 def signed(data: bytes, format: str, source: Path | None, by: Certificate, said: Provenance) -> bytes:

@@ -17,7 +17,7 @@ from pipeline.archive.own import FOLDER, GALLERY, GALLERY_LOCK, GALLERY_MARK, MA
 from pipeline.archive.spelling import fold
 from pipeline.ground import inside
 from pipeline.ground.errors import ItemError, LockedError, OutputError, SettingsError
-from pipeline.ground.files import Bytes, Room, publish, words
+from pipeline.ground.files import Bytes, Room, is_special, publish, words
 
 NAME: Final = "gallery"
 THUMBS: Final = "thumbs"
@@ -171,6 +171,8 @@ def check_page(path: Path) -> None:
     """
     if path.is_symlink():
         raise OutputError(f"{path} is a symbolic link, and no link is written through: remove it and run again.")
+    if is_special(path):
+        raise OutputError(f"{path} is a pipe or a device, and no file: move it away, or name another with --name.")
     try:
         with path.open("rb") as file:
             ours = SIGN.encode() in file.read(4000)
