@@ -13,7 +13,7 @@ from tools.house import CHECKOUT, SOURCES, arrows, lines_of_files, lines_of_func
 
 PAGE = (CHECKOUT / "docs" / "architecture.md").read_text(encoding="utf-8")
 WALKS = PAGE.partition("## Three walks")[2]
-MOST_ARROWS = 33  # 36 when the house was one of files; one more wants a reason
+MOST_ARROWS = 31  # 36 when the house was one of files; one more wants a reason
 
 
 def test_arrows_between_rooms_do_not_become_more() -> None:

@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.hints import PALETTES
 from pipeline.ground.items import Kind
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
@@ -124,9 +125,15 @@ class Settings:
         "natural",
         "What is done to the net's colours: nearer to the truth, with calm planes; the same without glaring reds; more "
         "colour; or nothing.",
-        choices=("natural", "restrained", "vivid", "plain"),
+        choices=PALETTES,
         changes=_ALL,
         neutral="plain",
+    )
+    # No kind is named: what steers a picture is in the mark of its hints.
+    series: str = _setting(
+        "off",
+        "Pictures of one folder get alike colours for alike things: those that were approved steer the others.",
+        choices=("off", "folder"),
     )
     on_color: str = _setting(
         "copy",
@@ -196,7 +203,14 @@ class Settings:
     jobs: int | str = _setting(
         "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"
     )
-    executor: str = _setting("loky", "Worker processes, or serial: all in this process.", choices=("loky", "serial"))
+    executor: str = _setting(
+        "loky",
+        "Worker processes of this machine; of a Dask or Ray cluster, see --cluster; or serial: all in this process.",
+        choices=("loky", "serial", "dask", "ray"),
+    )
+    cluster: str = _setting(
+        "", "Where the Dask scheduler or the Ray cluster is; empty: one is started here.", metavar="ADDRESS"
+    )
     item_timeout: int | str = _setting(
         "auto",
         "Seconds for a picture or a piece of a film, then its worker is ended and it fails; auto goes by its size.",

@@ -66,7 +66,8 @@ def splice(
         ItemError: damaged, or of a kind that this can't be done with.
         ValueError: planes of the wrong shape, edits that overlap.
     """
-    return joined(source, colour(source, cb, cr, quality=quality), edits=edits, digest=digest, keep=keep)
+    made = colour(source, parse(source), cb, cr, quality=quality)
+    return joined(source, made, edits=edits, digest=digest, keep=keep)
 
 
 class Colour(NamedTuple):
@@ -85,9 +86,11 @@ class Colour(NamedTuple):
     slot: int
 
 
-def colour(source: bytes, cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, quality: int = 85) -> Colour:
-    """Code the chroma for a file, so that its planes need not be kept; arguments and errors as `splice`."""
-    jpeg = parse(source)
+def colour(source: bytes, jpeg: Jpeg, cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, quality: int = 85) -> Colour:
+    """Code the chroma for a file, so that its planes need not be kept; `jpeg` is what `parse` makes of it.
+
+    Other arguments and errors as `splice`.
+    """
     if reason := refusal(jpeg):
         raise ItemError(f"its luma cannot be kept as it is: {reason}")
     sampling, slot = _sampling(jpeg, cb, cr), _free_slot(source, jpeg)
