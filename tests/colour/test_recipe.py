@@ -11,7 +11,7 @@ from pipeline.colour.compose import compose
 from pipeline.colour.exact import exact_rgb
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
-from pipeline.colour.recipe import Look, colorize, coloured, planes, predict
+from pipeline.colour.recipe import Look, bands, colorize, coloured, planes, predict
 from pipeline.ground.errors import EngineError
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.nets.engine import Engine
@@ -99,6 +99,16 @@ def test_planes_are_chroma_at_the_size_that_was_asked_for(half: bool, shape: tup
     expected = chroma_planes(halved(grey), ab, size=shape, **whole) if half else chroma_planes(grey, ab, **whole)
     np.testing.assert_array_equal((cb, cr), expected)
     assert not np.array_equal(planes(grey, ab, Look(), half=half)[0], cb)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bands_are_the_picture_from_top_to_bottom(dtype: type) -> None:
+    colour, ab, look = np.dstack([GREYS, GREYS // 2, GREYS]).astype(dtype), Net().ab, Look(0.6)
+    made = [band.copy() for band in bands(colour, ab, look, 7)]
+    assert [len(band) for band in made] == [7] * 5 + [6]
+    whole = coloured(colour, ab, look)
+    apart = np.abs(np.concatenate(made).astype(int) - whole)
+    assert apart.max() <= (0 if dtype is np.uint8 else 1), "of 65,535 levels one, where strips round otherwise"
 
 
 @pytest.mark.parametrize("shape", [(40, 60), (41, 61)])
