@@ -24,6 +24,7 @@ from pipeline.ground.hints import NO_HINTS, Exemplar, Hints, hints_of
 from pipeline.ground.items import Kind
 
 NAME: Final = "hints.toml"
+MOST_FILM_QUALITY: Final = 63  # the most that a setting may say
 BY_HINT: Final = "not wanted, by a hint"
 READ: Final = "hints of the pictures here, which were read"
 _BY_CONTENT: Final = re.compile(r"sha256:([0-9a-f]{64})")
@@ -126,9 +127,20 @@ class HintBook:
         return hints
 
     def see(self, found: Found) -> Found:
-        """Take note of a film that has hints; returns what it was given."""
-        if found.kind is Kind.FILM and replace(self.of(found.key), exemplars=()).mark:
-            self._films.append(found.key)
+        """Look at the hints of a film, once it is known that it is one; returns what it was given.
+
+        Raises:
+            SettingsError: its quality is none of a film.
+        """
+        if found.kind is Kind.FILM:
+            hints = self.of(found.key)
+            if (hints.quality or 0) > MOST_FILM_QUALITY:
+                raise SettingsError(
+                    f"{found.key}: quality: {hints.quality} is not a whole number from 1 to {MOST_FILM_QUALITY}: "
+                    "of a film it is the encoder's own measure, as film_quality."
+                )
+            if hints.strokes:
+                self._films.append(found.key)
         return found
 
     def steer(self, key: str, exemplars: tuple[Exemplar, ...]) -> None:
@@ -160,8 +172,9 @@ class HintBook:
         return self._met.get(key, NO_HINTS)
 
     def mark(self, key: str, kind: Kind) -> str:
-        """Return what is added to the fingerprint of an output: `Hints.mark`, but films take no hints yet."""
-        return "" if kind is Kind.FILM else self.of(key).mark
+        """Return what is added to the fingerprint of an output: `Hints.mark` of what its kind takes."""
+        hints = self.of(key)
+        return hints.of_film.mark if kind is Kind.FILM else hints.mark
 
     def unused(self) -> list[str]:
         """Return what the entries are called that met nothing."""
@@ -170,7 +183,7 @@ class HintBook:
     def notes(self) -> Iterator[str]:
         """Yield sentences on hints that could not be used for what was met."""
         for key in self._films:
-            yield f"{key}: its hints are not used, films take none yet."
+            yield f"{key}: its points and strokes are not used: films take none yet."
         for key in self._others:
             yield f"{key}: its hints are not used, their sha256 is another picture's."
 

@@ -53,14 +53,37 @@ def hinted(ab: Floats, grey: NDArray[np.uint8], hints: Hints) -> Floats:
         float32 (m, n, 2), shaped like the picture, its longer side at least 256.
     """
     shape = _fitted(grey.shape, max(_SIDE, *ab.shape[:2]))
-    answer: Any = cv2.resize(ab, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    answer += np.float32(hints.warmth) * np.array(_WARM, np.float32)
+    answer = _warmed(ab, shape, hints)
     if hints.strokes:
         answer = _stroked(answer, grey, hints.strokes)
-    if hints.grey:
-        answer *= (1 - _inside(hints.grey, shape))[:, :, np.newaxis]
-    result: Floats = np.ascontiguousarray(answer, np.float32)
+    return _greyed(answer, hints)
+
+
+def hinted_evenly(ab: Floats, shape: tuple[int, ...], hints: Hints) -> Floats:
+    """Correct an answer by what a person said that needs no look at the picture: `warmth` and `grey`.
+
+    Args:
+        ab: float32 (h, w, 2), as in `hinted`.
+        shape: height and width of the upright picture.
+        hints: what is said.
+
+    Returns:
+        float32 (m, n, 2), as of `hinted`.
+    """
+    return _greyed(_warmed(ab, _fitted(shape, max(_SIDE, *ab.shape[:2])), hints), hints)
+
+
+def _warmed(ab: Floats, shape: tuple[int, int], hints: Hints) -> Floats:
+    answer: Any = cv2.resize(ab, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    answer += np.float32(hints.warmth) * np.array(_WARM, np.float32)
+    result: Floats = answer
     return result
+
+
+def _greyed(answer: Floats, hints: Hints) -> Floats:
+    if hints.grey:
+        answer = answer * (1 - _inside(hints.grey, answer.shape[:2]))[:, :, np.newaxis]
+    return np.ascontiguousarray(answer, np.float32)
 
 
 def _fitted(shape: tuple[int, ...], side: int) -> tuple[int, int]:

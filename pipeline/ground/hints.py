@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pipeline.ground.errors import SettingsError
@@ -62,7 +62,7 @@ class Hints:
         decision: one of `DECISIONS`, or empty.
         saturation: factor on chroma instead of the setting's; None: the setting's.
         warmth: -1 (colder) to 1 (warmer).
-        quality: of JPEG and WebP instead of the setting's; None: the setting's.
+        quality: of JPEG and WebP, or of a film in its encoder's measure, instead of the setting's; None: the setting's.
         exemplars: approved pictures of its series, in one order; a person says of them, not of this one.
         palette: one of `PALETTES` instead of the setting's; empty: the setting's.
         strokes: colours that are known.
@@ -84,6 +84,11 @@ class Hints:
     def colours(self) -> bool:
         """Whether anything is said that changes where which colour is."""
         return bool(self.strokes or self.grey or self.warmth)
+
+    @property
+    def of_film(self) -> Hints:
+        """What of it a film takes: strokes are of one moment, and where they go with the motion nobody has said."""
+        return replace(self, strokes=(), exemplars=())
 
     @property
     def mark(self) -> str:

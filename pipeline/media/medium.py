@@ -108,9 +108,10 @@ class Tools:
 
     def wished(self, unit: Unit) -> Tools:
         """Return them with what a person says of this item."""
-        hints = NO_HINTS if unit.kind is Kind.FILM else unit.hints
+        film = unit.kind is Kind.FILM
+        hints, quality = (unit.hints.of_film, "film_quality") if film else (unit.hints, "quality")
         told: dict[str, Any] = {
-            "on_color": unit.on_color or None, "saturation": hints.saturation, "quality": hints.quality,
+            "on_color": unit.on_color or None, "saturation": hints.saturation, quality: hints.quality,
             "palette": hints.palette or None,
         }  # fmt: skip
         told = {name: value for name, value in told.items() if value is not None}

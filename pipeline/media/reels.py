@@ -105,7 +105,7 @@ def film_options(settings: Settings, suffix: str) -> FilmOptions:
 def _options(unit: Unit, tools: Tools) -> FilmOptions:
     options = film_options(tools.settings, Path(unit.output).suffix)
     excerpt = f"{options.provenance} An excerpt." if unit.viewing.partial else options.provenance
-    return replace(options, provenance=excerpt, beside=unit.viewing.beside)
+    return replace(options, provenance=excerpt, beside=unit.viewing.beside, hints=tools.hints)
 
 
 def contact_sheet(film: Path, index_path: Path) -> bytes:

@@ -150,7 +150,7 @@ def test_changed_hints_redo_that_picture_alone(archive: Archive) -> None:
         "box/hints.toml": ("record", "skipped: hints of the pictures here, which were read"),
     }
     assert book.mark("box/2.jpg", Kind.PHOTO)
-    assert book.mark("box/2.jpg", Kind.FILM) == ""
+    assert book.mark("box/2.jpg", Kind.FILM) == "", "points are not for films"
     assert book.unused() == []
     hints.write_text('["2.jpg"]\nnote = "nice"\n')
     assert archive.counts(hints=HintBook()) == {"done": 3, "record": 1}

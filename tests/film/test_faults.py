@@ -275,3 +275,24 @@ def test_memory_stays_flat_over_an_hour(tmp_path: Path) -> None:
         peaks[frames] = int(run.stdout) * 1024
     print(f"peak memory: {peaks}")
     assert (peaks[90_000] - peaks[9_000]) / 81_000 < 200, "bytes a frame"
+
+
+CLOSED = """
+import sys
+from pathlib import Path
+from pipeline.media.film.source import decoded, moving_picture, open_film
+with open_film(Path(sys.argv[1])) as film:
+    frames = decoded(film, moving_picture(film))
+    next(frames)
+try:
+    list(frames)
+except ValueError as error:
+    print(error)
+"""
+
+
+def test_frames_of_a_film_that_was_closed_are_an_error_and_no_crash(tmp_path: Path) -> None:
+    film = write_clip(tmp_path / "a.mp4", scenes(30, 64, 48))
+    call = [sys.executable, "-c", CLOSED, str(film)]
+    run = subprocess.run(call, env=environment(), capture_output=True, text=True, check=True)
+    assert "closed while its frames were still wanted" in run.stdout

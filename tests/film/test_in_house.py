@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 pytest.importorskip("av")
@@ -114,3 +115,49 @@ def test_a_film_that_was_killed_goes_on_where_it_was(tmp_path: Path, colorize: C
     sources, made = pictures(scans / "reel.mp4"), pictures(colour / "reel.mkv")
     assert len(made) == len(sources)
     assert (luma(made[700]) == luma(sources[700])).all()
+
+
+def _chroma(path: Path) -> tuple[float, float]:
+    """Mean distance of U and V from grey in the upper and in the lower half of a film."""
+    frames = [frame.to_ndarray(format="yuv444p")[1:].astype(float) - 128 for frame in pictures(path)]
+    planes = np.stack(frames)
+    half = planes.shape[2] // 2
+    return float(np.abs(planes[:, :, :half]).mean()), float(np.abs(planes[:, :, half:]).mean())
+
+
+def test_what_a_person_says_of_a_film_is_done(tmp_path: Path, colorize: Colorize) -> None:
+    scans, colour = tmp_path / "scans", tmp_path / "colour"
+    scans.mkdir()
+    names = ("plain", "pale", "warm", "caption", "small", "grey", "no", "point")
+    for number, name in enumerate(names):
+        write_clip(scans / f"{name}.mp4", scenes(6, 96, 64, seed=number), options={"preset": "ultrafast"})
+    command = ("run", scans, "-o", colour, "--executor", "serial", *ENGINE)
+    assert colorize(*command).returncode == 0
+    before = {name: _chroma(colour / f"{name}.mp4") for name in names}
+    size, plain = (colour / "small.mp4").stat().st_size, (colour / "plain.mp4").stat().st_mtime_ns
+    (colour / "hints.toml").write_text(
+        '["pale.mp4"]\nsaturation = 0.2\n["warm.mp4"]\nwarmth = 1\n["small.mp4"]\nquality = 50\n'
+        '["caption.mp4"]\ngrey = [[[0, 0.5], [1, 0.5], [1, 1], [0, 1]]]\n'
+        '["grey.mp4"]\ndecision = "left-grey"\n["no.mp4"]\ndecision = "rejected"\n'
+        '["point.mp4"]\npoints = [{ x = 0.2, y = 0.25, color = "#2040c0" }]\n'
+    )
+    run = colorize(*command)
+    assert run.returncode == 0, run.stderr
+    assert "point.mp4: its points and strokes are not used" in run.stderr
+    assert (colour / "plain.mp4").stat().st_mtime_ns == plain, "nothing was said of it"
+    after = {name: _chroma(colour / f"{name}.mp4") for name in names if name != "no"}
+    assert sum(after["pale"]) < 0.5 * sum(before["pale"])
+    assert after["warm"] != before["warm"]
+    assert after["caption"][1] < 1.5 < before["caption"][1]
+    assert after["caption"][0] > 0.7 * before["caption"][0]
+    assert after["point"] == before["point"]
+    assert (colour / "small.mp4").stat().st_size < size / 2
+    assert (colour / "grey.mp4").read_bytes() == (scans / "grey.mp4").read_bytes()
+    assert not (colour / "no.mp4").exists()
+    rows = manifest(colour)
+    assert (rows["grey.mp4"]["status"], rows["no.mp4"]["status"]) == ("copied", "rejected")
+    assert "Nothing was left to do" in colorize(*command).stdout
+    (colour / "hints.toml").write_text('["small.mp4"]\nquality = 80\n')
+    run = colorize(*command)
+    assert run.returncode == 2
+    assert "small.mp4: quality: 80 is not a whole number from 1 to 63" in run.stderr

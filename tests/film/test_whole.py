@@ -272,6 +272,22 @@ def test_what_a_container_cannot_hold_is_said(tmp_path: Path) -> None:
     assert result.joined.lost == ("subtitle stream 1 is left out: .mp4 files cannot hold it",)
 
 
+def test_transparency_behind_the_picture_is_said_to_be_lost(tmp_path: Path) -> None:
+    plain = write_clip(tmp_path / "b.webm", scenes(5, 64, 48), codec="libvpx-vp9")
+    source = tmp_path / "a.webm"
+    with av.open(str(plain)) as film, av.open(str(source), "w") as out:
+        copy = out.add_stream_from_template(film.streams.video[0], opaque=True)
+        copy.metadata["alpha_mode"] = "1"
+        for packet in film.demux():
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    target, result = colored(source)
+    assert result.joined.lost == ("transparency is lost",)
+    with av.open(str(target)) as film:
+        assert "alpha_mode" not in {name.lower() for name in film.streams.video[0].metadata}
+
+
 def test_a_damaged_film_is_colored_and_its_faults_counted(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "a.mkv", scenes(60, 128, 96), options={"g": "20"})
     data = bytearray(source.read_bytes())

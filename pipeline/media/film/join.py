@@ -29,7 +29,16 @@ from pipeline.media.film.scan import FASTEST
 from pipeline.media.film.shape import written
 from pipeline.media.film.source import BITEXACT, is_cover, moving_picture, open_film, text_that_is_not_utf8
 
-_STALE: Final = ("encoder", "major_brand", "minor_version", "compatible_brands", "_statistics", "bps", "duration")
+_STALE: Final = (
+    "encoder",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "_statistics",
+    "bps",
+    "duration",
+    "alpha_mode",
+)
 _STALE_COUNTS: Final = ("number_of_frames", "number_of_bytes")
 # Their bitstreams say nothing of the sample aspect, and PyAV cannot write Matroska's own field.
 _NO_ASPECT: Final = {"libvpx-vp9", "libsvtav1"}
@@ -127,6 +136,9 @@ class _Join:
             said = out.metadata.get("comment")
             out.metadata["comment"] = f"{said}; {self.options.provenance}" if said else self.options.provenance
         main = moving_picture(whole)
+        # In WebM transparency is a second picture behind the first, which decoders here do not look at.
+        if _said(main, "alpha_mode") == "1":
+            self.lost.append("transparency is lost")
         for stream in whole.streams:
             if stream.index == main.index:
                 self._add_picture(main, picture, out)
@@ -220,6 +232,10 @@ class _Join:
         unit: Fraction = chapter["time_base"] or Fraction(1, 1_000_000_000)
         shift = round(self.start / unit)
         return {**chapter, "start": chapter["start"] - shift, "end": chapter["end"] - shift}
+
+
+def _said(stream: Stream, tag: str) -> str:
+    return next((value for name, value in stream.metadata.items() if name.lower() == tag), "")
 
 
 def _cover(source: Path, stream: Stream) -> tuple[str, str, bytes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.hints import NO_HINTS, Hints
 
 STEADINESS: Final = ("off", "normal", "strong")
 CONTAINERS: Final = ("auto", "mp4", "mov", "mkv", "webm")
@@ -29,6 +30,7 @@ class FilmOptions:
         provenance: a sentence for the output's `comment` tag; empty writes none.
         beside: the grey picture is shown beside the coloured one.
         deinterlace: frames that say they are interlaced are made progressive.
+        hints: what a person says of the film; `warmth` and `grey` count, at each frame.
     """
 
     encoder: str = "auto"
@@ -43,6 +45,7 @@ class FilmOptions:
     provenance: str = ""
     beside: bool = False
     deinterlace: bool = False
+    hints: Hints = NO_HINTS
 
     def __post_init__(self) -> None:
         for name, value, known in (

@@ -9,6 +9,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from pipeline.colour.hints import hinted_evenly
+from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.media.film.chroma import Signal, chroma_planes, fitted, seen_by_net
 from pipeline.media.film.index import Geometry
 from pipeline.media.film.planes import FULL, LIMITED, Layout, brought, layout_of, luma_of, plane, signal_of
@@ -26,6 +28,7 @@ class Canvas:
         fed: FFmpeg's name of the format that the encoder takes.
         signal: what its samples mean.
         saturation: factor on the predicted chroma.
+        hints: what a person says of the film's colours, without strokes.
     """
 
     geometry: Geometry
@@ -33,6 +36,7 @@ class Canvas:
     fed: str
     signal: Signal
     saturation: float = 1.0
+    hints: Hints = NO_HINTS
 
     @property
     def source_signal(self) -> Signal:
@@ -40,10 +44,10 @@ class Canvas:
         return Signal(self.layout.bits, self.geometry.frame_range == FULL, self.signal.matrix)
 
 
-def canvas(geometry: Geometry, fed: str, fed_range: int, saturation: float) -> Canvas:
+def canvas(geometry: Geometry, fed: str, fed_range: int, saturation: float, hints: Hints = NO_HINTS) -> Canvas:
     """Prepare for a film whose encoder is fed the planar format `fed` in the range `fed_range`."""
     signal = signal_of(fed, fed_range, geometry.matrix)
-    return Canvas(geometry, layout_of(geometry.pix_fmt), fed, signal, saturation)
+    return Canvas(geometry, layout_of(geometry.pix_fmt), fed, signal, saturation, hints)
 
 
 def upright(predict: Predict, rotation: int) -> Predict:
@@ -79,9 +83,20 @@ def coloured(frame: VideoFrame, ab: NDArray[np.float32], painted: Canvas) -> Vid
     """
     result = _carrier(frame, painted)
     luma = fitted(luma_of(frame, painted.layout), painted.source_signal, painted.signal)
-    u, v = chroma_planes(luma, ab, painted.signal, painted.saturation)
+    u, v = chroma_planes(luma, *_wished(ab, luma, painted))
     _fill(result, (luma, u, v), painted.signal.bits)
     return _tagged(result, painted)
+
+
+def _wished(ab: NDArray[np.float32], luma: NDArray[Any], painted: Canvas) -> tuple[NDArray[np.float32], Signal, float]:
+    """Return the ab of a frame as a person wants it, with what else `chroma_planes` is told."""
+    if not painted.hints.colours:
+        return ab, painted.signal, painted.saturation
+    turns = round(painted.geometry.rotation / 90) % 4
+    shape = np.rot90(luma, turns).shape
+    upright = np.rot90(ab * np.float32(painted.saturation), turns)
+    wished = hinted_evenly(np.ascontiguousarray(upright), shape, painted.hints)
+    return np.ascontiguousarray(np.rot90(wished, -turns)), painted.signal, 1.0
 
 
 def kept(frame: VideoFrame, painted: Canvas) -> VideoFrame:

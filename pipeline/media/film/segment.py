@@ -62,7 +62,9 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
         raise ValueError(f"{span} is no span of a film of {index.frames} frames")
     _, encoder = settle_encoder(options)
     found, whole, index = index, written(index, options), painted(index, options)
-    picture = canvas(index.geometry, fed_format(whole, encoder), fed_range(index, encoder), options.saturation)
+    picture = canvas(
+        index.geometry, fed_format(whole, encoder), fed_range(index, encoder), options.saturation, options.hints
+    )
     painter = _Painter(index, net, options, picture, weave=deinterlaced(found, options))
     unshifted = {"avoid_negative_ts": "disabled"}
     try:

@@ -140,11 +140,17 @@ class Faults:
 
 
 def decoded(container: InputContainer, stream: VideoStream, faults: Faults | None = None) -> Iterator[VideoFrame]:
-    """Yield a stream's frames in the order in which they are shown; packets that cannot be decoded are counted."""
+    """Yield a stream's frames in the order in which they are shown; packets that cannot be decoded are counted.
+
+    Raises:
+        ValueError: the container was closed meanwhile.
+    """
     faults = faults or Faults()
     packets = container.demux(stream)
     ended = False
     while not ended:
+        if not len(container.streams):  # PyAV would read on in what is freed, and end the process
+            raise ValueError("the film was closed while its frames were still wanted")
         try:
             packet = next(packets)
         except StopIteration:
