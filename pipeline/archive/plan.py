@@ -18,6 +18,7 @@ from pipeline.archive.outputs import EDITED_REASON, Outputs, State
 from pipeline.archive.overlap import refuse_overlap
 from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE, hints_in
 from pipeline.archive.schema import Run
+from pipeline.archive.series import steer
 from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
@@ -68,6 +69,10 @@ class Plan:
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
+        for found in folder.files:
+            self._meet(found, known.get(found.key))
+        if self._wishes.series:
+            steer([(found, known.get(found.key)) for found in folder.files], self._wishes.hints, self._outputs)
         folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
@@ -77,9 +82,11 @@ class Plan:
             self._census.see(found.key, made=here)
             yield self._decision(found, names.get(found.key), row, found.key in begun)
 
-    def _examined(self, found: Found, row: Known | None) -> Found:
+    def _meet(self, found: Found, row: Known | None) -> None:
         same = row is not None and (found.size, found.mtime_ns) == (row.source_size, row.source_mtime_ns)
         self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
+
+    def _examined(self, found: Found, row: Known | None) -> Found:
         return self._wishes.hints.see(examine(self._recall(found, row)))
 
     def _recall(self, found: Found, row: Known | None) -> Found:

@@ -38,6 +38,23 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A picture that was approved and steers others.
+
+    Attributes:
+        source: path of the original.
+        source_sha256: of it, in hexadecimal.
+        output: its coloured copy, relative to OUTPUT.
+        output_sha256: of that.
+    """
+
+    source: str
+    source_sha256: str
+    output: str
+    output_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hints:
     """What a person says of one picture; the defaults say nothing.
 
@@ -46,6 +63,7 @@ class Hints:
         saturation: factor on chroma instead of the setting's; None: the setting's.
         warmth: -1 (colder) to 1 (warmer).
         quality: of JPEG and WebP instead of the setting's; None: the setting's.
+        exemplars: approved pictures of its series, in one order; a person says of them, not of this one.
         palette: one of `PALETTES` instead of the setting's; empty: the setting's.
         strokes: colours that are known.
         grey: polygons that stay grey, three or more places each.
@@ -60,6 +78,7 @@ class Hints:
     grey: tuple[tuple[Place, ...], ...] = ()
     sha256: str = ""
     palette: str = ""
+    exemplars: tuple[Exemplar, ...] = ()
 
     @property
     def colours(self) -> bool:
@@ -68,13 +87,31 @@ class Hints:
 
     @property
     def mark(self) -> str:
-        """A short hash of all that changes the output's bytes; empty where nothing does."""
+        """A short hash of all that changes the output's bytes; empty where nothing does.
+
+        What steers the picture stands behind a point: see `own_mark`.
+        """
+        steering = [(each.source_sha256, each.output_sha256) for each in self.exemplars]
+        return self._own_mark + (f".{_hash(steering)}" if steering else "")
+
+    @property
+    def _own_mark(self) -> str:
         told = (self.decision == "left-grey", self.saturation, self.warmth, self.quality)
-        later = [self.palette] if self.palette else []  # what older marks did not know of leaves them as they were
+        # What older marks did not know of leaves them as they were.
+        later: list[Any] = [self.palette] if self.palette else []
         if told == (False, None, 0.0, None) and not self.strokes and not self.grey and not later:
             return ""
         strokes = [(each.color, each.path, each.reach) for each in self.strokes]
-        return hashlib.sha256(json.dumps((*told, strokes, self.grey, *later)).encode()).hexdigest()[:16]
+        return _hash((*told, strokes, self.grey, *later))
+
+
+def own_mark(mark: str) -> str:
+    """Return of a mark what a person says of the picture itself."""
+    return mark.partition(".")[0]
+
+
+def _hash(said: Any) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 NO_HINTS: Final = Hints()

@@ -6,7 +6,7 @@ import math
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -19,6 +19,7 @@ from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
 from pipeline.media.photo.credentials import Certificate, certificate_of
 from pipeline.media.photo.memory import Shape, peak
+from pipeline.media.photo.series import Series
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
@@ -81,6 +82,7 @@ class Tools:
     net: Net
     certificate: Certificate | None = None
     hints: Hints = NO_HINTS
+    series: Series = field(default_factory=Series)
 
     @classmethod
     def loaded(cls, job: Job) -> Tools:
@@ -115,6 +117,9 @@ class Tools:
         if not told and not hints.mark:
             return self
         net = repainted(self.net, hints.palette) if hints.palette else self.net
+        if hints.exemplars:
+            own = replace(self.settings, palette=hints.palette or self.settings.palette)
+            net = self.series.steered(net, hints.exemplars, self.job.output, own)
         return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints, net=net)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:

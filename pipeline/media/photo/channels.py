@@ -15,20 +15,21 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.media.photo import orientation
+from pipeline.media.photo.alone import LONG, STRIPS, TILES, Entry, tiff_of
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_opencv
 from pipeline.media.photo.decoders import OPENCV
 from pipeline.media.photo.tiff import Directory, numbers, strips_of
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_STRIPS, _ORIENTATION, _SAMPLES, _ROWS, _SIZES, _PLANAR, _PREDICTOR = 273, 274, 277, 278, 279, 284, 317
-_TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_SIZES, _EXTRA = 322, 323, 324, 325, 338
+_SAMPLES, _ROWS, _PLANAR, _PREDICTOR = 277, 278, 284, 317
+_TILE_WIDTH, _TILE_HEIGHT, _EXTRA = 322, 323, 338
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _INKS = 0, 1, 2, 5
 _COLOURS: Final = {_WHITE_IS_ZERO: 1, _BLACK_IS_ZERO: 1, _RGB: 3, _INKS: 4}
 _BYTEWISE: Final = (1, 5, 8, 32773, 32946, 34925, 50000)  # compressions that know nothing of pixels
 _SEPARATE: Final = 2
 _HORIZONTAL: Final = 2
 _TRANSPARENCY: Final = (1, 2)
-_LONG: Final = 4
 _BAND_SAMPLES: Final = 1 << 20
 
 
@@ -66,7 +67,7 @@ def decode(file: io.BufferedReader, chosen: Directory) -> Decoded:
         said.append(part.said)
     made = np.concatenate(parts, axis=2) if apart else parts[0]
     parts.clear()
-    return Decoded(upright(_sorted(made, chosen), int(chosen.tags.get(_ORIENTATION, 1))), "\n".join(said), OPENCV)
+    return Decoded(upright(_sorted(made, chosen), int(chosen.tags.get(orientation.TAG, 1))), "\n".join(said), OPENCV)
 
 
 def _channels(chosen: Directory) -> int:
@@ -75,7 +76,7 @@ def _channels(chosen: Directory) -> int:
 
 def _alone(file: io.BufferedReader, chosen: Directory, strips: Sequence[tuple[int, int]], across: int) -> bytes:
     """Return strips as a grey TIFF of their own, `across` times as wide as the picture."""
-    tags, tiled = chosen.tags, _STRIPS not in chosen.tags
+    tags, tiled = chosen.tags, STRIPS[0] not in chosen.tags
     made = {_WIDTH: chosen.size[0] * across, _HEIGHT: chosen.size[1], _BITS: chosen.bits, _PHOTOMETRIC: _BLACK_IS_ZERO}
     made |= {tag: int(tags[tag]) for tag in (_COMPRESSION, _FILL_ORDER, _ROWS, _TILE_HEIGHT) if tag in tags}
     if tiled:
@@ -87,24 +88,8 @@ def _alone(file: io.BufferedReader, chosen: Directory, strips: Sequence[tuple[in
         parts.append(file.read(size))
     file.seek(0)
     order = "<" if file.read(2) == b"II" else ">"
-    return _file(order, made, parts, (_TILES, _TILE_SIZES) if tiled else (_STRIPS, _SIZES))
-
-
-def _file(order: str, fields: dict[int, int], parts: Sequence[bytes], names: tuple[int, int]) -> bytes:
-    directory = 8 + 2 + 12 * (len(fields) + 2) + 4
-    at, lists = directory + (8 * len(parts) if len(parts) > 1 else 0), ([], [])  # type: tuple[int, tuple[list[int], list[int]]]
-    for part in parts:
-        lists[0].append(at)
-        lists[1].append(len(part))
-        at += len(part)
-    entries = {tag: (1, value) for tag, value in fields.items()}
-    for number, tag in enumerate(names):
-        place = directory + 4 * len(parts) * number
-        entries[tag] = (len(parts), place if len(parts) > 1 else lists[number][0])
-    table = b"".join(struct.pack(f"{order}HHII", tag, _LONG, *entries[tag]) for tag in sorted(entries))
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(entries))
-    tables = b"".join(struct.pack(f"{order}{len(parts)}I", *each) for each in lists) if len(parts) > 1 else b""
-    return b"".join((head, table, bytes(4), tables, *parts))
+    entries = {tag: Entry(LONG, 1, struct.pack(f"{order}I", value)) for tag, value in made.items()}
+    return tiff_of(order, entries, parts, TILES if tiled else STRIPS)
 
 
 def _summed(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
@@ -112,7 +97,7 @@ def _summed(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
     if chosen.tags.get(_PREDICTOR, 1) != _HORIZONTAL:
         return samples
     width, rows = samples.shape[1], max(1, _BAND_SAMPLES // (samples.shape[1] * samples.shape[2]))
-    step = width if _STRIPS in chosen.tags else int(chosen.tags.get(_TILE_WIDTH, width))
+    step = width if STRIPS[0] in chosen.tags else int(chosen.tags.get(_TILE_WIDTH, width))
     for top in range(0, len(samples), rows):
         for left in range(0, width, step):
             block = samples[top : top + rows, left : left + step]

@@ -10,49 +10,35 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in
 from pipeline.archive.spelling import unescape
-from pipeline.colour.lightness import net_lightness
 from pipeline.colour.palette import repainted
 from pipeline.colour.recipe import Look, coloured, with_hints
 from pipeline.ground.errors import Cause, ColorizeError, InputError
-from pipeline.ground.hints import Hints
+from pipeline.ground.hints import Exemplar, Hints, own_mark
 from pipeline.ground.items import KEPT, Kind
-from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
-from pipeline.media.photo.read import read
+from pipeline.media.photo.series import Series
 from pipeline.nets.net import Net
 from pipeline.run.engine import settled_net
 from pipeline.web.gallery.entries import Entry, entry_of
-from pipeline.web.gallery.rendition import in_srgb, opaque
-from pipeline.web.review.said import hints_for
+from pipeline.web.review.said import hints_for, steering
+from pipeline.web.review.small import Small, jpeg, read_small
 
 _SIDE: Final = 1024  # pixels
-_QUALITY: Final = 88
 _KEPT: Final = 8  # pictures that stay prepared
 
 
 @dataclass(slots=True)
 class _Prepared:
-    """A picture that was read.
+    """A picture that was read, and the net's answers to it, by palette and by what steers it."""
 
-    Attributes:
-        pixels: uint8, BGR (H, W, 3) or grey (H, W), upright and small.
-        lightness: what the net sees of the whole picture.
-        profile: ICC, of `pixels`.
-        answers: of the net, by palette.
-    """
-
-    pixels: NDArray[np.uint8]
-    lightness: NDArray[np.float32]
-    profile: bytes
-    answers: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    small: Small
+    answers: dict[tuple[str, tuple[Exemplar, ...]], NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Previews:
@@ -62,6 +48,7 @@ class Previews:
         """Take an OUTPUT; its net is loaded when the first preview is asked for."""
         self._output, self._net_of = output, net_of
         self._lock = threading.Lock()
+        self._series = Series()
         self._net: tuple[Settings, Net] | None = None
         self._prepared = OrderedDict[tuple[str, str], _Prepared]()
 
@@ -80,10 +67,15 @@ class Previews:
         """
         with Journal(self._output, read_only=True) as journal:
             item, run = entry_of(journal, key), journal.last_run()
-        if item is None or run is None:
-            raise InputError(f"{key}: no such picture here.")
+            if item is None or run is None:
+                raise InputError(f"{key}: no such picture here.")
+            series = run.settings.get("series") == "folder"
+            exemplars = steering(journal, item) if series else ()
         hints = hints_for(item, told, self._output, [Path(unescape(each)) for each in run.inputs])
-        same = item.row.status in KEPT and hints.mark == hints_in(item.row.fingerprint)
+        hints = replace(hints, exemplars=() if hints.decision else exemplars)
+        made = hints_in(item.row.fingerprint)
+        approved = hints.decision == "approved" and own_mark(hints.mark) == own_mark(made)
+        same = item.row.status in KEPT and (approved or hints.mark == made)
         if same or hints.decision == "rejected":
             return b""
         source = _source(item, hints)
@@ -113,20 +105,25 @@ class Previews:
 
     def _made(self, name: tuple[str, str], source: Path, settings: Settings, hints: Hints) -> bytes:
         net = self._loaded(settings)
-        prepared = self._prepared.get(name) or _prepare(source, settings, net.spec.input_size)
+        size = net.spec.input_size
+        prepared = self._prepared.get(name) or _Prepared(read_small(source, settings, _SIDE, [size]))
         self._prepared[name] = prepared
         self._prepared.move_to_end(name)
         if len(self._prepared) > _KEPT:
             self._prepared.popitem(last=False)
+        small = prepared.small
         if hints.decision == "left-grey":
-            return _jpeg(prepared.pixels, prepared.profile)
+            return jpeg(small.shown(small.pixels))
         palette = hints.palette or settings.palette
-        if palette not in prepared.answers:
-            prepared.answers[palette] = repainted(net, palette).predict(prepared.lightness)
+        told = replace(settings, palette=palette)
+        answer = (palette, hints.exemplars)
+        if answer not in prepared.answers:
+            steered = self._series.steered(repainted(net, palette), hints.exemplars, self._output, told)
+            prepared.answers[answer] = steered.predict(small.lightness[size])
         saturation = settings.saturation if hints.saturation is None else hints.saturation
         look = Look(saturation, settings.lightness, hints)
-        ab = with_hints(prepared.answers[palette], prepared.pixels, look)
-        return _jpeg(coloured(prepared.pixels, ab, look), prepared.profile)
+        ab = with_hints(prepared.answers[answer], small.pixels, look)
+        return jpeg(small.shown(coloured(small.pixels, ab, look)))
 
 
 def settings_of(said: Mapping[str, Any]) -> Settings:
@@ -154,25 +151,6 @@ def _source(item: Entry, hints: Hints) -> Path | None:
     if row.cause == Cause.IN_COLOUR and hints.decision != "left-grey":
         raise InputError("It is in colour already, so its hints are not used; --on-color-list recolors single ones.")
     return item.source.path
-
-
-def _prepare(source: Path, settings: Settings, size: int) -> _Prepared:
-    picture = read(source, max_megapixels=settings.max_megapixels, damaged=settings.on_damage == "done")
-    seen = eight_bits(picture.pixels)
-    lightness = net_lightness(seen, size)
-    pixels, scale = opaque(seen, picture.alpha), _SIDE / max(seen.shape[:2])
-    if scale < 1:
-        small = max(1, round(seen.shape[1] * scale)), max(1, round(seen.shape[0] * scale))
-        pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
-    return _Prepared(pixels, lightness, picture.profile)
-
-
-def _jpeg(pixels: NDArray[np.uint8], profile: bytes) -> bytes:
-    grey = pixels.ndim == 2
-    image = in_srgb(Image.fromarray(pixels if grey else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)), profile)
-    shown: Any = np.asarray(image.convert("RGB"))
-    data: bytes = cv2.imencode(".jpg", shown[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
-    return data
 
 
 def with_any_engine(settings: Settings) -> Net:

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.archive.hints import NAME, Entry, entries_of, written_hints
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import hints_in
+from pipeline.archive.series import chosen
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.files import words
-from pipeline.ground.hints import Hints, hints_of
+from pipeline.ground.hints import Exemplar, Hints, hints_of, own_mark
+from pipeline.ground.items import Kind, Status
 from pipeline.web.gallery.entries import Entry as Item
+from pipeline.web.gallery.entries import entry_of
 
 # What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
 _SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
@@ -51,6 +56,23 @@ def hints_for(item: Item, told: Mapping[str, Any], output: Path, roots: Sequence
     beside = _beside(item, roots)
     digest = f"sha256:{item.row.source_sha256}"
     return hints_of({**beside, **written_hints(output).get(digest, {}), **written}, key)
+
+
+def steering(journal: Journal, item: Item) -> tuple[Exemplar, ...]:
+    """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
+    folder = item.row.key.rpartition("/")[0]
+    written = written_hints(journal.output)
+    keys = [key for key, said in written.items() if said.get("decision") == "approved" and key != item.row.key]
+    found = [entry_of(journal, key) for key in keys if key.rpartition("/")[0] == folder]
+    return chosen(
+        [
+            Exemplar(str(each.source.path), each.source.digest, each.place, each.output.digest)
+            for each in found
+            if each and each.source and each.output and each.row.kind != Kind.FILM and each.row.status == Status.DONE
+            and own_mark(hints_in(each.row.fingerprint)) == hints_of(written[each.row.key], each.row.key).mark
+            and (each.source.digest, each.output.digest) == (each.row.source_sha256, each.row.output_sha256)
+        ]
+    )  # fmt: skip
 
 
 def _beside(item: Item, roots: Sequence[Path]) -> Entry:
