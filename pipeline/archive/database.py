@@ -54,6 +54,17 @@ class Database:
         _bring_up_to_date(made.db)
         return made
 
+    @classmethod
+    def rehearsal(cls, output: Path) -> Self:
+        """Return a copy, in a file without a name, that takes what a run would write; OUTPUT stays as it is."""
+        made = cls.empty(output)
+        made.db = sqlite3.connect("", isolation_level=None)
+        if made.path.exists():
+            with cls(output, read_only=True) as there, there.speaking():
+                there.db.backup(made.db)
+        _bring_up_to_date(made.db)
+        return made
+
     def __enter__(self) -> Self:
         return self
 

@@ -12,6 +12,7 @@ from pipeline.ground.errors import Cause
 from pipeline.ground.items import Forecast, Result, Seen, Status
 
 SETTINGS_CHANGED: Final = "settings changed"
+SOURCE_CHANGED: Final = "source changed"
 HINTS_CHANGED: Final = "hints changed"
 
 

@@ -182,6 +182,12 @@ class Journal(Claims):
             for found in self.db.execute(query, (size, sha256[:8], sha256)).fetchall():
                 yield Row(*found)
 
+    def has_of_size(self, size: int) -> bool:
+        """Tell whether a colorized item's source has, or had, this size."""
+        query = "SELECT 1 FROM items WHERE status IN ('done', 'gone') AND source_size = ? LIMIT 1"
+        with self.speaking():
+            return self.db.execute(query, (size,)).fetchone() is not None
+
     def of_status(self, status: Status) -> Iterator[Known]:
         """Yield the items of one status, by key."""
         with self.speaking():

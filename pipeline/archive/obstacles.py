@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pipeline.archive.decision import SOURCE_CHANGED, Action, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names
@@ -88,6 +90,7 @@ class OtherArchive:
         """Begin with nothing seen."""
         self._alike = 0
         self._unlike: list[str] = []
+        self._balance: Counter[tuple[str, ...]] = Counter()  # by INPUTs: sources that are the same, less the others
 
     def compare(self, found: Found, row: Known) -> None:
         """Count a source of a name that another run finished."""
@@ -95,6 +98,14 @@ class OtherArchive:
             self._alike += 1
         else:
             self._unlike.append(found.key)
+
+    def note(self, inputs: tuple[str, ...], decision: Decision) -> None:
+        """Note what was decided of a source of a name that a run over these other INPUTs finished."""
+        self._balance[inputs] += (decision.action is Action.DONE) - (decision.why == SOURCE_CHANGED)
+
+    def moved(self, inputs: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return INPUTs of earlier runs that are these: as many, and most of their sources lie here now, unchanged."""
+        return [then for then, balance in self._balance.items() if balance > 0 and len(then) == len(inputs)]
 
     def refuse(self, output: Path) -> None:
         """Raise `OutputError` where most pictures of the same names are others: they would be lost."""

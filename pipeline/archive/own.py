@@ -27,8 +27,10 @@ def resolved(output: Path) -> Path:
     """Follow the links on the way to OUTPUT, once: it may lie on another disk, but does not move while a run works.
 
     Raises:
-        OutputError: they lead in a circle, or cannot be read.
+        OutputError: they lead in a circle, or cannot be read, or OUTPUT is a file.
     """
+    if output.is_file():
+        raise OutputError(f"{output} is a file: OUTPUT is a folder, give another name.")
     try:
         real = output.resolve()
         return output if real == Path(os.path.abspath(output)) else real  # noqa: PTH100 - it follows no link

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.archive.absent import Absent
 from pipeline.archive.census import Census
-from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, Action, Decision, marked, settled
+from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, SOURCE_CHANGED, Action, Decision, marked, settled
 from pipeline.archive.discover import Folder, Found, examine
 from pipeline.archive.hints import BY_HINT
 from pipeline.archive.journal import Journal, Known
@@ -63,6 +63,10 @@ class Plan:
         if not self._wishes.accept_gone:
             self._census.refuse_loss()
         yield from self._absent.decisions(misses_made=self._census.misses_made)
+
+    def moved(self) -> list[tuple[str, ...]]:
+        """Return, when it was iterated, INPUTs of earlier runs that lie where this run's do now."""
+        return self._others.moved(self._wishes.inputs)
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
         self._wishes.hints.read(folder)
@@ -119,9 +123,12 @@ class Plan:
 
     def _decision(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
         made = row is not None and row.status in KEPT and found.kind is not Kind.EXCLUDED
-        if made and row is not None and row.source_size != UNKNOWN_SIZE and not self._of_these_inputs(row.run_id):
+        others = made and row is not None and row.source_size != UNKNOWN_SIZE and not self._of_these_inputs(row.run_id)
+        if others and row is not None:
             self._others.compare(found, row)
         decision = self._decide(found, names, row, begun)
+        if others and row is not None and row.run_id in self._runs:
+            self._others.note(self._runs[row.run_id].inputs, decision)
         if decision.action is Action.TODO and names is not None:
             blocked = self._obstacles.before(found.key, names)
             if blocked:
@@ -149,12 +156,12 @@ class Plan:
             return say(Action.TODO, "unfinished" if begun else "new")
         if row.status in PROBLEMS:
             again = not same or self._wishes.may_mend(row, self._runs.get(row.run_id))
-            why = f"{row.status} before: {row.reason}" if same else "source changed"
+            why = f"{row.status} before: {row.reason}" if same else SOURCE_CHANGED
             return say(Action.TODO if again else Action.KEEP, why)
         if row.status in KEPT:
             return self._of_made(found, names, row, begun=begun, same=same)
         if not same:
-            return say(Action.TODO, "found again" if row.status == Status.VANISHED else "source changed")
+            return say(Action.TODO, "found again" if row.status == Status.VANISHED else SOURCE_CHANGED)
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
         if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
@@ -181,7 +188,7 @@ class Plan:
     def _outdated(self, found: Found, names: Names | None, row: Known, same: bool) -> str:
         """Return why a finished item would be made otherwise now, or nothing."""
         if not same:
-            return "source changed"
+            return SOURCE_CHANGED
         kind = found.kind or Kind.OTHER
         if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, kind):
             hinted = hints_in(row.fingerprint) != self._wishes.hints.mark(row.key, kind)

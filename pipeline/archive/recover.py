@@ -22,7 +22,7 @@ from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
-from pipeline.ground.items import KEPT, Kind, Status
+from pipeline.ground.items import KEPT, MADE, Kind, Status
 
 _NUMBERS: Final = {"chroma": float, "width": int, "height": int, "bits": int, "frames": int, "seconds": float}
 
@@ -34,12 +34,13 @@ _OF_A_RUN: Final = 3  # its row is made, told how much was planned, and finished
 
 
 class Recovered(NamedTuple):
-    """What was taken back: rows of the journal's copy, outputs of the manifest; edited ones, and those not there."""
+    """What was taken back: rows of the journal's copy, outputs of the manifest; edited, lost and unwanted ones."""
 
     from_copy: int
     from_manifest: int
     edited: int = 0
     missing: int = 0
+    rejected: int = 0
 
 
 def check_lost(output: Path) -> None:
@@ -72,7 +73,7 @@ def recover(output: Path) -> Recovered:
         with Journal(output) as journal:
             taken = _take_back(journal, output)
             write_manifest(journal, output)
-    return Recovered(from_copy, taken[_OURS], taken[Status.EDITED], taken[""])
+    return Recovered(from_copy, taken[_OURS], taken[Status.EDITED], taken[""], taken[Status.REJECTED])
 
 
 def _is_whole(output: Path) -> bool:
@@ -138,13 +139,13 @@ def _put_back(output: Path) -> int:
 
 
 def _finished(output: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of the manifest that name an output and its hash."""
+    """Yield the rows of the manifest that name an output and its hash, or what a person does not want."""
     path = output / MANIFEST
     with suppress(FileNotFoundError), path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         for cells in _lines(csv.DictReader(file)):
             row = {name: uncell(text) for name, text in cells.items() if name and isinstance(text, str)}
             named = row.get("source") and row.get("output") and row.get("output_sha256")
-            if named and row.get("status") in KEPT:
+            if (named and row.get("status") in KEPT) or (row.get("source") and row.get("status") == Status.REJECTED):
                 yield row
 
 
@@ -162,15 +163,24 @@ def _take_back(journal: Journal, output: Path) -> Counter[str]:
         for row in _finished(output):
             if journal.row(row["source"]) is not None:
                 continue
-            values = _values(row, output)
+            values = _unwanted(row) if row["status"] == Status.REJECTED else _values(row, output)
             if values is None:
                 taken[""] += 1
                 continue
-            taken[Status.EDITED if values["status"] == Status.EDITED else _OURS] += 1
+            taken[_OURS if values["status"] in MADE else values["status"]] += 1
             journal.db.execute(RECORD, [values[name] for name in COLUMNS])
             claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', '', 0, 0, 0, ?)"
             journal.db.execute(claim, (row["source"], row["output"], row["kind"]))
     return taken
+
+
+def _unwanted(row: dict[str, str]) -> dict[str, Any] | None:
+    """Return the row of what a person does not want; its output is not there, or was theirs."""
+    told = _told(row)
+    if told is None:
+        return None
+    made_as = _made_as(row) if row.get("output_sha256") else ""
+    return told | {"status": Status.REJECTED, "reason": row.get("reason", ""), "was": made_as}
 
 
 def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
@@ -181,6 +191,25 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
         edited = inside.sha256(output, place) != row["output_sha256"]
     except OSError:
         return None
+    told, made_as = _told(row), _made_as(row)
+    if told is None:
+        return None
+    own = {
+        "status": made_as, "cause": "in colour" if made_as is Status.COPIED else "",
+        "output_size": found.st_size, "output_mtime_ns": found.st_mtime_ns,
+    }  # fmt: skip
+    if edited:  # what was written had a size that nobody knows any more
+        own |= {"status": Status.EDITED, "was": made_as, "was_reason": row.get("reason", ""), "reason": EDITED_REASON}
+        own["output_size"] = UNKNOWN_SIZE
+    return told | own
+
+
+def _made_as(row: dict[str, str]) -> Status:
+    return Status.DONE if row.get("model") else Status.COPIED
+
+
+def _told(row: dict[str, str]) -> dict[str, Any] | None:
+    """Return what the manifest says of an item, as a row of the journal; None where it makes no sense."""
     try:
         numbers = {name: _number(kind(row.get(name) or 0)) for name, kind in _NUMBERS.items()}
         doubt = {"doubt": _number(int(row["doubt"])) if row.get("doubt") else None}
@@ -188,15 +217,10 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
     except ValueError:
         return None
     told = {name: value for name, value in row.items() if name in COLUMNS}
-    made_as = Status.DONE if row.get("model") else Status.COPIED
     own = {
-        "key": row["source"], "status": made_as, "cause": "in colour" if made_as is Status.COPIED else "",
-        "source_size": UNKNOWN_SIZE, "source_mtime_ns": 0, "output_size": found.st_size,
-        "output_mtime_ns": found.st_mtime_ns, "fingerprint": RECOVERED, "run_id": RECOVERED,
+        "key": row["source"], "source_size": UNKNOWN_SIZE, "source_mtime_ns": 0, "output_size": 0, "output_mtime_ns": 0,
+        "cause": "", "fingerprint": RECOVERED, "run_id": RECOVERED,
     }  # fmt: skip
-    if edited:  # what was written had a size that nobody knows any more
-        own |= {"status": Status.EDITED, "was": made_as, "was_reason": row.get("reason", ""), "reason": EDITED_REASON}
-        own["output_size"] = UNKNOWN_SIZE
     return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
 
 

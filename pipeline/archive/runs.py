@@ -57,6 +57,11 @@ class Runs(Database):
         with self.speaking():
             self.db.execute("UPDATE runs SET planned = ? WHERE run_id = ?", (count, run_id))
 
+    def move_inputs(self, then: Sequence[str], now_at: Sequence[str]) -> None:
+        """Let earlier runs have had their INPUTs where these lie now."""
+        with self.speaking():
+            self.db.execute("UPDATE runs SET inputs = ? WHERE inputs = ?", (json.dumps(now_at), json.dumps(then)))
+
     def finish_run(self, run_id: str, exit_code: int) -> None:
         """Write that a run ended in good order."""
         with self.speaking():

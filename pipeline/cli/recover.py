@@ -31,6 +31,8 @@ def command(output: Path) -> int:
     click.echo(f"{found.from_copy:,} items from the journal's copy, {found.from_manifest:,} from the manifest.")
     if found.edited:
         click.echo(f"{found.edited:,} outputs were changed since they were written: they are kept as `edited`.")
+    if found.rejected:
+        click.echo(f"{found.rejected:,} are not wanted: they stay `rejected`.")
     if found.missing:
         click.echo(f"{found.missing:,} outputs are not there any more: the next run makes them.")
     return 0

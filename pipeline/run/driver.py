@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
@@ -51,6 +52,7 @@ from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
 from pipeline.run.progress import Progress, show_progress
+from pipeline.run.rehearsal import Rehearsal, doubles_of
 from pipeline.run.report import Anew
 from pipeline.run.said import name_unknown
 from pipeline.run.signals import Stop, stop_on_signals
@@ -79,12 +81,13 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)
-    there = journal_path(output).exists()
-    with Journal(output, read_only=True) if there else Journal.empty(output) as journal:
+    with Journal.rehearsal(output) as journal, closing(Rehearsal()) as rehearsal:
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
         context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal), hints=hints)
-        yield from ahead.plan(_plan(context, journal))
+        with journal.transaction():
+            run_id, _ = _write(context, journal, rehearsal.keeping(ahead.plan(iter(_plan(context, journal)))))
+        yield from rehearsal.told(doubles_of(context, journal, run_id))
     check_space(ahead.told, output)
 
 
@@ -143,7 +146,7 @@ def run_archive(
             return _work(context, journal, stop, run_id, todo, progress)
 
 
-def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
+def _plan(context: Context, journal: Journal) -> Plan:
     settings = context.settings
     shard = Shard.parse(settings.shard)
     refuse_other_share(journal, shard)
@@ -168,7 +171,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         source_of=lambda key: source_path(context.roots, unescape(key)),
     )
     naming = Naming(lambda kind, own: suffix(kind, own, settings), context.refused)
-    return iter(Plan(_counting_junk(shard.of_folders(folders), context.junk), naming, journal, wishes))
+    return Plan(_counting_junk(shard.of_folders(folders), context.junk), naming, journal, wishes)
 
 
 def _counting_junk(folders: Iterator[Folder], junk: Counter[str]) -> Iterator[Folder]:
@@ -181,14 +184,14 @@ class _Stopped(Exception):
     """A signal came while the plan was drawn: nothing is written."""
 
 
-def _until_stopped(plan: Iterator[Decision], stop: Stop) -> Iterator[Decision]:
+def _until_stopped(plan: Iterable[Decision], stop: Stop) -> Iterator[Decision]:
     for decision in plan:
         if stop.requested:
             raise _Stopped
         yield decision
 
 
-def _telling(plan: Iterator[Decision], voice: Voice) -> Iterator[Decision]:
+def _telling(plan: Iterable[Decision], voice: Voice) -> Iterator[Decision]:
     """Say, when the plan is drawn, how many finished outputs are made anew because of other settings."""
     anew = Anew()
     for decision in plan:
@@ -207,24 +210,15 @@ def _begin(
         OutputError: the disk cannot hold the films; nothing was written.
     """
     finish_moves(journal)  # of a run that was killed
-    engine, plan = context.engine, _plan(context, journal)
+    plan = _plan(context, journal)
     ahead = Foreteller(context.settings, journal.film_speed())
     try:
         with journal.transaction(durable=True):
             before = journal.db.total_changes
-            run_id = journal.start_run(
-                inputs=context.inputs,
-                settings=asdict(context.settings) | {"engine": engine.name, "precision": engine.precision},
-                fingerprint=context.fingerprint(Kind.PHOTO),
-                version=__version__,
-            )
-            todo = begin(
-                ahead.plan(_until_stopped(plan if quiet else _telling(plan, context.voice), stop)),
-                journal,
-                run_id=run_id,
-                fingerprint=context.fingerprint,
-                on_failure=lambda result: _tell(context, journal, result),
-            )
+            decisions = ahead.plan(_until_stopped(plan if quiet else _telling(plan, context.voice), stop))
+            run_id, todo = _write(context, journal, decisions, lambda result: _tell(context, journal, result))
+            for then in plan.moved():
+                journal.move_inputs(then, input_spelling(context.inputs))
             check_space(ahead.told, context.output)
             journal.planned(run_id, todo.total())
             if journal.db.total_changes - before > _OF_A_RUN:
@@ -235,6 +229,23 @@ def _begin(
         return None
     finish_moves(journal)
     return run_id, todo, ahead
+
+
+def _write(
+    context: Context,
+    journal: Journal,
+    decisions: Iterable[Decision],
+    on_failure: Callable[[Result], None] = lambda result: None,
+) -> tuple[str, Counter[Kind]]:
+    """Write that a run begins, and what was decided; return its id, and what is to be done."""
+    engine = context.engine
+    run_id = journal.start_run(
+        inputs=context.inputs,
+        settings=asdict(context.settings) | {"engine": engine.name, "precision": engine.precision},
+        fingerprint=context.fingerprint(Kind.PHOTO),
+        version=__version__,
+    )
+    return run_id, begin(decisions, journal, run_id=run_id, fingerprint=context.fingerprint, on_failure=on_failure)
 
 
 def _tell(context: Context, journal: Journal, result: Result) -> None:

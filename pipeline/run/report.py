@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, Action, Decision
@@ -12,6 +13,7 @@ from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.facts import summary_facts
 from pipeline.run.forecast import films_line, forecast_words
 from pipeline.run.progress import duration, printable
+from pipeline.run.rehearsal import SAME_AS
 from pipeline.run.summary import Summary
 
 _NAMED: Final = 5  # kinds of junk
@@ -82,22 +84,28 @@ class Anew:
     def lines(self) -> Iterator[str]:
         """Yield a line on it where there is something to say."""
         if self._hinted:
-            yield f"{self._hinted:,} finished outputs are made anew: their hints have changed."
+            yield f"{self._hinted:,} finished {_outputs(self._hinted)} made anew: their hints have changed."
         if self._anew:
             also = f"; {self._kept:,} that somebody has changed since are kept" if self._kept else ""
-            yield f"{self._anew:,} finished outputs are made anew: settings or model have changed{also}."
+            yield f"{self._anew:,} finished {_outputs(self._anew)} made anew: settings or model have changed{also}."
+
+
+def _outputs(count: int) -> str:
+    return "output is" if count == 1 else "outputs are"
 
 
 def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Iterator[str]:
     """Yield what a run would do: one line an item, then the counts."""
-    todo = total = 0
+    counts: Counter[str] = Counter()
     films, anew = [], Anew()
     for decision in decisions:
         anew.see(decision)
-        if decision.found.path == "":  # gone: nothing is done with it
+        gone = decision.found.path == ""
+        if gone and decision.action is not Action.MARK:  # it is gone, and was before
             continue
-        total += 1
-        todo += decision.action is Action.TODO
+        counts["gone" if gone else "here"] += 1
+        counts[decision.action] += 1
+        counts["same"] += SAME_AS in decision.why
         films += [decision.forecast] if decision.forecast else []
         output = escape(decision.names.output) if decision.names and decision.action is Action.TODO else ""
         yield _plan_json(decision, output) if as_json else _plan_line(decision, output)
@@ -105,7 +113,15 @@ def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Itera
         yield films_line(films)
     if not as_json:
         yield from anew.lines()
-        yield f"{todo:,} of {total:,} files to do; nothing was written."
+        yield _plan_end(counts)
+
+
+def _plan_end(counts: Mapping[str, int]) -> str:
+    also = [f"{counts['same']:,} of them by a copy of what is the same"] if counts["same"] else []
+    also += [f"{counts[Action.MOVE]:,} renamed"] if counts[Action.MOVE] else []
+    also += [f"{counts['gone']:,} more gone"] if counts["gone"] else []
+    more = f" ({', '.join(also)})" if also else ""
+    return f"{counts[Action.TODO]:,} of {counts['here']:,} files to do{more}; nothing was written."
 
 
 def _plan_line(decision: Decision, output: str) -> str:

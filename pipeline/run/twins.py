@@ -54,14 +54,15 @@ class Twins:
         return following
 
     def _next(self, unit: Unit, sha256: str) -> list[Unit]:
-        twin = self._twin(unit, sha256)
+        twin = self.made(unit, sha256)
         if twin is not None:
             return [replace(unit, verb=Verb.REPEAT, twin=twin)]
         self._making[unit.key] = sha256
         self._waiting[sha256] = deque()
         return [unit]
 
-    def _twin(self, unit: Unit, sha256: str) -> Twin | None:
+    def made(self, unit: Unit, sha256: str) -> Twin | None:
+        """Return what was made of a source of this hash, as it would be made of this one; or None."""
         for row in self._journal.twins(unit.size, sha256):
             if row.key != unit.key and self._fits(row, unit):
                 return _twin_of(row)
