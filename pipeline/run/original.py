@@ -24,7 +24,10 @@ def take_out(coloured: Path, output: Path, *, force: bool = False) -> int:
         OutputError: `output` is there already, or cannot be written.
     """
     try:
-        data = original(coloured.read_bytes())
+        held = coloured.read_bytes()
+        if held[:2] != b"\xff\xd8":
+            raise ItemError("there is no original inside; only a coloured JPEG made of a grey one holds it")
+        data = original(held)
     except OSError as error:
         raise InputError(f"{coloured}: {files.words(error)}.") from None
     except ItemError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -111,3 +112,16 @@ def test_deflate_holds_the_same_samples_by_whichever_library(
     again = io.BytesIO()
     bands.write_png(again, [pixels], SIZE, METADATA)
     assert again.getvalue() == png.getvalue()
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_every_flipped_bit_of_deflate_is_noticed(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    if not installed:
+        monkeypatch.setattr(deflate, "_FAST", None)
+    sound = zlib.compress(picture(3, np.uint8)[:60].tobytes() + bytes(5000))
+    assert deflate.inflates(sound)
+    assert deflate.inflates(sound[:-6])  # some writers do not finish
+    for seed in range(200):
+        hurt, chance = bytearray(sound), np.random.default_rng(seed)
+        hurt[chance.integers(2, len(hurt))] ^= 1 << chance.integers(0, 8)
+        assert not deflate.inflates(bytes(hurt)), seed

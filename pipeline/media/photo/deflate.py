@@ -20,6 +20,7 @@ with suppress(ImportError):  # the extra is not installed
     _FAST = importlib.import_module("isal.isal_zlib")
 _LEVEL: Final = 3  # of ISA-L's four: the slowest is as fast as the others
 _MEMORY: Final = 9
+_AT_ONCE: Final = 1 << 20
 
 
 class Engine(Protocol):
@@ -40,6 +41,19 @@ def engine(itemsize: int) -> Engine:
     # In the grain of 16 bits there is nothing to be found but runs, and looking for it takes three times as long.
     strategy = zlib.Z_RLE if itemsize > 1 else zlib.Z_DEFAULT_STRATEGY
     return zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, _MEMORY, strategy)
+
+
+def inflates(data: bytes) -> bool:
+    """Inflate to the end, where the checksum is, and keep nothing; tell whether nothing was wrong."""
+    library = _FAST or zlib
+    stream = library.decompressobj()
+    try:
+        while not stream.eof and data:
+            stream.decompress(data, _AT_ONCE)
+            data = stream.unconsumed_tail
+    except library.error:
+        return False
+    return True  # some writers do not finish; where data are missing libtiff says so
 
 
 def crc(name: bytes, body: bytes | memoryview) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.opened import size_of
-from pipeline.media.photo import strips
+from pipeline.media.photo import deflate, strips
 from pipeline.media.photo.directories import DAMAGE, TooManyDirectories, directories, directory
 from pipeline.media.photo.pages import is_page
 from pipeline.media.photo.samples import Meaning
@@ -293,7 +292,7 @@ def damaged_deflate(file: io.BufferedReader, chosen: Directory) -> str:
         return ""
     for number, (start, size) in enumerate(strips_of(chosen)):
         file.seek(start)
-        if not _inflates(file.read(size)):
+        if not deflate.inflates(file.read(size)):
             return f"the checksum of strip {number + 1} is wrong"
     return ""
 
@@ -306,18 +305,6 @@ def wrong_strips(file: io.BufferedReader, chosen: Directory) -> str:
             if bytes(256) in file.read(size):
                 return ZEROS
     return strips.damage_of(file, strips_of(chosen), chosen.tags)
-
-
-def _inflates(data: bytes) -> bool:
-    """Inflate to the end, where the checksum is, and keep nothing."""
-    engine = zlib.decompressobj()
-    try:
-        while not engine.eof and data:
-            engine.decompress(data, 1 << 20)
-            data = engine.unconsumed_tail
-    except zlib.error:
-        return False
-    return True  # some writers do not finish; where data are missing libtiff says so
 
 
 def strips_of(chosen: Directory) -> list[tuple[int, int]]:
