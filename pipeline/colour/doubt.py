@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.nets.engine import Engine
-from pipeline.nets.net import GuessingNet, Net
+from pipeline.nets.net import Net, guessed
 from pipeline.nets.prediction import Guess
 from pipeline.nets.spec import NetSpec
 
@@ -86,7 +86,7 @@ class Doubting:
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
         net = self._net
-        guess = net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
+        guess = guessed(net, lightness)
         self.doubt = doubt(guess, lightness)
         return guess.ab
 

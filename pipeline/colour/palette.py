@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour.calm import calmed
 from pipeline.nets.engine import Engine
-from pipeline.nets.net import GuessingNet
+from pipeline.nets.net import Net, guessed
 from pipeline.nets.prediction import Guess
 from pipeline.nets.spec import NetSpec
 
@@ -103,7 +103,7 @@ _LEAST_SPAN: Final = 20.0
 class WithPalette:
     """A net whose answers are treated (implements `GuessingNet`)."""
 
-    net: GuessingNet
+    net: Net
     palette: Palette
 
     @property
@@ -122,13 +122,18 @@ class WithPalette:
 
     def guess(self, lightness: Floats) -> Guess:
         """See `GuessingNet.guess`; the spread is the net's own."""
-        guess = self.net.guess(stretched(lightness) if self.palette.stretch else lightness)
+        guess = guessed(self.net, stretched(lightness) if self.palette.stretch else lightness)
         return Guess(treated(guess, lightness, self.palette), guess.spread)
 
 
-def with_palette(net: GuessingNet, name: str) -> GuessingNet:
+def with_palette(net: Net, name: str) -> Net:
     """Return `net` with its answers treated by the palette `name`; "plain" is the very net."""
     return net if name == "plain" else WithPalette(net, PALETTES[name])
+
+
+def repainted(net: Net, name: str) -> Net:
+    """Return what `with_palette` loaded under another palette."""
+    return with_palette(net.net if isinstance(net, WithPalette) else net, name)
 
 
 def treated(guess: Guess, lightness: Floats, palette: Palette) -> Floats:

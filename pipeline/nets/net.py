@@ -52,6 +52,11 @@ class GuessingNet(Net, Protocol):
         """Predict colour, and its spread where the net tells it; the rest as `predict`."""
 
 
+def guessed(net: Net, lightness: NDArray[np.float32]) -> Guess:
+    """Ask a net how sure it is, too, where it can be asked."""
+    return net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedNet:
     """A net that an engine has loaded (implements `GuessingNet`)."""

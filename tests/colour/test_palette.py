@@ -30,6 +30,9 @@ class StubNet:
         self.seen = lightness
         return Guess(GUESS, SPREAD)
 
+    def predict(self, lightness: Any) -> Any:
+        return self.guess(lightness).ab
+
 
 def _spread(ab: Any) -> float:
     return float(np.sqrt(ab.reshape(-1, 2).var(axis=0).sum()))
