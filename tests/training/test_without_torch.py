@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.training.planes import inside, regions, spread
 from models.training.prepare import prepare, read_source, split_lab, square
 from models.training.schedule import Progress, learning_rate
 from pipeline.nets.resolve import resolve
@@ -62,6 +63,20 @@ def test_a_deadline_is_met_in_spite_of_a_pause() -> None:
 def test_a_budget_of_pictures_ends_where_it_should() -> None:
     progress = Progress(100, None)
     assert [progress.advance(40) for _ in range(3)] == pytest.approx([0.4, 0.8, 1])
+
+
+def test_plain_regions_are_regions_and_their_spread_is_that_inside() -> None:
+    drawn = [corners for each in regions().values() for corners in each.values()]
+    assert len(drawn) == 50
+    for corners in drawn:
+        assert all(0 <= number <= 1 for corner in corners for number in corner)
+        assert 30 < inside(corners, 192).sum() < 192 * 192 / 2
+    ab = np.zeros((192, 192, 2), np.float32)
+    left = inside([(0, 0), (0.5, 0), (0.5, 1), (0, 1)], 192)
+    ab[:, 120:] = 50
+    assert spread(ab, left) == 0
+    ab[::2, :, 0] = 6
+    assert spread(ab, left) == pytest.approx(3, abs=0.05)
 
 
 def test_the_engines_agree_on_the_net_that_ships() -> None:
