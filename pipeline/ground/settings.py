@@ -203,7 +203,14 @@ class Settings:
     jobs: int | str = _setting(
         "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"
     )
-    executor: str = _setting("loky", "Worker processes, or serial: all in this process.", choices=("loky", "serial"))
+    executor: str = _setting(
+        "loky",
+        "Worker processes of this machine; of a Dask or Ray cluster, see --cluster; or serial: all in this process.",
+        choices=("loky", "serial", "dask", "ray"),
+    )
+    cluster: str = _setting(
+        "", "Where the Dask scheduler or the Ray cluster is; empty: one is started here.", metavar="ADDRESS"
+    )
     item_timeout: int | str = _setting(
         "auto",
         "Seconds for a picture or a piece of a film, then its worker is ended and it fails; auto goes by its size.",

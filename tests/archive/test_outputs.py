@@ -56,6 +56,9 @@ def test_an_edited_output_is_kept_and_counted(hashed: Archive, same_size: bool, 
         hashed.run(**changes)
         assert path.read_bytes() == edited
         assert hashed.statuses() == {"1.jpg": "edited"}
+        assert hashed.why(**changes) == {
+            "1.jpg": ("keep", "edited: changed by somebody since it was written; --replace-edited makes it anew")
+        }
     hashed.put("1.jpg", b"\xff\xd8\xff developed anew")
     hashed.run()
     assert path.read_bytes() == edited

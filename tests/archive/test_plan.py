@@ -10,6 +10,7 @@ from pipeline.archive import discover
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import RECOVERED
 from pipeline.ground.errors import Cause
+from pipeline.ground.items import Kind
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -125,6 +126,8 @@ def test_what_was_copied_or_skipped_stays_so(archive: Archive) -> None:
         "2.png": ("done", "skipped: already in colour"),
     }
     assert archive.why(fingerprint="f2") == dict.fromkeys(("1.png", "2.png"), ("todo", "settings changed"))
+    archive.put("2.png", b"\x89PNG\r\n\x1a\n of another day")
+    assert archive.why()["2.png"] == ("todo", "source changed")
 
 
 def test_an_archive_whose_pictures_all_changed_is_still_the_same_one(archive: Archive) -> None:
@@ -279,6 +282,33 @@ def test_a_foreign_file_is_never_written_over(archive: Archive) -> None:
     assert {action for action, _ in archive.why().values()} == {"record"}
     (archive.output / "1.jpg").unlink()
     assert archive.why()["1.jpg"][0] == "todo"
+
+
+def test_output_may_be_a_link_but_no_folder_in_it(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.jpg")
+    archive.put("box/2.jpg")
+    (tmp_path / "disk" / "elsewhere").mkdir(parents=True)
+    archive.output.symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "box").symlink_to("elsewhere")
+    assert archive.why() == {
+        "1.jpg": ("todo", "new"),
+        "box/2.jpg": ("record", "a symbolic link is in the way of the folder: box"),
+    }
+
+
+def test_what_a_person_said_of_an_item_goes_before_what_holds_for_all(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.put("2.jpg")
+    archive.run()
+    assert archive.why(listed={"1.jpg": {Kind.PHOTO: ("f1 listed",)}}) == {
+        "1.jpg": ("todo", "settings changed"),
+        "2.jpg": ("done", "done before"),
+    }
+    listed = {"1.jpg": {Kind.PHOTO: ("f1",)}}
+    assert {key: action for key, (action, _) in archive.why(fingerprint="f2", listed=listed).items()} == {
+        "1.jpg": "done",
+        "2.jpg": "todo",
+    }
 
 
 def test_an_output_of_ours_stays_ours_when_its_item_fails_later(archive: Archive) -> None:

@@ -17,7 +17,7 @@ from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
-from pipeline.media.photo.embed import into_png
+from pipeline.media.photo.embed import png_chunks
 from pipeline.media.photo.jpeg.marks import photoshop
 from pipeline.media.photo.jpeg.record import segment
 from pipeline.media.photo.metadata import Metadata
@@ -59,7 +59,9 @@ def grey_source(format: str, orientation: int = 1) -> bytes:
     if format == "png":
         image.save(buffer, "PNG")
         bare = block.removeprefix(b"Exif\0\0")
-        return into_png(buffer.getvalue(), Metadata(bare, XMP, IPTC, PROFILE, (300, 300), b"hello"))
+        plain = buffer.getvalue()
+        chunks = png_chunks(Metadata(bare, XMP, IPTC, PROFILE, (300, 300), b"hello"))
+        return plain[:33] + chunks + plain[33:]
     if format == "tif":
         tags = TiffImagePlugin.ImageFileDirectory_v2()
         tags[270], tags[315], tags[274] = "a street", "somebody", orientation

@@ -26,9 +26,10 @@ FORMATS: Final = {
 }
 # How a TIFF's samples are compressed (TIFF 6.0, page 30): 8 is Adobe's Deflate, 32946 the older number of the same.
 LZW: Final = 5
-_COMPRESSIONS: Final = {1: 1, LZW: LZW, 8: 8, 32946: 8, 32773: 32773}
+DEFLATE: Final = (8, 32946)
+_COMPRESSIONS: Final = {1: 1, LZW: LZW, **dict.fromkeys(DEFLATE, 8), 32773: 32773}
 _PREDICTED: Final = (LZW, 8)
-_NONE: Final = 1
+NONE: Final = 1
 # Pixels of the middle on which a compression is tried; so few samples tell nothing; bytes of a TIFF around its strips.
 _TRIED, _FEW, _FRAME = 1 << 18, 1 << 14, 2048
 # Longest side: JPEG_MAX_DIMENSION of libjpeg, WEBP_MAX_DIMENSION of libwebp, PNG_USER_WIDTH_MAX of libpng.
@@ -93,9 +94,9 @@ def worthwhile(rows: NDArray[Sample], compression: int) -> int:
         rows: uint8 or uint16 (h, W, 3) or (h, W), of the picture as it is to be written.
         compression: as in `encode`.
     """
-    if rows.size < _FEW or _COMPRESSIONS.get(compression, LZW) == _NONE:
+    if rows.size < _FEW or _COMPRESSIONS.get(compression, LZW) == NONE:
         return compression
-    return _NONE if len(_encoded(rows, "tif", 0, compression)) > rows.nbytes + _FRAME else compression
+    return NONE if len(_encoded(rows, "tif", 0, compression)) > rows.nbytes + _FRAME else compression
 
 
 def check_size(width: int, height: int, format: str) -> None:

@@ -17,7 +17,7 @@ from av.video.frame import VideoFrame
 from pipeline.ground import files
 from pipeline.ground.errors import InputError, ItemError
 from pipeline.media.film.planes import settled_matrix, settled_range
-from pipeline.media.film.source import decoded, moving_picture, open_film
+from pipeline.media.film.source import decoded, moving_picture, open_film, text_that_is_not_utf8
 from pipeline.web.live.frame import Pixels, working_size
 
 # What an address may lead to: other addresses of the network, never a file of this machine, and no playlists.
@@ -72,9 +72,9 @@ class AddressSource:
 
     def _opened(self) -> AbstractContextManager[InputContainer]:
         try:
-            return av.open(
-                self._address, "r", container_options=dict(_OPTIONS), timeout=_SECONDS, metadata_errors="replace"
-            )
+            options = {"container_options": dict(_OPTIONS), **text_that_is_not_utf8("replace")}
+            container: InputContainer = av.open(self._address, "r", timeout=_SECONDS, **options)
+            return container
         except (av.error.InvalidDataError, av.error.ArgumentError):
             raise InputError(f"{self.name} answers, but sends no film or stream that is known here.") from None
         except FFmpegError as error:
