@@ -114,7 +114,8 @@ def test_missing_file_and_malformed_assignment() -> None:
 OTHER = {
     "model": "other", "models_dir": "m", "prototxt": "p", "points": "n", "engine": "opencv", "precision": "float32",
     "lightness": "lab", "format": "png", "chroma_sampling": "444", "provenance": False, "jpeg_scans": "interleaved",
-    "quality": 5, "pages": "first", "saturation": 0.5, "palette": "vivid", "on_color": "skip", "jobs": 3,
+    "quality": 5, "pages": "first", "saturation": 0.5, "palette": "vivid", "series": "folder",
+    "on_color": "skip", "jobs": 3, "cluster": "tcp://a:1",
     "on_color_list": "l", "executor": "serial", "encoder": "ffv1", "film_quality": 30, "preset": "slow",
     "container": "mkv", "width": 64, "steady": "off", "keyframes": 1, "exclude": ("*.tif",), "follow_symlinks": True,
     "max_megapixels": 1.0, "verify": True, "retry_failed": True, "keep_times": True, "item_timeout": 9,
