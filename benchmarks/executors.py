@@ -1,4 +1,4 @@
-"""The same pictures through each executor with one worker and with two, in turns: `python -m benchmarks.executors SCANS`.
+"""The same pictures through each executor, one worker and two, in turns: `python -m benchmarks.executors SCANS`.
 
 Counted is from the second answer on, so how long workers take to come up does not count. What is busy beside it on this
 machine changes all figures alike: compare those of one run.

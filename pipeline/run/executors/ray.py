@@ -26,7 +26,7 @@ from pipeline.run.executors.fleet import Lost, Member
 _REFRESH: Final = 5.0
 
 
-class _Actor:
+class Colorize:
     """What lives in a worker process. Calls are done one at a time; `wait` is told of its end by never returning."""
 
     def host(self) -> str:
@@ -66,7 +66,7 @@ class Ray:
         except Exception as error:
             raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
         self._jobs = jobs
-        self._kind = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"watch": 1})(_Actor)
+        self._kind = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"watch": 1})(Colorize)
         self._lock = threading.Lock()
         self._actors: dict[str, Any] = {}
         self._members: dict[str, Member] = {}
@@ -90,7 +90,7 @@ class Ray:
     def _begin(self) -> None:
         name = uuid.uuid4().hex
         with self._lock:
-            actor = self._actors[name] = self._kind.options(name=f"colorize-{name[:8]}").remote()
+            actor = self._actors[name] = self._kind.remote()
             self._calls[name] = set()
         actor.host.remote().future().add_done_callback(lambda done: self._came_up(name, done))
         watch = actor.wait.options(concurrency_group="watch").remote()
