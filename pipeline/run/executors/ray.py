@@ -30,12 +30,15 @@ class Colorize:
     """What lives in a worker process. Calls are done one at a time; `wait` is told of its end by never returning."""
 
     def host(self) -> str:
+        """Return where it is."""
         return str(ray.util.get_node_ip_address())
 
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call a function."""
         return function(*arguments)
 
     def wait(self) -> None:
+        """Never return; it fails when the process ends."""
         threading.Event().wait()
 
 
