@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -58,14 +59,15 @@ class Ray:
         self.place = f"the Ray cluster at {address}" if address else "Ray on this machine"
         local = {} if address else {"num_cpus": jobs, "include_dashboard": False}
         try:
-            ray.init(
-                address or "local",
-                logging_level=logging.CRITICAL,
-                log_to_driver=False,
-                configure_logging=True,
-                namespace=uuid.uuid4().hex,
-                **local,
-            )
+            with _own_signals():
+                ray.init(
+                    address or "local",
+                    logging_level=logging.CRITICAL,
+                    log_to_driver=False,
+                    configure_logging=True,
+                    namespace=uuid.uuid4().hex,
+                    **local,
+                )
         except Exception as error:
             raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
         self._jobs = jobs
@@ -156,6 +158,19 @@ class Ray:
             self.end(name)
         with contextlib.suppress(Exception):
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what a SIGTERM does: Ray would let it end the driver on the spot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _first_line(error: BaseException) -> str:
