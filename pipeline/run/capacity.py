@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.ground import heap
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Memory
 from pipeline.nets.spec import NetSpec
@@ -13,7 +14,7 @@ from pipeline.nets.spec import NetSpec
 WORKER_BYTES = 500 * 2**20
 
 # Of these, what it holds between two pictures; its net comes to this.
-IDLE_BYTES = 160 * 2**20
+IDLE_BYTES = 160 * 2**20 + heap.KEPT
 
 
 def wished_jobs(settings: Settings, net: NetSpec) -> int:

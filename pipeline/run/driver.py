@@ -162,6 +162,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         replace_edited=settings.replace_edited,
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
+        series=settings.series == "folder",
         listed=context.fingerprints_of_listed,
         hints=context.hints,
         source_of=lambda key: source_path(context.roots, unescape(key)),

@@ -79,6 +79,8 @@ class Made:
                     found = self.do(host, arguments[2])
                 if not future.done():
                     future.set_result(found)
+            except FileNotFoundError:  # its lease is gone
+                future.set_exception(member.Stranger())
             except Lost as error:
                 self.hosts.pop(name, None)
                 for each in [future, *self.flying[name]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 
+from pipeline.ground import heap
 from pipeline.ground.errors import ColorizeError, ModelError
 from pipeline.ground.files import words
 from pipeline.ground.items import Answer, Halt, Unit
@@ -240,6 +241,7 @@ def _worker(job: Job) -> Worker:
 def _be_a_worker(job: Job, driver: int) -> None:
     """Make this process ready; never raises: an initializer that does breaks the pool without a word."""
     follow(driver)
+    heap.keep()
     try:
         _worker(job)
     except Exception:  # the first unit meets it again, and says it
