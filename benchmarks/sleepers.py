@@ -21,9 +21,12 @@ from unittest import mock
 import cv2
 import numpy as np
 
+from pipeline import __version__
 from pipeline.ground.items import Answer, Filed, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
+from pipeline.nets.engines.catalogue import package_version
 from pipeline.run import driver
+from pipeline.run.executors import lease as leases
 from pipeline.run.executors import member
 from pipeline.run.executors.fleet import Fleet, Member
 from pipeline.run.executors.remote import Remote
@@ -45,6 +48,7 @@ class Sleepers:
         self._order = itertools.count()
         self._change = threading.Condition()
         self._open = True
+        self._versions = (__version__, package_version("opencv"))
         threading.Thread(target=self._answer, daemon=True).start()
 
     def members(self) -> Mapping[str, Member]:
@@ -55,7 +59,7 @@ class Sleepers:
         """See `Fleet.call`."""
         done: Future[Any] = Future()
         if function is member.look:
-            done.set_result(member.look(*arguments))
+            done.set_result(self._look(*arguments))
         elif function is not member.do:
             done.set_result("")
         else:
@@ -65,6 +69,10 @@ class Sleepers:
                 heapq.heappush(self._due, (self._free[name], next(self._order), done, _made(arguments[-1])))
                 self._change.notify()
         return done
+
+    def _look(self, ticket: member.Ticket) -> member.Report:
+        leases.answer(ticket.job.tmp_dir)
+        return member.Report("sleeper", self._versions, memory=1 << 40)
 
     def _answer(self) -> None:
         while self._open:

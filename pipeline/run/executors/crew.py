@@ -96,6 +96,7 @@ class Crew:
     ) -> None:
         """Take a fleet, the job with INPUTs, whom sentences are told, and how many workers are used at most."""
         self._job, self._roots = remote.absolute(job, roots)
+        self._versions = remote.versions(self._job)
         self.leases = Leases(self._job.output, self._job.tmp_dir)
         self._fleet, self._say, self._most = fleet, say, most
         self.hands: dict[str, Hand] = {}
@@ -209,7 +210,7 @@ class Crew:
 
     def _reported(self, hand: Hand, report: Report, *, strict: bool) -> None:
         hand.report = report
-        ours = remote.versions(self._job)
+        ours = self._versions
         if report.version[0] != ours[0]:
             problem = f"has version {report.version[0]} of this program, and this machine {ours[0]}"
         elif not report.problem and not self.leases.is_answered(hand.lease):

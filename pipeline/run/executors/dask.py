@@ -20,6 +20,7 @@ from concurrent.futures import wait as wait_for
 from typing import Any, Final
 
 import dask
+import psutil
 from distributed import Client, LocalCluster
 
 from pipeline.ground.errors import ClusterError
@@ -46,6 +47,7 @@ class Dask:
         """
         for name in _QUIET:  # who was lost says the run
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._others = psutil.Process().children()
         self._cluster = None if address else _local(jobs)
         self.place = f"the Dask scheduler at {address}" if address else "Dask on this machine"
         try:
@@ -168,11 +170,26 @@ class Dask:
             return
         for nanny in self._cluster.workers.values():
             nanny.auto_restart = False
-            if pid := getattr(nanny, "pid", None):  # all have answered, or nobody waits for them
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        self._kill_own()  # all have answered, or nobody waits for them
         with contextlib.suppress(Exception):
-            self._cluster.close(timeout=10)
+            self._cluster.close(timeout=5)
+        self._kill_own()  # a nanny may have been about to begin one
+
+    def _kill_own(self) -> None:
+        own = [each for each in psutil.Process().children() if each not in self._others and _is_worker(each)]
+        for process in own:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(own, timeout=5)
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    """Tell a process that Dask has begun, under either of its names, from housekeepers of Python's and loky's."""
+    try:
+        command = " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+    return "spawn_main" in command or command.startswith("dask worker")
 
 
 def _kill(dask_worker: Any) -> None:
@@ -210,7 +227,7 @@ def _local(jobs: int) -> LocalCluster:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 memory_limit=0,
                 silence_logs=logging.CRITICAL + 1,
                 preload=["pipeline.run.executors.child"],

@@ -131,7 +131,6 @@ def _file(path: Path) -> bytes:
 
 
 def _write(name: str, data: bytes, folder: int) -> None:
+    # It is closed, so others see it; it need not outlive a power cut.
     with os.fdopen(inside.create(name, folder), "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -26,16 +27,19 @@ from pipeline.run.executors.fleet import Lost, Member
 _REFRESH: Final = 5.0
 
 
-class _Actor:
+class Colorize:
     """What lives in a worker process. Calls are done one at a time; `wait` is told of its end by never returning."""
 
     def host(self) -> str:
+        """Return where it is."""
         return str(ray.util.get_node_ip_address())
 
     def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Call a function."""
         return function(*arguments)
 
     def wait(self) -> None:
+        """Never return; it fails when the process ends."""
         threading.Event().wait()
 
 
@@ -55,18 +59,19 @@ class Ray:
         self.place = f"the Ray cluster at {address}" if address else "Ray on this machine"
         local = {} if address else {"num_cpus": jobs, "include_dashboard": False}
         try:
-            ray.init(
-                address or "local",
-                logging_level=logging.CRITICAL,
-                log_to_driver=False,
-                configure_logging=True,
-                namespace=uuid.uuid4().hex,
-                **local,
-            )
+            with _own_signals():
+                ray.init(
+                    address or "local",
+                    logging_level=logging.CRITICAL,
+                    log_to_driver=False,
+                    configure_logging=True,
+                    namespace=uuid.uuid4().hex,
+                    **local,
+                )
         except Exception as error:
             raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
         self._jobs = jobs
-        self._kind = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"watch": 1})(_Actor)
+        self._kind = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"watch": 1})(Colorize)
         self._lock = threading.Lock()
         self._actors: dict[str, Any] = {}
         self._members: dict[str, Member] = {}
@@ -90,7 +95,7 @@ class Ray:
     def _begin(self) -> None:
         name = uuid.uuid4().hex
         with self._lock:
-            actor = self._actors[name] = self._kind.options(name=f"colorize-{name[:8]}").remote()
+            actor = self._actors[name] = self._kind.remote()
             self._calls[name] = set()
         actor.host.remote().future().add_done_callback(lambda done: self._came_up(name, done))
         watch = actor.wait.options(concurrency_group="watch").remote()
@@ -153,6 +158,19 @@ class Ray:
             self.end(name)
         with contextlib.suppress(Exception):
             ray.shutdown()
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what a SIGTERM does: Ray would let it end the driver on the spot."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _first_line(error: BaseException) -> str:
