@@ -33,7 +33,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: | $(BIN)/python ## Make the virtual environment, install colorize (and EXTRAS=openvino)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[film,sample$(if $(EXTRAS),$(comma)$(EXTRAS))]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[deflate,film,sample$(if $(EXTRAS),$(comma)$(EXTRAS))]'
 	@touch $(VENV)/.installed
 
 $(BIN)/python:
@@ -43,7 +43,7 @@ $(BIN)/python:
 	  rm -rf $(VENV); echo "The virtual environment could not be made; on Debian: apt install python3-venv" >&2; exit 1; }
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[film,sample]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[deflate,film,sample]'
 	@touch $@
 
 $(VENV)/.developer: pyproject.toml | $(BIN)/python

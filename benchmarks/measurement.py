@@ -17,7 +17,7 @@ from benchmarks.results import Results, Times, median_ratio, row_of_turns
 from benchmarks.runners import NetRunner, PipelineRunner, ReferenceRunner, Runner
 from pipeline.ground.errors import ColorizeError
 from pipeline.nets.spec import NetSpec
-from pipeline.run.executors.loky import ONE_THREAD
+from pipeline.run.executors.child import ONE_THREAD
 
 # A block of the pipeline, of a bare net and of the reference lasts about so many seconds.
 BLOCK_SECONDS = 2.0

@@ -17,7 +17,8 @@ from benchmarks.process import Process
 from pipeline.ground.errors import ColorizeError
 from pipeline.ground.items import Unit
 from pipeline.nets.spec import NetSpec
-from pipeline.run.executors.loky import ONE_THREAD, Loky
+from pipeline.run.executors.child import ONE_THREAD
+from pipeline.run.executors.loky import Loky
 from pipeline.run.signals import Stop
 
 

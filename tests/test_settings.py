@@ -170,6 +170,22 @@ def test_the_fingerprints_of_colorize_0_1_are_known_still() -> None:
     assert fingerprint_v1(Settings(), model_sha256="m", engine="e") != "b9e65901cc7fc836"
 
 
+@pytest.mark.parametrize("name", sorted(CHANGES[Kind.PHOTO]))
+def test_nothing_that_colorize_0_1_made_is_taken_for_what_a_setting_asks_for_now(name: str) -> None:
+    asked = replace(TUTORIAL, **{name: {"lightness": "luma", "provenance": True}.get(name, OTHER[name])})
+    assert asked != TUTORIAL
+    assert fingerprint_v1(asked, model_sha256="m", engine="e") != "b9e65901cc7fc836"
+
+
+def test_fingerprints_are_the_same_from_version_to_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Any other would do every finished archive anew.
+    asked, by = replace(TUTORIAL, quality=80, palette="vivid"), {"model_sha256": "m", "engine": "opencv/float32"}
+    monkeypatch.setattr("pipeline.ground.settings.FORMAT_VERSIONS", dict.fromkeys(FORMAT_VERSIONS, 3))
+    assert fingerprint(asked, Kind.PHOTO, **by) == "a54b5237c4778d0d"
+    assert fingerprint(asked, Kind.PHOTO, **by, listed="recolor") == "d01ce045d2537eff"
+    assert fingerprint(asked, Kind.FILM, **by) == "aa1c4acb42842553"
+
+
 def test_a_palette_makes_anew_what_was_finished_before_there_were_palettes_but_not_the_tutorials() -> None:
     for kind in FORMAT_VERSIONS:
         prints = {

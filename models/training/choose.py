@@ -25,7 +25,7 @@ CANDIDATES: dict[str, list[Any]] = {
     "temperature": [0.4, 0.5, 0.65],
     "logit_adjustment": [0.0, 0.15, 0.3],
     "blur": [0.6],
-    "views": [2],
+    "soften": [True],
 }
 FIGURES = ("psnr", "ciede2000", "colourfulness", "auc", "rebalanced_auc", "shift", "blur", "flat_gradient")
 
@@ -50,7 +50,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
     parser.add_argument("--bins", type=Path, default=CENTRES, help="pts_in_hull.npy, 313x2")
     for name, values in CANDIDATES.items():
-        parser.add_argument("--" + name.replace("_", "-"), type=type(values[0]), nargs="+", default=values)
+        kind = float if isinstance(values[0], float) else lambda text: text == "yes"
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, nargs="+", default=values)
     parser.add_argument("--saturation", type=float, nargs="+", default=[0.9, 1.0, 1.1])
     parser.add_argument("--size", type=int, default=160, help="side of the square the net is given")
     parser.add_argument("--limit", type=int, default=300)

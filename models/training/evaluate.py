@@ -57,7 +57,7 @@ def exported(path: Path, size: int, threads: int = 1) -> Candidate:
 
     def answer(lightness: Floats) -> Floats:
         ab = session.run(None, {"L": (lightness - 50)[None, None].astype(np.float32)})[0]
-        return np.ascontiguousarray(ab[0].transpose(1, 2, 0))
+        return np.ascontiguousarray(ab[0, :2].transpose(1, 2, 0))
 
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return Candidate(Spec(path.stem, size, sha256), answer, Engine("onnxruntime", "float32"))

@@ -38,7 +38,9 @@ def load_exported(net: ColourNet, path: Path, temperature: float) -> None:
     arrays |= {node.output[0]: arrays[node.input[0]] for node in graph.node if node.op_type == "Identity"}
     found = [[arrays[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"]
     wanted = _in_order(net)
-    found = [entry for entry in found if entry[0].shape[0] != 2]
+    found = [entry for entry in found if len(entry) == 2]  # without a bias: what goes before and behind the net
+    if len(found) == 2 * len(wanted):  # two views of one picture, by the same weights
+        found = found[: len(wanted)]
     if len(found) != len(wanted):
         raise ValueError(f"{path} has {len(found)} convolutions, this net {len(wanted)}")
     for target, entry in zip(wanted, found, strict=True):

@@ -47,12 +47,12 @@ class Absent:
             lost = Found("", "", row.key, Kind.VANISHED)
             if row.status in PROBLEMS and row.kind in PICTURED:
                 reason = f"gone since it {row.status}: {row.reason}"
-                yield settled(lost, None, Status.VANISHED, Cause.NONE, reason)
+                yield settled(lost, Status.VANISHED, Cause.NONE, reason)
             else:
                 yield Decision(lost, None, Action.FORGET, f"gone; {row.status} before: {row.reason}")
         for key, _ in self._not_found(self._journal.never_recorded(), lambda claim: claim):
             lost = Found("", "", key, Kind.VANISHED)
-            yield settled(lost, None, Status.VANISHED, Cause.NONE, "gone before its turn came")
+            yield settled(lost, Status.VANISHED, Cause.NONE, "gone before its turn came")
         if misses_made:
             for row in self._not_found(self._journal.made(), lambda row: (row.key, row.run_id)):
                 lost = Found("", "", row.key, Kind.VANISHED)
@@ -61,7 +61,7 @@ class Absent:
                     action = Action.MOVE if self._stays_as_it_is(row) else Action.RENEW
                     yield Decision(lost, None, action, f"renamed to {renamed}", Result(renamed, Status.DONE))
                     continue
-                yield marked(lost, None, row, Status.GONE, "its source is no longer there")
+                yield marked(lost, row, Status.GONE, "its source is no longer there")
 
     def _renamed(self, row: Known) -> str:
         """Return the key under which the source of a finished item was found anew, or nothing."""

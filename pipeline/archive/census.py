@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
-from pipeline.archive.discover import Found
-from pipeline.archive.journal import Journal, Known
-from pipeline.ground.errors import InputError, OutputError
+from pipeline.archive.journal import Journal
+from pipeline.ground.errors import InputError
 
 _FEW: Final = 10  # so few sources may go without a question
 
@@ -59,26 +57,3 @@ class Census:
                     "is a disk not mounted? Nothing was changed. "
                     "If they are meant to be gone, run again with --accept-gone."
                 )
-
-
-class OtherArchive:
-    """Whether OUTPUT holds another archive: the same one under another mount point is taken up."""
-
-    def __init__(self) -> None:
-        self._alike = 0
-        self._unlike: list[str] = []
-
-    def compare(self, found: Found, row: Known) -> None:
-        """Take a thing that was found, and the row of another INPUT that has its key."""
-        if found.size == row.source_size:
-            self._alike += 1
-        else:
-            self._unlike.append(found.key)
-
-    def refuse(self, output: Path) -> None:
-        """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
-        if len(self._unlike) > self._alike:
-            raise OutputError(
-                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
-                "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
-            )

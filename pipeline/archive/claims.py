@@ -15,9 +15,9 @@ CLAIM = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _OWNERS = (
-    "SELECT key FROM claims WHERE output = ?1 AND output != '' UNION "
-    "SELECT key FROM claims WHERE copy_output = ?1 AND copy_output != '' UNION "
-    "SELECT key FROM items WHERE output = ?1 AND output != ''"
+    "SELECT key FROM claims WHERE output = :name AND output != '' UNION "
+    "SELECT key FROM claims WHERE copy_output = :name AND copy_output != '' UNION "
+    "SELECT key FROM items WHERE output = :name AND output != ''"
 )
 
 
@@ -32,7 +32,7 @@ class Claims(Runs):
         names = (escape(claim.output), escape(claim.copy_output))
         with self.speaking():
             for name in dict.fromkeys(names):
-                for (other,) in self.db.execute(_OWNERS, (name,)).fetchall():
+                for (other,) in self.db.execute(_OWNERS, {"name": name}).fetchall():
                     if other != claim.key:
                         self._dispossess(other, name, claim.key)
             values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
@@ -93,4 +93,4 @@ class Claims(Runs):
             output: relative to OUTPUT, as the system spells it; not empty.
         """
         with self.speaking():
-            return {key for (key,) in self.db.execute(_OWNERS, (escape(output),))}
+            return {key for (key,) in self.db.execute(_OWNERS, {"name": escape(output)})}

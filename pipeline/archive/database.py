@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from pipeline.archive.own import JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
 from pipeline.archive.sense import check_sense
 from pipeline.ground.errors import OutputError
+from pipeline.ground.mounts import file_system, over_network
 
 _NAME = JOURNAL
 
@@ -73,18 +74,27 @@ class Database:
             raise OutputError(f"{self.path.parent} cannot be made: {error.strerror}.") from None
         db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         try:
+            self.shared = not over_network(self.path.parent)
+            if not self.shared and _has_log(self.path):  # OUTPUT was moved here: read it without shared memory
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._check(db)
-            try:
-                db.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:  # network file systems without shared memory
-                db.execute("PRAGMA journal_mode = TRUNCATE")
-                self.shared = False
+            self._choose_log(db)
             db.execute("PRAGMA synchronous = NORMAL")
             _bring_up_to_date(db)
         except BaseException:
             db.close()
             raise
         return db
+
+    def _choose_log(self, db: sqlite3.Connection) -> None:
+        """Let readers look while we write, where there is shared memory; a network only pretends to have it."""
+        with suppress(sqlite3.OperationalError):
+            if self.shared:
+                db.execute("PRAGMA journal_mode = WAL")
+                return
+        self.shared = False
+        db.execute("PRAGMA journal_mode = DELETE")  # gvfs fails where a file is cut short and filled again
+        db.execute("PRAGMA locking_mode = NORMAL")
 
     def _open_to_read(self) -> sqlite3.Connection:
         check_own(self.output)
@@ -147,13 +157,22 @@ class Database:
         except sqlite3.OperationalError as error:
             if "full" in str(error):
                 raise OutputError(f"No space is left for {self.path}: make room and run again.") from None
-            raise OutputError(f"The journal {self.path} cannot be used: {error}.") from None
+            raise OutputError(f"The journal {self.path} cannot be used: {error}.{self._advice()}") from None
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             said = "it holds what is no text" if isinstance(error, UnicodeDecodeError) else error
             raise OutputError(
                 f"The journal {self.path} is damaged ({said}): "
                 f"`colorize recover {self.output}` takes back what its copy and the manifest know."
             ) from None
+
+    def _advice(self) -> str:
+        kind = file_system(self.output) if not self.shared else ""
+        if not kind.startswith("fuse."):
+            return ""
+        return (
+            f" It lies on {kind}, which cannot hold a database: mount the share itself (mount -t cifs, nfs, or "
+            "rclone mount --vfs-cache-mode full), or give an OUTPUT on a disk and copy it there."
+        )
 
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[None]:
@@ -171,6 +190,15 @@ class Database:
             self.db.execute("COMMIT")
             if durable:
                 self.db.execute("PRAGMA synchronous = NORMAL")
+
+
+def _has_log(path: Path) -> bool:
+    """Tell whether a file is written by way of a log (WAL): byte 18 of a database says so."""
+    try:
+        with path.open("rb") as file:
+            return file.read(19)[18:] == b"\2"
+    except OSError:
+        return False
 
 
 def _newer_copy(db: sqlite3.Connection) -> sqlite3.Connection:

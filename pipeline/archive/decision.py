@@ -33,7 +33,7 @@ class Decision(NamedTuple):
 
     Attributes:
         found: it; for what is gone, only its key and kind.
-        names: where its output goes; None for what is no picture.
+        names: where its output goes, of what is to be done; may be None for anything else.
         action: see `Action`.
         why: a phrase for a person, such as "new", "source changed", "failed before: ...".
         result: what is recorded.
@@ -50,17 +50,17 @@ class Decision(NamedTuple):
     forecast: Forecast | None = None
 
 
-def settled(found: Found, names: Names | None, status: Status, cause: Cause, reason: str) -> Decision:
+def settled(found: Found, status: Status, cause: Cause, reason: str) -> Decision:
     """Return the decision on what needs no worker."""
     seen = Seen(source_size=found.size, source_mtime_ns=found.mtime_ns)
     result = Result(found.key, status, cause, reason, seen=seen)
     why = reason if cause is Cause.IN_THE_WAY else f"{status}: {reason}"
-    return Decision(found, names, Action.RECORD, why, result)
+    return Decision(found, None, Action.RECORD, why, result)
 
 
-def marked(found: Found, names: Names | None, row: Known, status: Status, reason: str) -> Decision:
+def marked(found: Found, row: Known, status: Status, reason: str) -> Decision:
     """Return the decision that a row stays and gets a status."""
     if row.status == status:
-        return Decision(found, names, Action.KEEP, f"{status}: {reason}")
+        return Decision(found, None, Action.KEEP, f"{status}: {reason}")
     result = Result(found.key, status, Cause.NONE, reason)
-    return Decision(found, names, Action.MARK, f"{status}: {reason}", result)
+    return Decision(found, None, Action.MARK, f"{status}: {reason}", result)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import tomlkit
+from filelock import FileLock, Timeout
 
 from pipeline.archive.hints import NAME, written_hints
 from pipeline.archive.journal import Journal
+from pipeline.archive.own import FOLDER, HINTS_LOCK, check_own
 from pipeline.ground.errors import InputError, OutputError, SettingsError
 from pipeline.ground.files import words, write_whole
 from pipeline.ground.hints import hints_of
@@ -20,7 +23,8 @@ FORMAT: Final = "colorize-decisions"
 VERSION: Final = 1
 _NEW: Final = "# What a person says of single pictures: docs/hints.md of colorize. Paths are the manifest's sources.\n"
 _TEXTS: Final = ("key", "sha256")
-_TOLD: Final = ("decision", "rating", "points", "saturation", "note")
+_TOLD: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
+_PATIENCE: Final = 10.0  # seconds; a change takes far less
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,51 @@ def _read(file: Path) -> Any:
 
 def merge_decisions(said: Any, output: Path, where: str) -> Imported:
     """As `import_decisions`, of what such a file holds; `where` stands before what is wrong with it."""
-    pictures = _pictures(said, where)
+    with _held(output):
+        return _merge(_pictures(said, where), output)
+
+
+def decide(key: str, sha256: str, change: Mapping[str, Any], output: Path) -> dict[str, Any]:
+    """Change what is said of one picture, at once; null, an empty text and an empty list take back what was said.
+
+    Args:
+        key: of the picture, a source of OUTPUT.
+        sha256: of the picture that was looked at; empty where that is not known.
+        change: some of what a picture says in a file of decisions; the rest stays as it is.
+        output: OUTPUT.
+
+    Returns:
+        All that is said of it now, in `OUTPUT/hints.toml`.
+
+    Raises:
+        InputError: there is no such picture in OUTPUT, or it is another one by now.
+        SettingsError, OutputError: as `import_decisions`.
+    """
+    picture = _checked({"key": key, "sha256": sha256} | dict(change), output.name)
+    with _held(output):
+        came = _merge([picture], output, taking_back=True)
+        if came.unknown:
+            raise InputError(f"{key}: no such picture in {output}.")
+        if came.others:
+            raise InputError(f"{key} is another picture now than the one that was looked at: load the page again.")
+        return dict(written_hints(output).get(key, {}))
+
+
+@contextmanager
+def _held(output: Path) -> Iterator[None]:
+    """Let nobody else of ours change OUTPUT's hints for the length of the block."""
+    with Journal(output, read_only=True):
+        check_own(output)
+    try:
+        with FileLock(output / FOLDER / HINTS_LOCK, timeout=_PATIENCE):
+            yield
+    except Timeout:
+        raise OutputError(f"{output / NAME} is being written by another program for long: try again.") from None
+    except OSError as error:
+        raise OutputError(f"{output} cannot be written: {words(error)}.") from None
+
+
+def _merge(pictures: list[dict[str, Any]], output: Path, *, taking_back: bool = False) -> Imported:
     written_hints(output)  # what is there has to make sense
     with Journal(output, read_only=True) as journal:
         digests = {key: row.source_sha256 for key, row in journal.known([each["key"] for each in pictures]).items()}
@@ -80,8 +128,8 @@ def merge_decisions(said: Any, output: Path, where: str) -> Imported:
     taken, undone = 0, list[str]()
     kept = [each for each in pictures if each["key"] in digests and each["key"] not in others]
     for picture in kept:
-        before = dict(document.get(picture["key"], {}))
-        after = _merged(before, picture, digests[picture["key"]])
+        before = document.unwrap().get(picture["key"], {})
+        after = _merged(before, picture, digests[picture["key"]], taking_back=taking_back)
         hints_of(after, f'{path}, "{picture["key"]}"')
         undone += [picture["key"]] if "decision" in before and "decision" not in after else []
         taken += _put(document, picture["key"], before, after)
@@ -118,10 +166,14 @@ def _differs(told: str | None, known: str | None) -> bool:
     return bool(told and known and told != known)
 
 
-def _merged(before: Mapping[str, Any], picture: Mapping[str, Any], digest: str) -> dict[str, Any]:
-    after = dict(before) | _said(picture)
-    if "decision" in picture and picture["decision"] is None:
-        after.pop("decision", None)
+def _merged(before: Mapping[str, Any], picture: Mapping[str, Any], digest: str, *, taking_back: bool) -> dict[str, Any]:
+    said = _said(picture)
+    after = dict(before) | said
+    for name in _TOLD if taking_back else ("decision",):
+        if name in picture and name not in said:
+            after.pop(name, None)
+    if not after.keys() - {"sha256"}:
+        return {}
     if digest:  # so that the entry is found again when its source is renamed, and not taken for another's
         after["sha256"] = digest
     return after
@@ -138,6 +190,9 @@ def _put(document: tomlkit.TOMLDocument, key: str, before: Mapping[str, Any], af
     """Write what has changed of an entry; return whether anything has."""
     if before == after:
         return False
+    if not after:
+        del document[key]
+        return True
     if key not in document:
         document.add(tomlkit.nl())
         document.add(key, tomlkit.table())

@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from pipeline.archive.spelling import escape
 from pipeline.ground import inside
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.files import sha256, words
-from pipeline.ground.hints import NO_HINTS, Hints, hints_of
+from pipeline.ground.hints import NO_HINTS, Exemplar, Hints, hints_of
 from pipeline.ground.items import Kind
 
 NAME: Final = "hints.toml"
@@ -133,6 +134,10 @@ class HintBook:
             if hints.strokes:
                 self._films.append(found.key)
         return found
+
+    def steer(self, key: str, exemplars: tuple[Exemplar, ...]) -> None:
+        """Let approved pictures steer one that was met."""
+        self._met[key] = replace(self.of(key), exemplars=exemplars)
 
     def _hints(self, found: Found, sha256_before: str) -> Hints:
         names = [found.key]

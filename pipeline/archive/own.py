@@ -16,10 +16,11 @@ JOURNAL: Final = "journal.sqlite"
 COPY: Final = "journal.copy.sqlite"
 GALLERY: Final = "gallery"  # what `colorize gallery` knows of its thumbnails, and what of it is unfinished
 GALLERY_LOCK: Final = "gallery.lock"
+HINTS_LOCK: Final = "hints.lock"  # held while OUTPUT's hints are read, changed and written
 GALLERY_MARK: Final = "colorize-gallery.json"  # lies in a gallery's folder: that is ours, and holds no originals
 _BESIDE: Final = tuple(f"{JOURNAL}-{suffix}" for suffix in ("wal", "shm", "journal"))
 _FOLDERS: Final = ("tmp", "parts", GALLERY)
-_NAMES: Final = (*_FOLDERS, "owner.json", "lock", "lock.soft", GALLERY_LOCK, COPY, JOURNAL, *_BESIDE)
+_NAMES: Final = (*_FOLDERS, "owner.json", "lock", "lock.soft", GALLERY_LOCK, HINTS_LOCK, COPY, JOURNAL, *_BESIDE)
 
 
 def resolved(output: Path) -> Path:

@@ -23,6 +23,17 @@ _RECORD = (
     "part_sha256 = excluded.part_sha256, seen = excluded.seen, seconds = excluded.seconds, "
     "attempts = attempts + excluded.attempts"
 )
+_OF_ITEM = (
+    "SELECT number, start, stop, status, part, part_size, part_sha256, seen, seconds, fingerprint FROM pieces "
+    "WHERE key = ? ORDER BY number"
+)
+_FORGET = "DELETE FROM pieces WHERE key = ?"
+_KEYS = "SELECT key, EXISTS (SELECT 1 FROM claims WHERE claims.key = pieces.key AND pending) FROM pieces GROUP BY key"
+_FRAMES = (
+    "SELECT pieces.key, claims.kind, sum((stop - start) * (pieces.status != '')), sum(stop - start), sum(seconds) "
+    "FROM pieces JOIN claims USING (key) WHERE claims.pending AND number > ? "
+    "GROUP BY pieces.key ORDER BY pieces.key"
+)
 _WAITING = ""  # the status of a piece that nobody has done yet
 
 
@@ -63,12 +74,8 @@ class Pieces:
             fingerprint: of this run's settings for its kind.
         """
         mark = _mark(unit, fingerprint)
-        query = (
-            "SELECT number, start, stop, status, part, part_size, part_sha256, seen, seconds, fingerprint FROM pieces "
-            "WHERE key = ? ORDER BY number"
-        )
         with self._journal.speaking():
-            rows = self._journal.db.execute(query, (unit.key,)).fetchall()
+            rows = self._journal.db.execute(_OF_ITEM, (unit.key,)).fetchall()
         if not rows:
             return None
         if rows[0][0] != _SCAN or any(row[-1] != mark for row in rows):
@@ -96,7 +103,7 @@ class Pieces:
         """Record the spans of an item, in place of any that were known."""
         mark = _mark(unit, fingerprint)
         with self._journal.transaction():
-            self._journal.db.execute("DELETE FROM pieces WHERE key = ?", (unit.key,))
+            self._journal.db.execute(_FORGET, (unit.key,))
             self._put(unit.key, Span(_SCAN, 0, 0), result, mark)
             for span in result.spans:
                 self._put(unit.key, span, None, mark)
@@ -121,21 +128,17 @@ class Pieces:
     def remove(self, key: str) -> None:
         """Forget an item's pieces and remove its part files: it is finished, or something else than it was."""
         with self._journal.speaking():
-            self._journal.db.execute("DELETE FROM pieces WHERE key = ?", (key,))
+            self._journal.db.execute(_FORGET, (key,))
         inside.remove_tree(self._journal.output, parts_place(key))
 
     def sweep(self) -> None:
         """Remove the part files of items that are not to be done any more."""
-        query = (
-            "SELECT DISTINCT key FROM pieces WHERE NOT EXISTS "
-            "(SELECT 1 FROM claims WHERE claims.key = pieces.key AND pending)"
-        )
         with self._journal.speaking():
-            over = [key for (key,) in self._journal.db.execute(query)]
-            kept = {key for (key,) in self._journal.db.execute("SELECT DISTINCT key FROM pieces")} - set(over)
-        for key in over:
-            self.remove(key)
-        self._remove_folders({parts_place(key) for key in kept})
+            to_do = dict(self._journal.db.execute(_KEYS))
+        for key in to_do:
+            if not to_do[key]:
+                self.remove(key)
+        self._remove_folders({parts_place(key) for key in to_do if to_do[key]})
 
     def _remove_folders(self, kept: set[str]) -> None:
         parts = f"{FOLDER}/parts"
@@ -148,13 +151,8 @@ class Pieces:
 
 def in_pieces(journal: Journal) -> list[tuple[str, str, int, int, float]]:
     """Return of each item that is not finished: key, kind, frames done, frames in all, seconds of those done."""
-    query = (
-        "SELECT pieces.key, claims.kind, sum((stop - start) * (pieces.status != '')), sum(stop - start), sum(seconds) "
-        "FROM pieces JOIN claims USING (key) WHERE claims.pending AND number > ? "
-        "GROUP BY pieces.key ORDER BY pieces.key"
-    )
     with journal.speaking():
-        return journal.db.execute(query, (_SCAN,)).fetchall()
+        return journal.db.execute(_FRAMES, (_SCAN,)).fetchall()
 
 
 def _mark(unit: Unit, fingerprint: str) -> str:

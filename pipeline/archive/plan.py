@@ -18,6 +18,7 @@ from pipeline.archive.outputs import EDITED_REASON, Outputs, State
 from pipeline.archive.overlap import refuse_overlap
 from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE, hints_in
 from pipeline.archive.schema import Run
+from pipeline.archive.series import steer
 from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
@@ -68,6 +69,10 @@ class Plan:
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
+        for found in folder.files:
+            self._meet(found, known.get(found.key))
+        if self._wishes.series:
+            steer([(found, known.get(found.key)) for found in folder.files], self._wishes.hints, self._outputs)
         folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
         names = self._naming.names(folder)
         for found in folder.files:
@@ -77,9 +82,11 @@ class Plan:
             self._census.see(found.key, made=here)
             yield self._decision(found, names.get(found.key), row, found.key in begun)
 
-    def _examined(self, found: Found, row: Known | None) -> Found:
+    def _meet(self, found: Found, row: Known | None) -> None:
         same = row is not None and (found.size, found.mtime_ns) == (row.source_size, row.source_mtime_ns)
         self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
+
+    def _examined(self, found: Found, row: Known | None) -> Found:
         return self._wishes.hints.see(examine(self._recall(found, row)))
 
     def _recall(self, found: Found, row: Known | None) -> Found:
@@ -118,7 +125,7 @@ class Plan:
         if decision.action is Action.TODO and names is not None:
             blocked = self._obstacles.before(found.key, names)
             if blocked:
-                return settled(found, names, Status.FAILED, Cause.IN_THE_WAY, blocked)
+                return settled(found, Status.FAILED, Cause.IN_THE_WAY, blocked)
         return decision
 
     def _decide(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
@@ -132,12 +139,12 @@ class Plan:
                 return say(Action.KEEP, f"rejected: {row.reason}")
             return say(Action.TODO, "no longer rejected")
         if unwanted and found.kind in PICTURED:
-            return self._reject(found, names, row)
+            return self._reject(found, row)
         if found.kind is Kind.EXCLUDED and row is not None and row.status in KEPT:
             return say(Action.KEEP, f"{found.reason}; made by an earlier run")
         settled = self._settled_by(found, made_before=same and row is not None and row.status in KEPT)
         if settled is not None:
-            return self._settle(found, names, row if same else None, *settled)
+            return self._settle(found, row if same else None, *settled)
         if row is None:
             return say(Action.TODO, "unfinished" if begun else "new")
         if row.status in PROBLEMS:
@@ -162,7 +169,7 @@ class Plan:
         kept = output.state is State.EDITED and not self._wishes.replace_edited
         lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
         if kept or lost:
-            return marked(found, names, row, *_EDITED if kept else _REJECTED)
+            return marked(found, row, *_EDITED if kept else _REJECTED)
         if approved and output.state is State.OURS:
             return Decision(found, names, Action.DONE, f"approved, though {outdated}")
         if outdated or output.state is not State.OURS:
@@ -182,10 +189,10 @@ class Plan:
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
 
-    def _reject(self, found: Found, names: Names | None, row: Known | None) -> Decision:
+    def _reject(self, found: Found, row: Known | None) -> Decision:
         if row is not None and row.status in KEPT:
-            return marked(found, names, row, Status.REJECTED, BY_HINT)
-        return settled(found, names, Status.REJECTED, Cause.NONE, BY_HINT)
+            return marked(found, row, Status.REJECTED, BY_HINT)
+        return settled(found, Status.REJECTED, Cause.NONE, BY_HINT)
 
     def _settled_by(self, found: Found, *, made_before: bool) -> tuple[Status, Cause, str] | None:
         """Return what is known of a thing without a worker, or None."""
@@ -202,12 +209,10 @@ class Plan:
             return Status.UNSUPPORTED, Cause.NOT_SUPPORTED, self._wishes.unworkable
         return None
 
-    def _settle(
-        self, found: Found, names: Names | None, row: Known | None, status: Status, cause: Cause, reason: str
-    ) -> Decision:
+    def _settle(self, found: Found, row: Known | None, status: Status, cause: Cause, reason: str) -> Decision:
         if row is not None and (row.status, row.reason, row.kind) == (status, reason, found.kind):
-            return Decision(found, names, Action.KEEP, f"{status}: {reason}")
-        return settled(found, names, status, cause, reason)
+            return Decision(found, None, Action.KEEP, f"{status}: {reason}")
+        return settled(found, status, cause, reason)
 
     def _is_unchanged(self, found: Found, row: Known) -> bool:
         if found.size != row.source_size and row.source_size != UNKNOWN_SIZE:

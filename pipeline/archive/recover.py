@@ -183,6 +183,7 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
         return None
     try:
         numbers = {name: _number(kind(row.get(name) or 0)) for name, kind in _NUMBERS.items()}
+        doubt = {"doubt": _number(int(row["doubt"])) if row.get("doubt") else None}
         Kind(row.get("kind") or "")
     except ValueError:
         return None
@@ -196,7 +197,6 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
     if edited:  # what was written had a size that nobody knows any more
         own |= {"status": Status.EDITED, "was": made_as, "was_reason": row.get("reason", ""), "reason": EDITED_REASON}
         own["output_size"] = UNKNOWN_SIZE
-    doubt = {"doubt": int(row["doubt"]) if row.get("doubt") else None}
     return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
 
 

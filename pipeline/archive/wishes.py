@@ -12,6 +12,7 @@ from pipeline.archive.journal import Known
 from pipeline.archive.row import hints_in, marked
 from pipeline.archive.schema import Run
 from pipeline.ground.errors import Cause
+from pipeline.ground.hints import own_mark
 from pipeline.ground.items import Kind
 
 # The settings that may undo a failure: where one has changed since, the item is tried again.
@@ -46,6 +47,7 @@ class Wishes:
         accept_gone: most sources may be gone.
         hints: what a person says of single pictures; filled by the plan.
         source_of: from a key to where the source lies.
+        series: approved pictures steer the others of their folder.
         deleted_outputs: "redo" or "rejected": what is done with an output that is not there any more.
     """
 
@@ -60,6 +62,7 @@ class Wishes:
     replace_edited: bool = False
     accept_gone: bool = False
     deleted_outputs: str = "redo"
+    series: bool = False
     source_of: Callable[[str], Path] = Path
     listed: Mapping[str, Mapping[Kind, tuple[str, ...]]] = field(default_factory=dict)
     hints: HintBook = field(default_factory=HintBook)
@@ -67,12 +70,13 @@ class Wishes:
     def are_met_by(self, row: Known, kind: Kind) -> bool:
         """Tell whether an output is as it would be made now."""
         wanted, mark = self.listed.get(row.key, self.fingerprints).get(kind, ()), self.hints.mark(row.key, kind)
-        return row.fingerprint in (marked(each, mark) for each in wanted)
+        return row.fingerprint in ([marked(each, mark) for each in wanted] if mark else wanted)
 
     def approve(self, row: Known, kind: Kind) -> bool:
         """Tell whether a person has approved of an output that was made under the hints of now."""
         approved = self.hints.of(row.key).decision == "approved"
-        return approved and hints_in(row.fingerprint) == self.hints.mark(row.key, kind)
+        # One that was steered by others, and approved since, steers now, and is as it was wanted.
+        return approved and own_mark(hints_in(row.fingerprint)) == own_mark(self.hints.mark(row.key, kind))
 
     def may_mend(self, row: Known, run: Run | None) -> bool:
         """Tell whether what failed may succeed now; `run` recorded it."""

@@ -59,7 +59,7 @@ def command(
     downloaded. It needs no server and no network. Originals are only read; a
     second call looks only at what has changed. A run may work meanwhile.
     """
-    from pipeline.gallery.build import Options, make_gallery
+    from pipeline.web.gallery.build import Options, make_gallery
 
     options = Options(name, view, jobs or os.cpu_count() or 1, single_file)
     hidden = no_progress or presentation.quiet or not sys.stderr.isatty()

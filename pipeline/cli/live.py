@@ -13,8 +13,8 @@ from pipeline.ground.errors import OutputError
 
 if TYPE_CHECKING:
     from pipeline.ground.settings import Settings
-    from pipeline.live.save import Recorder
-    from pipeline.live.screen import Figures
+    from pipeline.web.live.save import Recorder
+    from pipeline.web.live.screen import Figures
 
 EPILOG = """\b
 Exit: 0 it ended, or `q` was pressed; 130, 143 Ctrl-C or SIGTERM, what was
@@ -53,12 +53,12 @@ def command(
     film, which is played at its own speed. What is too slow drops frames
     instead of lagging. `q`, here or on the page, or Ctrl-C ends it.
     """
-    from pipeline.live.painter import Painter
-    from pipeline.live.show import Place as At
-    from pipeline.live.show import Show
-    from pipeline.live.source import find_source
     from pipeline.run.engine import settled_net
     from pipeline.run.signals import stop_on_signals
+    from pipeline.web.live.painter import Painter
+    from pipeline.web.live.show import Place as At
+    from pipeline.web.live.show import Show
+    from pipeline.web.live.source import find_source
 
     settings = read_settings(values)
     found = find_source(source, width)
@@ -74,11 +74,11 @@ def command(
 def _recorder(save: Path | None, source: Path, settings: Settings, *, force: bool) -> Recorder | None:
     if save is None:
         return None
-    from pipeline.live.source import require_films
     from pipeline.media.reels import film_options
+    from pipeline.web.live.source import require_films
 
     require_films()
-    from pipeline.live.save import Recorder
+    from pipeline.web.live.save import Recorder
 
     if save.exists() and source.exists() and save.samefile(source):
         raise OutputError(f"{save} is the original itself; originals are never written.")

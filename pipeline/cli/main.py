@@ -27,6 +27,8 @@ COMMANDS = {
     "status": "Show where a run stands.",
     "original": "Take the original out of a coloured JPEG again.",
     "gallery": "Make pages to look through the pictures of an archive.",
+    "review": "Look through an archive on a page, and correct it.",
+    "compare": "Show a picture under several nets and palettes.",
     "verify": "Check every finished picture of an archive.",
     "hints": "Take what a person says of single pictures.",
     "reject": "Remove outputs that nobody wants.",

@@ -29,12 +29,12 @@ def calmed(ab: Floats, lightness: Floats, strength: float) -> Floats:
     """Draw the chroma of each plane to its mean.
 
     Args:
-        ab: float32 (h, w, 2), Lab units.
+        ab: float32 (h, w, 2), Lab units; what else is known of each place may lie behind it, in more channels.
         lightness: float32 (S, S), 0..100, of the same picture.
         strength: 0 leaves ab as it is, 1 gives the inside of a plane one colour.
 
     Returns:
-        float32 (h, w, 2); the very `ab` where there is no plane.
+        float32 (h, w, 2 or more); the very `ab` where there is no plane.
     """
     planes = planes_of(lightness)
     if not planes.any():
@@ -75,10 +75,10 @@ def large_planes(smooth: NDArray[np.uint8], least: float) -> NDArray[np.int32]:
 
 
 def _means(planes: NDArray[np.int32], ab: Floats) -> Floats:
-    """Return the mean ab of the plane that each pixel is in: float32 (96, 96, 2)."""
+    """Return the mean of the plane that each pixel is in: float32 (96, 96, channels)."""
     numbers = planes.ravel()
     counts = np.maximum(np.bincount(numbers), 1)
-    means = np.stack([np.bincount(numbers, ab[:, :, channel].ravel()) / counts for channel in range(2)], axis=1)
+    means = np.stack([np.bincount(numbers, each.ravel()) / counts for each in np.moveaxis(ab, 2, 0)], axis=1)
     result: Floats = means[planes].astype(np.float32)
     return result
 

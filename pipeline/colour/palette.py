@@ -1,7 +1,8 @@
 """Palettes: what is done to a net's answer before it is put to a picture.
 
 The numbers were set on 550 held-out photographs of the embedded net's training (`models/training/LOG.md`), none of them
-a measuring one. They are applied to whatever net is asked; "plain" is a net's own answer.
+a measuring one. They are applied to whatever net is asked; "plain" is a net's own answer. A net that says how sure it
+is (`nets.prediction.Guess`) may be colourful where it is, and is modest elsewhere.
 """
 
 from __future__ import annotations
@@ -14,10 +15,33 @@ from numpy.typing import NDArray
 
 from pipeline.colour.calm import calmed
 from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net
+from pipeline.nets.net import Net, guessed
+from pipeline.nets.prediction import Guess
 from pipeline.nets.spec import NetSpec
 
 Floats = NDArray[np.float32]
+
+
+# Spreads, in Lab units, for which a `Modesty` is told; a straight line lies between two of them.
+SPREADS: Final = (6.0, 9.0, 11.0, 13.0, 16.0, 20.0, 28.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Modesty:
+    """How much colour a net may give by how sure it is.
+
+    Attributes:
+        gain: factor on chroma at each of `SPREADS`; in place of the palette's own.
+        knee: chroma above which a colour is strong.
+        left: share that is left of what chroma has above the knee, at each of `SPREADS`.
+        reds: share that is left of what red and purple chroma has above 12, at each of `SPREADS`; in place of the
+            palette's own.
+    """
+
+    gain: tuple[float, ...]
+    knee: float
+    left: tuple[float, ...]
+    reds: tuple[float, ...] = (1.0,) * len(SPREADS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +54,8 @@ class Palette:
         cast: share of the picture's mean ab that is taken out.
         curve: chroma c becomes c (c / 15) ** curve: what is pale becomes paler, whites become white.
         gain: factor on chroma.
-        reds: share that is left of what red and purple chroma has above 12: unsure reds become browns.
+        reds: share that is left of what red and purple chroma has above 12: they become browns.
+        modesty: what takes the place of gain and reds for a net that says how sure it is.
     """
 
     stretch: bool = False
@@ -39,17 +64,35 @@ class Palette:
     curve: float = 0.0
     gain: float = 1.0
     reds: float = 1.0
+    modesty: Modesty | None = None
 
+
+_NATURAL: Final = Modesty(
+    gain=(1.14, 1.04, 1.0, 0.95, 0.86, 0.82, 0.72),
+    knee=18.0,
+    left=(1.0, 1.0, 1.0, 1.0, 1.0, 0.8, 0.2),
+)
+_RESTRAINED: Final = Modesty(
+    gain=(1.12, 1.02, 0.98, 0.93, 0.84, 0.8, 0.7),
+    knee=15.0,
+    left=(1.0, 1.0, 1.0, 0.9, 0.8, 0.5, 0.1),
+    reds=(1.0, 1.0, 0.7, 0.4, 0.3, 0.3, 0.2),
+)
+_VIVID: Final = Modesty(
+    gain=(1.31, 1.2, 1.15, 1.09, 0.99, 0.94, 0.83),
+    knee=20.0,
+    left=(1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.6),
+)
 
 PALETTES: Final = {
-    "natural": Palette(calm=0.7, cast=0.15, curve=0.2, gain=0.88),
-    "restrained": Palette(stretch=True, calm=0.7, cast=0.15, curve=0.2, gain=0.88, reds=0.3),
-    "vivid": Palette(calm=0.7, cast=0.15, curve=0.2, gain=1.04),
+    "natural": Palette(calm=0.7, cast=0.15, curve=0.2, gain=0.88, modesty=_NATURAL),
+    "restrained": Palette(stretch=True, calm=0.7, cast=0.15, curve=0.2, gain=0.88, reds=0.3, modesty=_RESTRAINED),
+    "vivid": Palette(calm=0.7, cast=0.15, curve=0.2, gain=1.04, modesty=_VIVID),
     "plain": Palette(),
 }
 
 _MIDDLE: Final = 15.0
-_KNEE: Final = 12.0
+_RED_KNEE: Final = 12.0
 # Degrees: nothing, all, all, nothing. Skin begins at 45.
 _REDS: Final = (-60.0, -50.0, 38.0, 48.0)
 # A picture with less than this between its percentiles is a blank sheet; more would make a drawing of its grain.
@@ -58,7 +101,7 @@ _LEAST_SPAN: Final = 20.0
 
 @dataclass(frozen=True, slots=True)
 class WithPalette:
-    """A net whose answers are treated (implements `Net`)."""
+    """A net whose answers are treated (implements `GuessingNet`)."""
 
     net: Net
     palette: Palette
@@ -75,8 +118,12 @@ class WithPalette:
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
-        seen = stretched(lightness) if self.palette.stretch else lightness
-        return treated(self.net.predict(seen), lightness, self.palette)
+        return self.guess(lightness).ab
+
+    def guess(self, lightness: Floats) -> Guess:
+        """See `GuessingNet.guess`; the spread is the net's own."""
+        guess = guessed(self.net, stretched(lightness) if self.palette.stretch else lightness)
+        return Guess(treated(guess, lightness, self.palette), guess.spread)
 
 
 def with_palette(net: Net, name: str) -> Net:
@@ -84,35 +131,66 @@ def with_palette(net: Net, name: str) -> Net:
     return net if name == "plain" else WithPalette(net, PALETTES[name])
 
 
-def treated(ab: Floats, lightness: Floats, palette: Palette) -> Floats:
+def repainted(net: Net, name: str) -> Net:
+    """Return what `with_palette` loaded under another palette."""
+    return with_palette(net.net if isinstance(net, WithPalette) else net, name)
+
+
+def treated(guess: Guess, lightness: Floats, palette: Palette) -> Floats:
     """Treat an answer.
 
     Args:
-        ab: float32 (h, w, 2), Lab units, of any size.
+        guess: of any size.
         lightness: float32 (S, S), 0..100, of the picture as it is.
         palette: how.
 
     Returns:
-        float32 (h, w, 2).
+        ab, float32 (h, w, 2), Lab units.
     """
-    if palette.calm:
-        ab = calmed(ab, lightness, palette.calm)
+    ab, spread = _calm(guess, lightness, palette.calm) if palette.calm else guess
     ab = ab - np.float32(palette.cast) * ab.mean(axis=(0, 1), keepdims=True)
     chroma = np.hypot(ab[:, :, 0], ab[:, :, 1])
-    curved = (np.maximum(chroma, 1e-3) / _MIDDLE) ** palette.curve
-    factor: Floats = (palette.gain * curved).astype(np.float32)
-    if palette.reds < 1:
-        factor = factor * _knee(ab, chroma * factor, palette.reds)
+    factor: Floats = ((np.maximum(chroma, 1e-3) / _MIDDLE) ** palette.curve).astype(np.float32)
+    if palette.modesty is None or spread is None:
+        factor *= np.float32(palette.gain) * _red_knee(ab, chroma * factor * palette.gain, palette.reds)
+    else:
+        factor *= _modest(ab, chroma * factor, spread, palette.modesty)
     result: Floats = (ab * factor[:, :, np.newaxis]).astype(np.float32)
     return result
 
 
-def _knee(ab: Floats, chroma: Floats, left: float) -> Floats:
-    """Return the factor 0..1 on chroma (h, w) that leaves of a red's chroma above the knee the share `left`."""
+def _calm(guess: Guess, lightness: Floats, strength: float) -> Guess:
+    """Calm planes, of the spread too: or it would mottle what it is to be a measure for."""
+    if guess.spread is None:
+        return Guess(calmed(guess.ab, lightness, strength), None)
+    both = calmed(np.dstack((guess.ab, guess.spread)), lightness, strength)
+    return Guess(both[:, :, :2], both[:, :, 2])
+
+
+def _modest(ab: Floats, chroma: Floats, spread: Floats, modesty: Modesty) -> Floats:
+    """Return the factor on chroma (h, w) that a net may have which is as sure as that; `ab` says of which hue."""
+    gain, left, reds = (_at(spread, each) for each in (modesty.gain, modesty.left, modesty.reds))
+    factor = gain * _knee(chroma * gain, modesty.knee, left)
+    return factor * _red_knee(ab, chroma * factor, reds)
+
+
+def _at(spread: Floats, numbers: tuple[float, ...]) -> Floats:
+    """Return what lies between the numbers told for `SPREADS`."""
+    found: Floats = np.interp(spread, SPREADS, numbers).astype(np.float32)
+    return found
+
+
+def _red_knee(ab: Floats, chroma: Floats, left: Floats | float) -> Floats:
+    """Return the factor 0..1 on the chroma of reds and purples (h, w), 1 for other hues."""
     hue = np.degrees(np.arctan2(ab[:, :, 1], ab[:, :, 0]))
-    red = np.interp(hue, _REDS, (0, 1, 1, 0)).astype(np.float32)
-    over = np.maximum(chroma - np.float32(_KNEE), 0)
-    factor: Floats = 1 - red * np.float32(1 - left) * over / np.maximum(chroma, np.float32(_KNEE))
+    red: Floats = np.interp(hue, _REDS, (0, 1, 1, 0)).astype(np.float32)
+    return _knee(chroma, _RED_KNEE, 1 - red * (1 - np.asarray(left, np.float32)))
+
+
+def _knee(chroma: Floats, above: float, left: Floats) -> Floats:
+    """Return the factor 0..1 on chroma (h, w) that leaves the share `left` (h, w) of what lies above a number."""
+    over = np.maximum(chroma - np.float32(above), 0)
+    factor: Floats = 1 - (1 - left) * over / np.maximum(chroma, np.float32(above))
     return factor
 
 

@@ -57,7 +57,12 @@ def predict(pixels: NDArray[Sample], net: Net, look: Look | None = None) -> NDAr
     """
     seen = eight_bits(pixels)
     ab = net.predict(net_lightness(seen, net.spec.input_size))
-    if look is None or not look.hints.colours:
+    return ab if look is None else with_hints(ab, seen, look)
+
+
+def with_hints(ab: NDArray[np.float32], seen: NDArray[np.uint8], look: Look) -> NDArray[np.float32]:
+    """Put what a person says of a picture, uint8 (H, W, 3) or (H, W), to a net's answer; the rest as `predict`."""
+    if not look.hints.colours:
         return ab
     return hinted(ab * np.float32(look.saturation), grey_of(seen), look.hints)
 

@@ -91,6 +91,12 @@ class OutputError(ColorizeError):
     exit_code = ExitCode.INPUT_OUTPUT
 
 
+class ClusterError(ColorizeError):
+    """Workers on other machines that cannot be had, or not used."""
+
+    exit_code = ExitCode.INPUT_OUTPUT
+
+
 class LockedError(ColorizeError):
     """Another run holds this output."""
 

@@ -15,6 +15,7 @@ from pipeline.ground.errors import SettingsError
 Place = tuple[float, float]
 
 DECISIONS: Final = ("approved", "rejected", "left-grey")
+PALETTES: Final = ("natural", "restrained", "vivid", "plain")
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MOST: Final = 100  # points, strokes and polygons: each stroke takes a tenth of a second
@@ -37,6 +38,23 @@ class Stroke:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemplar:
+    """A picture that was approved and steers others.
+
+    Attributes:
+        source: path of the original.
+        source_sha256: of it, in hexadecimal.
+        output: its coloured copy, relative to OUTPUT.
+        output_sha256: of that.
+    """
+
+    source: str
+    source_sha256: str
+    output: str
+    output_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hints:
     """What a person says of one picture; the defaults say nothing.
 
@@ -45,6 +63,8 @@ class Hints:
         saturation: factor on chroma instead of the setting's; None: the setting's.
         warmth: -1 (colder) to 1 (warmer).
         quality: of JPEG and WebP, or of a film in its encoder's measure, instead of the setting's; None: the setting's.
+        exemplars: approved pictures of its series, in one order; a person says of them, not of this one.
+        palette: one of `PALETTES` instead of the setting's; empty: the setting's.
         strokes: colours that are known.
         grey: polygons that stay grey, three or more places each.
         sha256: of the picture that is meant, in hexadecimal; empty where that was not said.
@@ -57,6 +77,8 @@ class Hints:
     strokes: tuple[Stroke, ...] = ()
     grey: tuple[tuple[Place, ...], ...] = ()
     sha256: str = ""
+    palette: str = ""
+    exemplars: tuple[Exemplar, ...] = ()
 
     @property
     def colours(self) -> bool:
@@ -66,16 +88,35 @@ class Hints:
     @property
     def of_film(self) -> Hints:
         """What of it a film takes: strokes are of one moment, and where they go with the motion nobody has said."""
-        return replace(self, strokes=())
+        return replace(self, strokes=(), exemplars=())
 
     @property
     def mark(self) -> str:
-        """A short hash of all that changes the output's bytes; empty where nothing does."""
+        """A short hash of all that changes the output's bytes; empty where nothing does.
+
+        What steers the picture stands behind a point: see `own_mark`.
+        """
+        steering = [(each.source_sha256, each.output_sha256) for each in self.exemplars]
+        return self._own_mark + (f".{_hash(steering)}" if steering else "")
+
+    @property
+    def _own_mark(self) -> str:
         told = (self.decision == "left-grey", self.saturation, self.warmth, self.quality)
-        if told == (False, None, 0.0, None) and not self.strokes and not self.grey:
+        # What older marks did not know of leaves them as they were.
+        later: list[Any] = [self.palette] if self.palette else []
+        if told == (False, None, 0.0, None) and not self.strokes and not self.grey and not later:
             return ""
         strokes = [(each.color, each.path, each.reach) for each in self.strokes]
-        return hashlib.sha256(json.dumps((*told, strokes, self.grey)).encode()).hexdigest()[:16]
+        return _hash((*told, strokes, self.grey, *later))
+
+
+def own_mark(mark: str) -> str:
+    """Return of a mark what a person says of the picture itself."""
+    return mark.partition(".")[0]
+
+
+def _hash(said: Any) -> str:
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 NO_HINTS: Final = Hints()
@@ -129,10 +170,13 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
     return check
 
 
-def _decision(value: Any) -> str:
-    if value not in DECISIONS:
-        raise _Wrong(f"{_shown(value)} is not {', '.join(DECISIONS[:-1])} or {DECISIONS[-1]}")
-    return str(value)
+def _word(words: tuple[str, ...]) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in words:
+            raise _Wrong(f"{_shown(value)} is not {', '.join(words[:-1])} or {words[-1]}")
+        return str(value)
+
+    return check
 
 
 def _text(value: Any) -> str:
@@ -210,10 +254,11 @@ def _shown(value: Any) -> str:
 
 _reach = _number(0.1, 10)
 _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "decision": _decision,
+    "decision": _word(DECISIONS),
     "saturation": _number(0, 3),
     "warmth": _number(-1, 1),
     "quality": _whole(1, 100),
+    "palette": _word(PALETTES),
     "points": _points,
     "strokes": _strokes,
     "grey": _polygons,

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -136,6 +137,30 @@ def remove_tree(root: Path, place: str) -> None:
     """Remove a folder inside `root` and all in it, as far as it can be; a link is left alone."""
     with suppress(OSError), _at(root, place) as (name, folder):
         shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+
+
+def withdraw(root: Path, place: str, patience: float = 10.0) -> None:
+    """Remove a folder inside `root` until it is gone, also while another host still writes into it.
+
+    Once it is, nothing that was begun in it can be given a name any more, wherever its process lives.
+
+    Args:
+        root, place: see `opened`.
+        patience: seconds.
+
+    Raises:
+        OSError: it is still there after that.
+    """
+    until = time.monotonic() + patience
+    while True:
+        remove_tree(root, place)
+        try:
+            look(root, place)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if time.monotonic() > until:
+            raise OSError(errno.ENOTEMPTY, "it cannot be removed, or something still writes into it", place)
+        time.sleep(0.05)
 
 
 def move(root: Path, place: str, to: str) -> None:

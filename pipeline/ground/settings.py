@@ -14,6 +14,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, get_type_hints
 
 from pipeline.ground.errors import SettingsError
+from pipeline.ground.hints import PALETTES
 from pipeline.ground.items import Kind
 
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
@@ -124,9 +125,15 @@ class Settings:
         "natural",
         "What is done to the net's colours: nearer to the truth, with calm planes; the same without glaring reds; more "
         "colour; or nothing.",
-        choices=("natural", "restrained", "vivid", "plain"),
+        choices=PALETTES,
         changes=_ALL,
         neutral="plain",
+    )
+    # No kind is named: what steers a picture is in the mark of its hints.
+    series: str = _setting(
+        "off",
+        "Pictures of one folder get alike colours for alike things: those that were approved steer the others.",
+        choices=("off", "folder"),
     )
     on_color: str = _setting(
         "copy",
@@ -196,7 +203,14 @@ class Settings:
     jobs: int | str = _setting(
         "auto", "Worker processes; auto goes by cores and memory.", low=1, high=1024, word="auto", metavar="N|auto"
     )
-    executor: str = _setting("loky", "Worker processes, or serial: all in this process.", choices=("loky", "serial"))
+    executor: str = _setting(
+        "loky",
+        "Worker processes of this machine; of a Dask or Ray cluster, see --cluster; or serial: all in this process.",
+        choices=("loky", "serial", "dask", "ray"),
+    )
+    cluster: str = _setting(
+        "", "Where the Dask scheduler or the Ray cluster is; empty: one is started here.", metavar="ADDRESS"
+    )
     item_timeout: int | str = _setting(
         "auto",
         "Seconds for a picture or a piece of a film, then its worker is ended and it fails; auto goes by its size.",
@@ -231,7 +245,7 @@ class Settings:
         "",
         'A line of text in a white band below outputs of photographs, such as "Colorized by software".',
         changes=(Kind.PHOTO,),
-        metavar="TEXT",
+        metavar="WORDS",
     )
     caption_font: str = _setting(
         "",
@@ -338,24 +352,25 @@ def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: st
         engine: engine and precision as recorded in the manifest, such as "openvino/bfloat16".
         listed: what a person's list says of the item instead of `on_color`; empty where it says nothing.
     """
-    parts = {
-        each.name: getattr(settings, each.name)
-        for each in fields(settings)
-        if kind in each.metadata["changes"] and getattr(settings, each.name) != each.metadata["neutral"]
-    }
-    parts |= {"listed": listed} if listed else {}
+    parts = _counting(settings, kind) | ({"listed": listed} if listed else {})
     return _hash(parts | {"kind": kind, "model": model_sha256, "engine": engine, "version": FORMAT_VERSIONS[kind]})
 
 
 def fingerprint_v1(settings: Settings, *, model_sha256: str, engine: str) -> str:
     """Return the fingerprint by which colorize 0.1 knew these settings, for archives that were begun with it."""
-    names = ("format", "quality", "saturation", "on_color")
-    parts = {name: getattr(settings, name) for name in names} | {"upsample": "bilinear", "gamut": "clip"}
-    if settings.lightness != "lab" or settings.provenance:  # it knew neither, so nothing it made is like that
-        parts |= {"lightness": settings.lightness, "provenance": settings.provenance}
-    if settings.palette != "plain":
-        parts["palette"] = settings.palette
+    known = {name: getattr(settings, name) for name in ("format", "quality", "saturation", "on_color")}
+    # Of what came later it knew the neutral values alone: what is wanted otherwise is nothing that it made.
+    parts = _counting(settings, Kind.PHOTO) | known | {"upsample": "bilinear", "gamut": "clip"}
     return _hash(parts | {"model": model_sha256, "engine": engine, "version": 1})
+
+
+def _counting(settings: Settings, kind: Kind) -> dict[str, Any]:
+    """Return by name what differs from its neutral value, of the settings that change this kind."""
+    return {
+        each.name: getattr(settings, each.name)
+        for each in fields(settings)
+        if kind in each.metadata["changes"] and getattr(settings, each.name) != each.metadata["neutral"]
+    }
 
 
 def _hash(parts: Mapping[str, Any]) -> str:

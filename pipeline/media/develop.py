@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
+from pipeline.colour import recipe
 from pipeline.colour.recipe import bands, colorize, planes, predict
 from pipeline.ground.errors import ItemError
 from pipeline.ground.files import Bytes, unwritable
@@ -19,7 +21,6 @@ from pipeline.ground.items import Picture
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Tools
-from pipeline.media.photo import embed
 from pipeline.media.photo.bands import in_bands, rows_of_strip, write_png, write_tiff
 from pipeline.media.photo.caption import Caption, band_height, captioned
 from pipeline.media.photo.credentials import Certificate, signed
@@ -32,7 +33,7 @@ from pipeline.media.photo.metadata import Metadata, gather, made_upright, orient
 from pipeline.media.photo.orientation import as_stored
 from pipeline.media.photo.profile import coloured
 from pipeline.media.photo.read import read
-from pipeline.media.photo.write import LZW, check_size, encode, with_alpha
+from pipeline.media.photo.write import LZW, check_size, encode, middle, with_alpha, worthwhile
 from pipeline.media.photo.xmp import Provenance, with_provenance
 from pipeline.nets.net import Net
 
@@ -169,7 +170,7 @@ def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
             grey = luma.luma_of(data)
             return _spliced(task, grey, parse(grey), None)
     except ItemError as error:
-        reason = str(error)
+        reason = str(error).partition(" is not supported")[0]
     if task.picture.whole:  # now all of it is needed
         limit = task.settings.max_megapixels
         task = replace(task, picture=read(task.source, max_megapixels=limit, damaged=True))
@@ -199,7 +200,7 @@ def _coded_chroma(task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.
         raise ItemError("its size is not what its header says")
     ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
     cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
-    return colour(grey_jpeg, cb, cr)
+    return colour(grey_jpeg, jpeg, cb, cr)
 
 
 def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, ...]]:
@@ -260,19 +261,21 @@ def _in_bands(task: Task) -> tuple[Path, tuple[str, ...]]:
     """Write a large picture into a file of its own, never all of it in colour in memory."""
     pixels, metadata, size = task.picture.pixels, _carried(task), (task.picture.width, task.picture.height)
     strip = rows_of_strip(size[0], 4, pixels.dtype.itemsize)
+    ab = predict(pixels, task.net, task.tools.look)
     rows = strip * max(1, _BAND_PIXELS // (size[0] * strip))
-    coloured = _with_alpha(task, bands(pixels, predict(pixels, task.net), task.tools.look, rows), rows)
-    path, lost = task.tools.scratch(f".{task.format}"), list[str]()
+    coloured = _with_alpha(task, bands(pixels, ab, task.tools.look, rows), rows)
+    path = task.tools.scratch(f".{task.format}")
     try:
         with path.open("xb") as file:
-            if task.format == "png":
-                write_png(file, coloured, size, metadata)
-            else:
-                kind = compression(task.source, task.page) or LZW
-                lost = write_tiff(file, coloured, size, metadata, compression=kind, rows=strip)
+            lost = _filed(file, coloured, size, metadata, task, _tried(task, ab))
     except OSError as error:
         raise unwritable(error, path.parent) from None
     return path, (*metadata.lost, *lost)
+
+
+def _tried(task: Task, ab: NDArray[np.float32]) -> NDArray[Any]:
+    """Return rows of the middle in colour, be it those of other rows: what compression makes of them is the same."""
+    return recipe.coloured(middle(task.picture.pixels), ab, task.tools.look)
 
 
 def _with_alpha(task: Task, coloured: Iterator[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:
@@ -289,17 +292,31 @@ def uncoloured(task: Task) -> tuple[Bytes, tuple[str, ...]]:
 def _written(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Bytes, tuple[str, ...]]:
     if task.format == "webp":
         return _webp(task, pixels, metadata)
-    lost = list[str]()
-    kind = (compression(task.source, task.page) if task.format == "tif" else 0) or LZW
-    alpha = _alpha(task.picture, pixels)
-    data = bytes(encode(pixels, task.format, task.settings.quality, alpha, compression=kind))
+    if task.format == "jpg":
+        data, lost = marks.written(bytes(encode(pixels, "jpg", task.settings.quality)), metadata)
+        return data, (*metadata.lost, *lost)
+    alpha, file = _alpha(task.picture, pixels), io.BytesIO()
+    made = pixels if alpha is None else with_alpha(pixels, alpha)
+    lost = _filed(file, [made], made.shape[1::-1], metadata, task, middle(made))
+    return file.getbuffer(), (*metadata.lost, *lost)
+
+
+def _filed(
+    file: BinaryIO,
+    made: Iterable[NDArray[Any]],
+    size: tuple[int, ...],
+    metadata: Metadata,
+    task: Task,
+    tried: NDArray[Any],
+) -> list[str]:
+    """Write bands of a picture into a PNG or TIFF; rows are `tried` to see what its compression makes of them."""
+    width, height = size
     if task.format == "png":
-        data = embed.into_png(data, metadata)
-    elif task.format == "tif":
-        data, lost = embed.into_tiff(data, metadata)
-    else:
-        data, lost = marks.written(data, metadata)
-    return data, (*metadata.lost, *lost)
+        write_png(file, made, (width, height), metadata)
+        return []
+    kind = worthwhile(tried, compression(task.source, task.page) or LZW)
+    rows = rows_of_strip(width, 4, tried.dtype.itemsize)
+    return write_tiff(file, made, (width, height), metadata, compression=kind, rows=rows)
 
 
 def _webp(task: Task, pixels: NDArray[Any], metadata: Metadata) -> tuple[Bytes, tuple[str, ...]]:

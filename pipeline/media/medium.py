@@ -6,23 +6,26 @@ import math
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from pipeline.colour.palette import with_palette
+from pipeline.colour.palette import repainted, with_palette
 from pipeline.colour.recipe import Look
-from pipeline.ground import files, inside
+from pipeline.ground import files, heap, inside
 from pipeline.ground.errors import Cause, Crowded, ItemError
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
 from pipeline.media.photo.credentials import Certificate, certificate_of
 from pipeline.media.photo.memory import Shape, peak
+from pipeline.media.photo.series import Series
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
+
+_LARGE: Final = 4 * heap.KEPT  # a picture's bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Tools:
     net: Net
     certificate: Certificate | None = None
     hints: Hints = NO_HINTS
+    series: Series = field(default_factory=Series)
 
     @classmethod
     def loaded(cls, job: Job) -> Tools:
@@ -107,12 +111,17 @@ class Tools:
         film = unit.kind is Kind.FILM
         hints, quality = (unit.hints.of_film, "film_quality") if film else (unit.hints, "quality")
         told: dict[str, Any] = {
-            "on_color": unit.on_color or None, "saturation": hints.saturation, quality: hints.quality
+            "on_color": unit.on_color or None, "saturation": hints.saturation, quality: hints.quality,
+            "palette": hints.palette or None,
         }  # fmt: skip
         told = {name: value for name, value in told.items() if value is not None}
         if not told and not hints.mark:
             return self
-        return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints)
+        net = repainted(self.net, hints.palette) if hints.palette else self.net
+        if hints.exemplars:
+            own = replace(self.settings, palette=hints.palette or self.settings.palette)
+            net = self.series.steered(net, hints.exemplars, self.job.output, own)
+        return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints, net=net)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""
@@ -139,6 +148,8 @@ class Tools:
                 raise ItemError(_too_large(shape, need, memory), Cause.MEMORY)
             if need > memory.share and not unit.alone:
                 raise Crowded
+            if need > _LARGE:
+                heap.give_back()
 
         return check
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import EngineError, ModelError
 from pipeline.nets.engine import Engine
-from pipeline.nets.prediction import decode, encode
+from pipeline.nets.prediction import Guess, decode, encode
 from pipeline.nets.spec import NetSpec
 
 # What an engine is, once it has loaded a net: arrays by input name in, the first output as it comes out.
@@ -44,9 +44,22 @@ class Net(Protocol):
         """
 
 
+@runtime_checkable
+class GuessingNet(Net, Protocol):
+    """A net of which it can be asked how sure it is, too."""
+
+    def guess(self, lightness: NDArray[np.float32]) -> Guess:
+        """Predict colour, and its spread where the net tells it; the rest as `predict`."""
+
+
+def guessed(net: Net, lightness: NDArray[np.float32]) -> Guess:
+    """Ask a net how sure it is, too, where it can be asked."""
+    return net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedNet:
-    """A net that an engine has loaded (implements `Net`)."""
+    """A net that an engine has loaded (implements `GuessingNet`)."""
 
     spec: NetSpec
     engine: Engine
@@ -54,6 +67,10 @@ class LoadedNet:
 
     def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Net.predict`."""
+        return self.guess(lightness).ab
+
+    def guess(self, lightness: NDArray[np.float32]) -> Guess:
+        """See `GuessingNet.guess`."""
         fed = encode(lightness, self.spec)
         try:
             raw = self.run(fed)

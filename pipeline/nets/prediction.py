@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,6 +13,19 @@ from pipeline.nets.spec import NetSpec, Port
 
 # |a| and |b| of sRGB end at 108, of all light that can be seen at about 180.
 _FARTHEST = 200.0
+
+
+class Guess(NamedTuple):
+    """What a net answers.
+
+    Attributes:
+        ab: float32 (h, w, 2), CIE a*, b* in Lab units, at the net's own output size.
+        spread: float32 (h, w), how far from `ab` the colours lie that it holds possible there, root mean square, in
+            Lab units; None where the net does not tell.
+    """
+
+    ab: NDArray[np.float32]
+    spread: NDArray[np.float32] | None
 
 
 def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[Any]]:
@@ -58,15 +71,12 @@ def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[A
     return arrays
 
 
-def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
-    """Turn the net's output into ab.
+def decode(raw: NDArray[Any], spec: NetSpec) -> Guess:
+    """Turn the net's output into ab, and its spread where it has one.
 
     Args:
         raw: (1, C, h, w) or (1, h, w, C) as `spec.feed.layout` says, any float type.
         spec: what the output means.
-
-    Returns:
-        float32 (h, w, 2), CIE a*, b* in Lab units.
 
     Raises:
         ModelError: the output is not of the declared kind, not finite, or beyond any colour.
@@ -87,10 +97,11 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
         values = values + np.float32(answer.offset)
     if not np.isfinite(values).all():
         raise ModelError(f"The model {spec.name} gave values that are no numbers.")
-    if answer.kind == "ab" and np.abs(values).max(initial=0) > _FARTHEST:
+    farthest = np.abs(values).max(initial=0)
+    if answer.kind == "ab" and farthest > _FARTHEST:
         raise ModelError(
-            f"The model {spec.name} gave a colour of {np.abs(values).max():.4g}, far beyond any that can be seen: it "
-            "is damaged, or fed in another way than it says."
+            f"The model {spec.name} gave a colour of {farthest:.4g}, far beyond any that can be seen: it is "
+            "damaged, or fed in another way than it says."
         )
     if answer.kind == "rgb":
         # OpenCV's conversion from sRGB interpolates in a coarse table, whose steps of 0.1 would look like differences
@@ -98,7 +109,9 @@ def decode(raw: NDArray[Any], spec: NetSpec) -> NDArray[np.float32]:
         values = values.clip(0, 1)
         linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)  # IEC 61966-2-1
         values = cv2.cvtColor(linear.astype(np.float32), cv2.COLOR_LRGB2LAB)[:, :, 1:]
-    return np.array(values, np.float32, order="C")  # never a view of memory that the engine will use again
+    # Never a view of memory that the engine will use again.
+    ab = np.array(values[:, :, :2], np.float32, order="C")
+    return Guess(ab, np.array(values[:, :, 2], np.float32).clip(min=0) if answer.spread else None)
 
 
 def _element(port: Port) -> type[np.floating[Any]]:

@@ -55,19 +55,24 @@ class Answer:
     Attributes:
         kind: "ab": CIE a*, b* in Lab units. "rgb": sRGB in 0..1, of which the chroma is kept.
         scale, offset: numbers for all channels.
+        spread: behind ab a third channel says how far from it the colours lie that the net holds possible there: root
+            mean square, in Lab units.
     """
 
     kind: str = "ab"
     scale: float = 1.0
     offset: float = 0.0
+    spread: bool = False
 
     def __post_init__(self) -> None:
         _one_of("kind", self.kind, ("ab", "rgb"))
+        if self.spread and self.kind != "ab":
+            raise ModelError(f'spread: an answer of kind "{self.kind}" has none.')
 
     @property
     def channels(self) -> int:
-        """Channels of the output: 2 for ab, 3 for rgb."""
-        return 2 if self.kind == "ab" else 3
+        """Channels of the output: 2 for ab, 3 with its spread and for rgb."""
+        return 3 if self.spread or self.kind == "rgb" else 2
 
 
 @dataclass(frozen=True, slots=True)

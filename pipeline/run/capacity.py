@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.ground import heap
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Memory
 from pipeline.nets.spec import NetSpec
@@ -13,26 +14,31 @@ from pipeline.nets.spec import NetSpec
 WORKER_BYTES = 500 * 2**20
 
 # Of these, what it holds between two pictures; its net comes to this.
-IDLE_BYTES = 160 * 2**20
+IDLE_BYTES = 160 * 2**20 + heap.KEPT
 
 
 def wished_jobs(settings: Settings, net: NetSpec) -> int:
     """Return the number of workers that the settings name, or that `auto` comes to with this net."""
     if isinstance(settings.jobs, int):
         return settings.jobs
-    return automatic_jobs(net.path.stat().st_size, memory=_budget(settings))
+    return automatic_jobs(net.path.stat().st_size, memory=budget_of(settings))
 
 
 def memory_of(settings: Settings, net: NetSpec, jobs: int) -> Memory:
-    """Return how much memory pictures may take where so many workers share what there is."""
-    budget = _budget(settings)
+    """Return how much memory pictures may take where so many workers share what this machine has."""
+    return shared(budget_of(settings), settings, net, jobs)
+
+
+def shared(budget: int | None, settings: Settings, net: NetSpec, jobs: int) -> Memory:
+    """Return how much memory pictures may take where so many workers share so many bytes; None: not known."""
     if budget is None:
         return Memory()
     idle = IDLE_BYTES + 3 * (net.path.stat().st_size if net.path.exists() else 0)  # a worker will say so
     return Memory(budget / jobs - idle, budget - jobs * idle, str(settings.max_memory))
 
 
-def _budget(settings: Settings) -> int | None:
+def budget_of(settings: Settings) -> int | None:
+    """Return the bytes that all workers on this machine may take together; None: not known."""
     return settings.max_memory * 10**6 if isinstance(settings.max_memory, int) else available_memory()
 
 

@@ -33,6 +33,7 @@ from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
+from pipeline.ground.files import words
 from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.photo.caption import Caption, check_caption
@@ -45,6 +46,7 @@ from pipeline.run.collect import Collector
 from pipeline.run.context import Context
 from pipeline.run.engine import settle, settled_for
 from pipeline.run.executors.executor import Executor
+from pipeline.run.executors.fleets import check_executor, on_fleet
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
@@ -63,6 +65,7 @@ def _check(settings: Settings) -> None:
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
     Shard.parse(settings.shard)
+    check_executor(settings)
 
 
 def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> Iterator[Decision]:
@@ -159,6 +162,7 @@ def _plan(context: Context, journal: Journal) -> Iterator[Decision]:
         replace_edited=settings.replace_edited,
         accept_gone=settings.accept_gone,
         deleted_outputs=settings.deleted_outputs,
+        series=settings.series == "folder",
         listed=context.fingerprints_of_listed,
         hints=context.hints,
         source_of=lambda key: source_path(context.roots, unescape(key)),
@@ -268,6 +272,8 @@ def _work(
 def _jobs(context: Context, todo: Counter[Kind]) -> int:
     if context.settings.executor == "serial":
         return 0
+    if context.settings.cluster:
+        return context.settings.jobs if isinstance(context.settings.jobs, int) else 1  # nobody knows, who may come
     jobs = wished_jobs(context.settings, context.net)
     many = any(treated_as(kind, context.settings) in IN_PIECES for kind in todo)  # one item feeds them all
     return jobs if many else max(1, min(jobs, todo.total()))
@@ -278,15 +284,22 @@ def _executor(context: Context, jobs: int, tmp_dir: Path, progress: Progress) ->
         progress.say(f"A worker process died; {suspects} pictures that were in flight are tried again one by one.")
 
     job = context.job(tmp_dir, max(1, jobs))
-    return Loky(job, jobs, on_crash=on_crash) if jobs else Serial(job)
+    if not jobs:
+        return Serial(job)
+    if context.settings.executor == "loky":
+        return Loky(job, jobs, on_crash=on_crash)
+    return on_fleet(job, jobs, context.inputs, progress.say)
 
 
 @contextlib.contextmanager
 def _tmp_dir(output: Path, run_id: str) -> Iterator[Path]:
     """Make this run's folder for unfinished files; those of dead runs go, so their orphans cannot publish."""
     folder = f"{FOLDER}/tmp"
-    inside.remove_tree(output, folder)
     mine = output / folder / run_id
+    try:
+        inside.withdraw(output, folder)
+    except OSError as error:
+        raise OutputError(f"{output / folder} of an earlier run cannot be removed: {words(error)}.") from None
     try:
         with inside.opened(output, f"{folder}/{run_id}", make=True):
             pass

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from pipeline.ground.errors import ColorizeError, ExitCode
 from pipeline.ground.settings import Settings
@@ -17,8 +16,6 @@ from pipeline.run.metrics import Metrics, check_metrics
 from pipeline.run.summary import Summary
 from pipeline.run.voice import Broken, Finished, Listener, Said, Voice, say
 
-PROGRESS: Final = ("auto", "bar", "json", "none")
-
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
@@ -27,7 +24,7 @@ class Reporting:
     Attributes:
         log_file: gets a line for each item and event, behind what it holds; None: nothing is logged.
         log_format: "text" or "json".
-        progress: one of `PROGRESS`; "auto": a bar on a terminal, else a line each minute; "json": JSON lines on stderr.
+        progress: "auto": a bar on a terminal, else a line each minute; "bar"; "json": JSON lines on stderr; "none".
         on_finish: a command that is called at the end; empty: none.
         said: sentences from before the run.
         metrics: gets figures for Prometheus; None: nobody collects them.

@@ -12,6 +12,7 @@ from pipeline.archive.decision import Action, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal
 from pipeline.archive.names import Names
+from pipeline.archive.row import RECOVERED
 from pipeline.archive.schema import Claim
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind, Result, Status
@@ -41,7 +42,11 @@ def written(journal: Journal, *decisions: Decision) -> tuple[Counter[Kind], list
     failures: list[Result] = []
     with journal.transaction(durable=True):
         counts = begin(
-            iter(decisions), journal, run_id="r", fingerprint=lambda kind, key: f"of {kind}", on_failure=failures.append
+            iter(decisions),
+            journal,
+            run_id="r",
+            fingerprint=lambda kind, key: f"of {kind} {key}",
+            on_failure=failures.append,
         )
     return counts, failures
 
@@ -65,8 +70,8 @@ def test_what_is_known_without_work_is_recorded_under_its_kind(journal: Journal)
     assert [
         (row.key, row.status, row.kind, row.fingerprint, row.run_id, row.cause, row.reason) for row in journal.rows()
     ] == [
-        ("1", "unsupported", "other", "of other", "r", "no picture", "for a reason"),
-        ("2", "skipped", "other", "of other", "r", "no picture", "for a reason"),
+        ("1", "unsupported", "other", "of other 1", "r", "no picture", "for a reason"),
+        ("2", "skipped", "other", "of other 2", "r", "no picture", "for a reason"),
     ]
 
 
@@ -86,6 +91,14 @@ def test_what_is_finished_or_kept_changes_nothing_and_what_says_nothing_is_forgo
     )
     assert [(row.key, row.run_id) for row in journal.rows()] == [("done", "before"), ("kept", "before")]
     assert list(journal.claims("r")) == []
+
+
+def test_what_came_back_from_a_manifest_gets_the_fingerprint_of_its_own_item(journal: Journal) -> None:
+    journal.record(Result("1", Status.DONE), kind=Kind.PHOTO, fingerprint=RECOVERED, run_id="before")
+    written(journal, Decision(found("1"), NAMES, Action.DONE, "done before", adopt=9))
+    row = journal.row("1")
+    assert row is not None
+    assert (row.fingerprint, row.run_id, row.output_mtime_ns) == ("of photo 1", "r", 9)
 
 
 def test_decisions_are_taken_one_by_one(journal: Journal) -> None:

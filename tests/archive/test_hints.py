@@ -175,10 +175,21 @@ def test_hints_that_were_used_are_known_by_their_mark(archive: Archive) -> None:
     assert run(archive, "") == ["1.jpg"]
 
 
+def test_films_take_no_hints_and_are_not_done_again_for_them(archive: Archive) -> None:
+    archive.put("reel.mkv", b"\x1aE\xdf\xa3")
+    films = {"workable": frozenset({Kind.PHOTO, Kind.FILM})}
+    assert run(archive, "", **films) == ["reel.mkv"]
+    assert run(archive, f'["reel.mkv"]\n{POINT}', **films) == []
+    approved = '["reel.mkv"]\ndecision = "approved"\n'
+    assert run(archive, approved, fingerprint="f2", **films) == [], "an approval is no hint"
+
+
 def test_what_was_approved_is_never_done_again(archive: Archive) -> None:
     path = archive.put("1.jpg")
     archive.put("2.jpg")
     run(archive, "")
+    approved = hinted(archive, '["1.jpg"]\ndecision = "approved"\n')
+    assert archive.why(hints=approved, fingerprint="f2")["1.jpg"] == ("done", "approved, though settings changed")
     assert run(archive, '["1.jpg"]\ndecision = "approved"\n', fingerprint="f2") == ["2.jpg"]
     path.write_bytes(b"\xff\xd8\xff\xe0 another")
     assert run(archive, '["1.jpg"]\ndecision = "approved"\n', fingerprint="f2") == []

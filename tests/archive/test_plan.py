@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +8,14 @@ import pytest
 
 from pipeline.archive import discover
 from pipeline.archive.journal import Journal
-from pipeline.ground.errors import Cause, OutputError
+from pipeline.archive.row import RECOVERED
+from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
+
+JPEG = b"\xff\xd8\xff\xe0"
 
 
 def touch(path: Path, seconds: int) -> None:
@@ -98,6 +100,22 @@ def test_outputs_under_an_older_fingerprint_that_means_the_same_are_done(archive
     assert archive.why() == {"1.jpg": ("todo", "settings changed")}
 
 
+def test_what_came_back_from_a_manifest_counts_as_made_by_the_run_that_took_it_over(archive: Archive) -> None:
+    path = archive.put("1.jpg")
+    archive.run(fingerprint="of yore")
+    with Journal(archive.output) as journal:
+        journal.db.execute("UPDATE items SET fingerprint = ?, run_id = ''", (RECOVERED,))
+    touch(path, 5)
+    archive.run()
+    with Journal(archive.output, read_only=True) as journal:
+        last = journal.last_run()
+        assert last is not None
+        assert [(row.fingerprint, row.run_id) for row in journal.rows()] == [("f1", last.run_id)]
+    assert archive.made == ["1.jpg"]
+    assert archive.why() == {"1.jpg": ("done", "done before")}
+    assert archive.why(fingerprint="f2") == {"1.jpg": ("todo", "settings changed")}
+
+
 def test_what_was_copied_or_skipped_stays_so(archive: Archive) -> None:
     archive.put("1.png", b"\x89PNG\r\n\x1a\n")
     archive.put("2.png", b"\x89PNG\r\n\x1a\n")
@@ -108,6 +126,8 @@ def test_what_was_copied_or_skipped_stays_so(archive: Archive) -> None:
         "2.png": ("done", "skipped: already in colour"),
     }
     assert archive.why(fingerprint="f2") == dict.fromkeys(("1.png", "2.png"), ("todo", "settings changed"))
+    archive.put("2.png", b"\x89PNG\r\n\x1a\n of another day")
+    assert archive.why()["2.png"] == ("todo", "source changed")
 
 
 def test_an_archive_whose_pictures_all_changed_is_still_the_same_one(archive: Archive) -> None:
@@ -264,6 +284,33 @@ def test_a_foreign_file_is_never_written_over(archive: Archive) -> None:
     assert archive.why()["1.jpg"][0] == "todo"
 
 
+def test_output_may_be_a_link_but_no_folder_in_it(archive: Archive, tmp_path: Path) -> None:
+    archive.put("1.jpg")
+    archive.put("box/2.jpg")
+    (tmp_path / "disk" / "elsewhere").mkdir(parents=True)
+    archive.output.symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "box").symlink_to("elsewhere")
+    assert archive.why() == {
+        "1.jpg": ("todo", "new"),
+        "box/2.jpg": ("record", "a symbolic link is in the way of the folder: box"),
+    }
+
+
+def test_what_a_person_said_of_an_item_goes_before_what_holds_for_all(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.put("2.jpg")
+    archive.run()
+    assert archive.why(listed={"1.jpg": {Kind.PHOTO: ("f1 listed",)}}) == {
+        "1.jpg": ("todo", "settings changed"),
+        "2.jpg": ("done", "done before"),
+    }
+    listed = {"1.jpg": {Kind.PHOTO: ("f1",)}}
+    assert {key: action for key, (action, _) in archive.why(fingerprint="f2", listed=listed).items()} == {
+        "1.jpg": "done",
+        "2.jpg": "todo",
+    }
+
+
 def test_an_output_of_ours_stays_ours_when_its_item_fails_later(archive: Archive) -> None:
     archive.put("1.jpg")
     archive.run()
@@ -332,87 +379,6 @@ def test_names_swapped_between_sources_lose_nothing(archive: Archive) -> None:
     assert archive.counts() == {"done": 3}
 
 
-def test_items_that_are_gone(archive: Archive) -> None:
-    paths = {name: archive.put(f"{name}.jpg", JPEG + name.encode()) for name in ["done", "failed", "waiting", "rest"]}
-    notes = archive.put("notes.txt", b"notes")
-    archive.fails = {"failed.jpg"}
-    archive.run(kill_after=2)  # done, failed; then rest, waiting are left
-    for path in [*paths.values(), notes]:
-        if path.name != "rest.jpg":
-            path.unlink()
-    archive.run()
-    assert archive.statuses() == {
-        "done.jpg": "gone",
-        "failed.jpg": "vanished",
-        "rest.jpg": "done",
-        "waiting.jpg": "vanished",
-    }
-    with Journal(archive.output, read_only=True) as journal:
-        rows = {row.key: row for row in journal.rows()}
-    assert (rows["failed.jpg"].kind, rows["failed.jpg"].reason) == ("vanished", "gone since it failed: truncated")
-    assert (rows["waiting.jpg"].kind, rows["waiting.jpg"].reason) == ("vanished", "gone before its turn came")
-    archive.run()
-    assert len(archive.statuses()) == 4
-
-
-def test_what_is_decided_of_the_gone_says_so(archive: Archive) -> None:
-    archive.put("failed.jpg")
-    notes = archive.put("notes.txt", b"notes")
-    archive.put("waiting.jpg")
-    archive.fails = {"failed.jpg"}
-    archive.run(kill_after=1)
-    for path in list(archive.source.iterdir()):
-        path.unlink()
-    with Journal(archive.output) as journal:
-        decisions = list(archive._decisions(journal, accept_gone=True))
-    assert {(each.found.path, each.found.place, each.found.kind, each.names) for each in decisions} == {
-        ("", "", Kind.VANISHED, None)
-    }
-    assert [(each.found.key, each.action, each.why) for each in decisions] == [
-        ("failed.jpg", "record", "vanished: gone since it failed: truncated"),
-        (notes.name, "forget", "gone; unsupported before: not a picture or film"),
-        ("waiting.jpg", "record", "vanished: gone before its turn came"),
-    ]
-
-
-def test_an_unreadable_file_hides_no_other_that_is_gone(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive.put("2")
-    gone = archive.put("2b.jpg")
-    archive.fails = {"2b.jpg"}
-    archive.run()
-    gone.unlink()
-    os.utime(archive.source / "2", ns=(1, 1))
-
-    def refuse(_: str) -> bytes:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(discover, "_head", refuse)
-    archive.run()
-    assert archive.statuses() == {"2": "failed", "2b.jpg": "vanished"}
-
-
-def test_a_folder_that_cannot_be_listed_fails_and_its_items_wait(
-    archive: Archive, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    archive.put("locked/1.jpg")
-    archive.fails = {"locked/1.jpg"}
-    archive.run()
-    scandir = os.scandir
-    with monkeypatch.context() as patch:
-
-        def refuse(path: str) -> object:
-            if str(path).endswith("locked"):
-                raise PermissionError(13, "Permission denied")
-            return scandir(path)
-
-        patch.setattr(os, "scandir", refuse)
-        archive.run()
-        assert archive.statuses() == {"locked/": "failed", "locked/1.jpg": "failed"}
-        assert archive.why() == {"locked/": ("keep", "failed: this folder cannot be read: permission denied")}
-    archive.run()
-    assert archive.statuses() == {"locked/1.jpg": "failed"}
-
-
 def test_excluded_items_are_skipped_until_they_are_not(archive: Archive) -> None:
     archive.put("1.jpg")
     archive.put("2.jpg")
@@ -432,75 +398,3 @@ def test_a_text_that_became_a_picture_is_taken_up(archive: Archive) -> None:
     path.write_bytes(JPEG)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert archive.why()["1.dat"][0] == "todo"
-
-
-def test_another_archive_of_the_same_names_is_refused(archive: Archive, tmp_path: Path) -> None:
-    archive.put("1.jpg")
-    archive.run()
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "1.jpg").write_bytes(JPEG + b"quite another picture")
-    with pytest.raises(OutputError, match="pictures of another INPUT under the same names") as caught:
-        archive.plan(inputs=[other])
-    assert str(caught.value).startswith(f"{archive.output} holds pictures of another INPUT")
-    assert "(1.jpg)" in str(caught.value)
-
-
-@pytest.mark.parametrize(("unlike", "refused"), [(2, False), (3, True)])
-def test_most_pictures_decide_whether_it_is_another_archive(
-    archive: Archive, tmp_path: Path, unlike: int, refused: bool
-) -> None:
-    for number in range(5):
-        archive.put(f"{number}.jpg")
-    archive.run()
-    other = tmp_path / "other"
-    shutil.copytree(archive.source, other)
-    for number in range(unlike):
-        (other / f"{number}.jpg").write_bytes(JPEG + b"quite another picture")
-    if refused:
-        with pytest.raises(OutputError, match=r"\(0\.jpg\)"):
-            archive.plan(inputs=[other])
-    else:
-        assert archive.counts(inputs=[other]) == {"todo": 2, "done": 3}
-
-
-def test_names_where_nothing_was_made_are_anybody_s(archive: Archive, tmp_path: Path) -> None:
-    archive.put("1.jpg")
-    archive.fails = {"1.jpg"}
-    archive.run()
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "1.jpg").write_bytes(JPEG + b"quite another picture")
-    assert archive.why(inputs=[other]) == {"1.jpg": ("todo", "source changed")}
-
-
-def test_the_same_archive_under_another_path_may_be_done_anew(archive: Archive, tmp_path: Path) -> None:
-    archive.put("1.jpg")
-    archive.run()
-    moved = archive.source.rename(tmp_path / "moved")
-    assert archive.why(inputs=[moved], fingerprint="f2") == {"1.jpg": ("todo", "settings changed")}
-
-
-def test_the_same_archive_under_another_path_goes_on(archive: Archive, tmp_path: Path) -> None:
-    archive.put("1.jpg")
-    archive.put("2.jpg")
-    archive.fails = {"2.jpg"}
-    archive.run()
-    moved = archive.source.rename(tmp_path / "moved")
-    assert [action for action, _ in archive.why(inputs=[moved]).values()] == ["done", "keep"]
-
-
-def test_rows_of_another_input_are_left_alone(archive: Archive, tmp_path: Path) -> None:
-    archive.put("1.tif", b"II*\0")
-    archive.put("broken.jpg")
-    archive.fails = {"broken.jpg"}
-    archive.run()
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    (other / "2.jpg").write_bytes(JPEG)
-    archive.run(inputs=[other])
-    assert archive.statuses() == {"1.tif": "done", "1.png": "failed", "2.jpg": "done", "broken.jpg": "failed"}
-
-
-JPEG = b"\xff\xd8\xff\xe0"

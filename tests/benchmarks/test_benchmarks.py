@@ -22,7 +22,7 @@ from pipeline.ground.items import Halt, Result, Status
 from pipeline.media.reels import INSTALLED
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
-from pipeline.run.executors import loky
+from pipeline.run.executors import child, loky
 
 OPENCV = Engine("opencv", "float32")
 BROKEN = Engine("opencv", "bfloat16")
@@ -124,7 +124,7 @@ def test_a_worker_that_fails_is_said_at_once(tmp_path, net):
 
 
 def test_a_worker_that_dies_is_said(tmp_path, contender, monkeypatch):
-    monkeypatch.setenv(loky.POISON_VARIABLE, "mp-0")
+    monkeypatch.setenv(child.POISON_VARIABLE, "mp-0")
     pictures = write_pictures(tmp_path, 0.01, 1)
     with (
         closing(PipelineRunner(contender, pictures, tmp_path / "out")) as runner,

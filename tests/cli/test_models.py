@@ -25,7 +25,7 @@ def test_list_names_every_entry_and_what_is_here(colorize, tmp_path):
     states = {each["name"]: each["state"] for each in found["models"]}
     assert code == 0
     assert found["models_dir"] == str(tmp_path / "models")
-    assert states["embedded-v3"] == "yes"
+    assert states["embedded-v4"] == "yes"
     assert states["zhang2016"] == "no"
     (tmp_path / "models").mkdir()
     (tmp_path / "models/pts_in_hull.npy").write_bytes(b"x")
@@ -53,7 +53,7 @@ def test_verify_passes_the_embedded_net_and_reports_damage(colorize, tmp_path):
 def test_fetch_of_what_travels_with_the_program_only_checks_it(colorize):
     code, out, _ = colorize("fetch", "embedded")
     assert code == 0
-    assert "embedded-v3.onnx: checked" in out
+    assert "embedded-v4.onnx: checked" in out
 
 
 def test_fetch_says_what_is_wrong(colorize, tmp_path):

@@ -101,6 +101,13 @@ def test_planes_are_chroma_at_the_size_that_was_asked_for(half: bool, shape: tup
     assert not np.array_equal(planes(grey, ab, Look(), half=half)[0], cb)
 
 
+@pytest.mark.parametrize("shape", [(40, 60), (41, 61)])
+def test_a_picture_that_was_decoded_at_half_its_size_gets_the_chroma_of_the_whole(shape: tuple[int, int]) -> None:
+    grey, ab, look = GREYS[: shape[0], : shape[1]], Net().ab, Look(0.6)
+    of_half = planes(halved(grey), ab, look, half=True, whole=shape)
+    np.testing.assert_array_equal(of_half, planes(grey, ab, look, half=True))
+
+
 def test_the_grey_of_a_picture_is_its_usual_luma() -> None:
     assert grey_of(GREYS) is GREYS
     one = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 30]]], np.uint8)

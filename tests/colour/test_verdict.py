@@ -7,6 +7,7 @@ import pytest
 
 from models.training.old_prints import COLOUR_KINDS, KINDS, filed, grey_of
 from pipeline.colour import features
+from pipeline.colour.one_tone import is_one_tone
 from pipeline.colour.verdict import judge
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -80,6 +81,14 @@ def test_a_patch_of_the_opposite_hue_is_colour_or_doubtful():
     verdict = judge(from_lab(lightness, 0.4 * strength, 0.9 * strength, grain=0.3))
     assert verdict.kind == "color" or verdict.doubtful
     assert judge(from_lab(lightness, 0.4 * np.abs(strength), 0.9 * np.abs(strength), grain=0.3)).kind == "toned"
+
+
+@pytest.mark.parametrize("strength", [-3, -6])
+def test_the_strict_rule_takes_no_patch_of_the_opposite_hue_for_one_tone(strength):
+    lightness = landscape()
+    patched = np.where(landscape(7) > np.percentile(landscape(7), 95), strength, 16)
+    assert is_one_tone(from_lab(lightness, 0.4 * np.abs(patched), 0.9 * np.abs(patched), grain=0.3))
+    assert not is_one_tone(from_lab(lightness, 0.4 * patched, 0.9 * patched, grain=0.3))
 
 
 def test_a_plain_red_card_is_colour():

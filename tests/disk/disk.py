@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import pytest
 
-from pipeline.run.executors.loky import ONE_THREAD
+from pipeline.run.executors.child import ONE_THREAD
 from tests.conftest import environment, in_colour
 from tests.photo.mutations import COMPRESSED, GREY, PLAIN, saved
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from pipeline.colour import recipe
+from pipeline.colour.recipe import Look
 from pipeline.media.film.chroma import (
     Signal,
     chroma_planes,
@@ -12,6 +15,7 @@ from pipeline.media.film.chroma import (
     limited,
     seen_by_net,
 )
+from tests.conftest import landscape
 
 WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 SIGNALS = [
@@ -149,3 +153,15 @@ def test_luma_is_fitted_to_other_bits_and_back() -> None:
     assert np.array_equal(fitted(fitted(luma, eight, ten), ten, eight), luma)
     full = fitted(luma, Signal(8, True), ten)
     assert (int(full.min()), int(full.max())) == (64, 940)
+
+
+@pytest.mark.parametrize("down", [1, 2])
+def test_a_frame_with_the_signal_of_a_jpeg_gets_the_chroma_of_a_photograph(down: int) -> None:
+    grey = cv2.GaussianBlur(landscape(3, 240, 320), (0, 0), 3)
+    ab = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 60, (24, 24, 2)).astype(np.float32), (0, 0), 2)
+    of_film = chroma_planes(grey, ab, Signal(8, True, "bt601", down, down), 0.8)
+    of_photograph = recipe.planes(grey, ab, Look(saturation=0.8), half=down == 2)
+    for made, wanted in zip(of_film, of_photograph, strict=True):
+        apart = np.abs(made.astype(int) - wanted)
+        assert np.ptp(wanted) > 20
+        assert (np.percentile(apart, 99), apart.max()) <= (1, 3)

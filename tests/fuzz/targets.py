@@ -113,7 +113,7 @@ def _pictures(folder: Path, net: Path) -> Target:
 
 def _onnx(path: Path) -> None:
     with suppress(ColorizeError):
-        read_header(path)
+        read_header(path, path.read_bytes())
 
 
 def _configurations() -> dict[str, bytes]:

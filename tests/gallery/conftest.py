@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from pipeline.archive.journal import Journal
-from pipeline.gallery.build import Gallery, Options, make_gallery
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status
+from pipeline.web.gallery.build import Gallery, Options, make_gallery
 from tests.conftest import in_colour, landscape
 
 ODD = "<img src=x onerror=alert(1)>/a\"b'c &amp; \u202egpj.x\n#50%?.jpg"

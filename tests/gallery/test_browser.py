@@ -2,115 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.gallery import data
 from pipeline.ground.items import Kind, Status
+from pipeline.web.gallery import data
 from tests.gallery.conftest import ODD, Night, sha256, write_film
 
-selenium = pytest.importorskip("selenium", reason="drives a browser; extra: dev")
-from selenium import webdriver  # noqa: E402
-from selenium.common.exceptions import WebDriverException  # noqa: E402
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.remote.webelement import WebElement  # noqa: E402
+pytest.importorskip("selenium", reason="drives a browser; extra: dev")
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
+from tests.gallery.browser import AXE, Page, browser, needs_browser
 
+if TYPE_CHECKING:
+    from selenium import webdriver
 
-def axe() -> Path | None:
-    """axe-core, which finds faults of accessibility: a newer one that somebody has put somewhere, or the package's."""
-    package = importlib.util.find_spec("axe_core_python")
-    found = [Path(os.environ.get("COLORIZE_TEST_AXE", "-"))]
-    found += [Path(package.origin).with_name("axe.min.js")] if package and package.origin else []
-    return next((path for path in found if path.is_file()), None)
-
-
-AXE = axe()
-pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="needs Chromium and chromedriver")
+pytestmark = needs_browser
 
 PICTURES = 60
-
-
-class Page:
-    """The page, and what a person does with it."""
-
-    def __init__(self, driver: webdriver.Chrome, path: Path, downloads: Path) -> None:
-        self.driver, self.path, self.downloads = driver, path, downloads
-
-    def open(self) -> Page:
-        self.driver.get("about:blank")
-        self.driver.get(self.path.absolute().as_uri())
-        self.until(lambda: self.js("return Gallery.ready"))
-        return self
-
-    def js(self, script: str, *values: Any) -> Any:
-        return self.driver.execute_script(script, *values)
-
-    def until(self, holds: Callable[[], Any], seconds: float = 10) -> Any:
-        end = time.monotonic() + seconds
-        while not (value := holds()):
-            assert time.monotonic() < end, "it never came to hold"
-            time.sleep(0.02)
-        return value
-
-    def part(self, name: str) -> WebElement:
-        return self.driver.find_element(By.ID, name)
-
-    def text(self, name: str) -> str:
-        return self.js("return document.getElementById(arguments[0]).textContent", name)
-
-    def tiles(self) -> list[WebElement]:
-        return self.driver.find_elements(By.CSS_SELECTOR, "#grid .tile")
-
-    def listed(self) -> list[str]:
-        return self.js("return Grid.items().map(item => Items.get(item, 'key'))")
-
-    def press(self, *keys: str) -> None:
-        chain = ActionChains(self.driver)
-        for key in keys:
-            chain.send_keys(key)
-        chain.perform()
-
-    def choose(self, name: str, value: str) -> None:
-        self.js(
-            "const e = document.getElementById(arguments[0]); e.value = arguments[1];"
-            "for (const name of ['input', 'change']) e.dispatchEvent(new Event(name, {bubbles: true}))",
-            name,
-            value,
-        )
-
-    def current(self) -> str:
-        return self.js("return document.activeElement.dataset.key || ''")
-
-    def enter(self, number: int = 0) -> None:
-        self.tiles()[number].click()
-        self.until(lambda: self.js("return document.getElementById('viewer').open"))
-        self.until(lambda: self.js("return [...document.querySelectorAll('#sheet img')].every(e => e.complete)"))
-        self.until(lambda: self.js("return document.getElementById('facts').childElementCount"))
-
-    def decisions(self) -> dict[str, Any]:
-        target = self.downloads / "colorize-decisions.json"
-        target.unlink(missing_ok=True)
-        self.js("document.getElementById('viewer').close()")
-        self.part("download").click()
-        self.until(lambda: target.exists() and target.stat().st_size)
-        found: dict[str, Any] = json.loads(target.read_text("utf-8"))
-        return found
-
-    def complaints(self) -> list[str]:
-        return [each["message"] for each in self.driver.get_log("browser")]
 
 
 @pytest.fixture(scope="module")
@@ -129,18 +45,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Night:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1200,900"):
-        options.add_argument(flag)
-    options.binary_location = str(CHROMIUM)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    try:
-        driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
-    except WebDriverException as error:
-        pytest.skip(f"the browser does not start: {error.msg}")
-    yield driver
-    driver.quit()
+def driver() -> Iterator[webdriver.Chrome]:
+    with browser() as found:
+        yield found
 
 
 @pytest.fixture
@@ -316,10 +223,7 @@ def test_decisions_are_kept_and_downloaded_as_the_contract_says(page: Page, arch
     page.enter(0)
     page.choose("colour", "#3a5f8a")
     page.part("point").click()
-    sheet = page.part("sheet")
-    ActionChains(page.driver).move_to_element_with_offset(
-        sheet, round(sheet.size["width"] * 0.25), round(-sheet.size["height"] * 0.25)
-    ).click().perform()
+    page.put_point(0.75, 0.25)
     page.press("p")
     page.part("saturation").send_keys("0.8" + Keys.TAB)
     page.part("remark").send_keys('x 1 "her coat was blue" <b>')
@@ -329,13 +233,13 @@ def test_decisions_are_kept_and_downloaded_as_the_contract_says(page: Page, arch
     assert (found["format"], found["version"]) == ("colorize-decisions", 1)
     pictures = {each["key"]: each for each in found["pictures"]}
     assert set(pictures) == {keys[0], keys[2], keys[3], keys[4]}
-    plain = {"points": [], "saturation": None, "note": ""}
+    plain = {"points": [], "saturation": None, "warmth": None, "note": ""}
     assert pictures[keys[2]] == plain | {
         "key": keys[2], "sha256": sha256(archive.source / keys[2]), "decision": None, "rating": 4,
     }  # fmt: skip
     assert (pictures[keys[3]]["decision"], pictures[keys[4]]["decision"]) == ("rejected", "approved")
     said = pictures[keys[0]]
-    assert list(said) == ["key", "sha256", "decision", "rating", "points", "saturation", "note"]
+    assert list(said) == ["key", "sha256", "decision", "rating", "points", "saturation", "warmth", "note"]
     assert said["sha256"] == sha256(archive.source / keys[0])
     assert (said["saturation"], said["note"]) == (0.8, 'x 1 "her coat was blue" <b>')
     assert [each["color"] for each in said["points"]] == ["#3a5f8a"] * 2
@@ -435,25 +339,17 @@ def test_one_file_works_too(archive: Night, page: Page) -> None:
 @pytest.mark.skipif(AXE is None, reason="needs axe-core; extra: dev")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_fault(page: Page, scheme: str) -> None:
-    def faults() -> list[str]:
-        assert AXE is not None
-        page.js(AXE.read_text("utf-8"))
-        said = page.driver.execute_async_script(
-            "const done = arguments[0]; axe.run(document, {preload: false}).then(r => done(r.violations))"
-        )
-        return [f"{each['id']}: {each['nodes'][0]['html']}" for each in said]
-
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     page.js("Grid.focus(2)")
     page.press("x", "3")
-    assert faults() == []
+    assert page.faults() == []
     page.enter(2)
     page.press("p")
-    assert faults() == []
+    assert page.faults() == []
     page.press(Keys.ESCAPE)
     page.press("?")
-    assert faults() == []
-    page.driver.get(page.path.with_name("statistics.html").absolute().as_uri())
-    assert faults() == []
+    assert page.faults() == []
+    page.driver.get(page.address.replace("index.html", "statistics.html"))
+    assert page.faults() == []
     page.open()

@@ -12,13 +12,13 @@ import cv2
 import pytest
 
 from pipeline.archive.journal import Journal
-from pipeline.gallery import build, data
-from pipeline.gallery.entries import File
-from pipeline.gallery.facts import Facts
-from pipeline.gallery.studio import DIED, Desk, Task, make_missing
 from pipeline.ground.errors import LockedError, OutputError, SettingsError
 from pipeline.ground.files import Room
 from pipeline.ground.items import Kind, Status
+from pipeline.web.gallery import build, data
+from pipeline.web.gallery.entries import File
+from pipeline.web.gallery.facts import Facts
+from pipeline.web.gallery.studio import DIED, Desk, Task, make_missing
 from tests.conftest import in_colour, write_tiff
 from tests.gallery.conftest import ODD, Night, sha256, write_film
 
@@ -286,7 +286,7 @@ def test_a_name_that_leads_elsewhere_is_refused(night: Night, name: str) -> None
 
 
 def test_two_calls_do_not_meet(night: Night) -> None:
-    from pipeline.gallery.place import held
+    from pipeline.web.gallery.place import held
 
     night.done("a.jpg", 1)
     with held(night.output, "gallery", ()), pytest.raises(LockedError, match="Another"):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from pipeline.gallery.rendition import Rendition, Said, colourfulness, render, said_by
 from pipeline.media.photo.xmp import Provenance, with_provenance
+from pipeline.web.gallery.rendition import Rendition, Said, colourfulness, render, said_by
 from tests.conftest import CHECKOUT, in_colour, landscape
 from tests.gallery.conftest import write_film
 

@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 
 from pipeline.archive.journal import Journal
-from pipeline.gallery.drawing import bars, nice, number, stacked
-from pipeline.gallery.figures import Figures, Histogram
-from pipeline.gallery.statistics import statistics_page
+from pipeline.web.gallery.drawing import bars, nice, number, stacked
+from pipeline.web.gallery.figures import Figures, Histogram
+from pipeline.web.gallery.statistics import statistics_page
 from tests.gallery.conftest import ODD, Night
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.gallery.words import ADVICE, escaped, link, script, shown
 from pipeline.ground.errors import Cause
+from pipeline.web.gallery.words import ADVICE, escaped, link, script, shown
 
 
 @given(st.text())

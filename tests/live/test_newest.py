@@ -9,9 +9,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.live.frame import Frame, working_size
-from pipeline.live.newest import Newest
-from pipeline.live.reader import reading
+from pipeline.web.live.frame import Frame, working_size
+from pipeline.web.live.newest import Newest
+from pipeline.web.live.reader import reading
 from tests.live.stand_ins import Pictures
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.colour import recipe
 from pipeline.ground.errors import EngineError
-from pipeline.live.painter import Cuts, Painter
+from pipeline.web.live.painter import Cuts, Painter
 from tests.film.clips import FakeNet, scenes
 from tests.live.stand_ins import until
 

@@ -15,10 +15,10 @@ pytest.importorskip("av")
 import av
 
 from pipeline.ground.errors import OutputError, SettingsError
-from pipeline.live.frame import Frame
-from pipeline.live.save import Recorder
 from pipeline.media.film.encoders import ENCODERS, available
 from pipeline.media.film.options import FilmOptions
+from pipeline.web.live.frame import Frame
+from pipeline.web.live.save import Recorder
 from tests.conftest import in_colour
 from tests.film.clips import pictures, times_of
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from pipeline.ground.errors import OutputError, SettingsError
-from pipeline.live import server
-from pipeline.live.door import Door
-from pipeline.live.screen import Figures, Pace, Screen, Shown
-from pipeline.live.server import serving
+from pipeline.web.door import Door
+from pipeline.web.live import server
+from pipeline.web.live.screen import Figures, Pace, Screen, Shown
+from pipeline.web.live.server import serving
 from tests.conftest import in_colour
 from tests.live.stand_ins import frame_of, get, until
 
@@ -175,7 +175,7 @@ def test_the_server_is_gone_after_the_block() -> None:
 
 def test_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("pipeline.live.screen.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("pipeline.web.live.screen.time.monotonic", lambda: now[0])
     pace = Pace()
     for number in range(101):
         figures = pace.add(now[0] - 0.03, behind=3 if number == 7 else 1, dropped=number // 10)

@@ -14,11 +14,11 @@ pytest.importorskip("av")
 
 from pipeline.colour.recipe import Look
 from pipeline.ground.errors import EngineError, InputError
-from pipeline.live.painter import Painter
-from pipeline.live.save import Recorder
-from pipeline.live.screen import Figures
-from pipeline.live.show import Place, Show
 from pipeline.media.film.options import FilmOptions
+from pipeline.web.live.painter import Painter
+from pipeline.web.live.save import Recorder
+from pipeline.web.live.screen import Figures
+from pipeline.web.live.show import Place, Show
 from tests.film.clips import FakeNet, times_of
 from tests.live.stand_ins import Pictures, frame_of, get
 

@@ -18,8 +18,8 @@ import pytest
 pytest.importorskip("av")
 
 from pipeline.ground.errors import InputError, SettingsError
-from pipeline.live import camera, moving
-from pipeline.live.source import MISSING, find_source, without_password
+from pipeline.web.live import camera, moving
+from pipeline.web.live.source import MISSING, find_source, without_password
 from tests.film.clips import pictures, scenes, write_clip
 
 QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)

@@ -44,7 +44,7 @@ def test_a_sound_machine_has_no_problems_and_says_what_it_uses(checked):
     assert found.exit_code == ExitCode.OK
     assert (found.use["engine"], found.use["precision"]) == ("opencv", "float32")
     assert found.use["jobs"] >= 1
-    assert found.model["name"] == "embedded-v3"
+    assert found.model["name"] == "embedded-v4"
     assert "differs too much" in text(found)
 
 
@@ -88,7 +88,7 @@ def test_a_damaged_model_is_a_problem(checked, monkeypatch, tmp_path):
     broken = tmp_path / "models"
     broken.mkdir()
     (broken / "models.toml").write_bytes((carried / "models.toml").read_bytes())
-    (broken / "embedded-v3.onnx").write_bytes((carried / "embedded-v3.onnx").read_bytes()[:-1])
+    (broken / "embedded-v4.onnx").write_bytes((carried / "embedded-v4.onnx").read_bytes()[:-1])
     monkeypatch.setattr(resources, "models_dir", lambda: broken)
     from pipeline.nets.store.registry import load_registry
 

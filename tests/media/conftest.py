@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
+from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
-from pipeline.media.photo.embed import into_png
+from pipeline.media.photo.embed import png_chunks
 from pipeline.media.photo.jpeg.marks import photoshop
 from pipeline.media.photo.jpeg.record import segment
 from pipeline.media.photo.metadata import Metadata
@@ -58,7 +59,9 @@ def grey_source(format: str, orientation: int = 1) -> bytes:
     if format == "png":
         image.save(buffer, "PNG")
         bare = block.removeprefix(b"Exif\0\0")
-        return into_png(buffer.getvalue(), Metadata(bare, XMP, IPTC, PROFILE, (300, 300), b"hello"))
+        plain = buffer.getvalue()
+        chunks = png_chunks(Metadata(bare, XMP, IPTC, PROFILE, (300, 300), b"hello"))
+        return plain[:33] + chunks + plain[33:]
     if format == "tif":
         tags = TiffImagePlugin.ImageFileDirectory_v2()
         tags[270], tags[315], tags[274] = "a street", "somebody", orientation
@@ -81,12 +84,14 @@ def make(tmp_path: Path) -> Iterator[Make]:
     threads = cv2.getNumThreads()
     settings = Settings(engine="opencv", precision="float32", on_color="recolor")
 
-    def call(data: bytes, name: str, output: str = "", **changes: Any) -> tuple[Result, Path]:
+    def call(
+        data: bytes, name: str, output: str = "", *, hints: Hints = NO_HINTS, **changes: Any
+    ) -> tuple[Result, Path]:
         source = tmp_path / name
         source.write_bytes(data)
         job = Job(replace(settings, **changes), resolve("embedded"), Engine("opencv", "float32"), tmp_path / "out", tmp)
         output = output or name
-        answer = Worker(job).do(Unit(Verb.MAKE, name, Kind.PHOTO, source, output, output))
+        answer = Worker(job).do(Unit(Verb.MAKE, name, Kind.PHOTO, source, output, output, hints=hints))
         assert isinstance(answer, Result), answer
         assert answer.status == "done", answer.reason
         return answer, tmp_path / "out" / output

@@ -186,6 +186,21 @@ def test_a_tiff_keeps_its_compression(make: Make, stored: str, kept: int) -> Non
     np.testing.assert_array_equal(luma_of(output), luma_of(output.parent.parent / "scan.tif"))
 
 
+@pytest.mark.parametrize("grain", [0, 2000])
+def test_a_compression_that_would_swell_the_samples_is_not_kept(make: Make, grain: int) -> None:
+    noise = np.random.default_rng(1).integers(-grain, grain + 1, (256, 320))
+    smooth = np.linspace(9000, 50000, 320, dtype=np.int64)[np.newaxis] + np.zeros((256, 1), np.int64)
+    pixels = np.clip(smooth + noise, 0, 65535).astype(np.uint16)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "TIFF", compression="tiff_lzw")
+    _, output = make(buffer.getvalue(), "scan.tif")
+    with Image.open(output) as image:
+        assert image.tag_v2[259] == (1 if grain else 5)
+    assert output.stat().st_size < 3 * pixels.nbytes + 4096
+    made = cv2.imread(str(output), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(cv2.cvtColor(made, cv2.COLOR_BGR2GRAY), pixels)
+
+
 @pytest.mark.parametrize(("gamma", "named"), [(100000, True), (55556, True), (45455, False)])
 @pytest.mark.parametrize("format", ["png", "jpg", "tif"])
 def test_a_pngs_gamma_keeps_its_tones(make: Make, gamma: int, named: bool, format: str) -> None:

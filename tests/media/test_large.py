@@ -1,4 +1,4 @@
-"""Of a large grey JPEG half the size is decoded: what is made of it has lost nothing all the same."""
+"""Of a large grey JPEG half the size is decoded, large copies are written in bands: nothing is lost by either."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.media.photo import memory
+from pipeline.ground.hints import Hints, Stroke
+from pipeline.media.photo import bands, memory
 from pipeline.media.photo.jpeg.luma import decoded
 from pipeline.media.photo.jpeg.record import original
 from pipeline.nets.engines.samples import sample_lightness
@@ -66,3 +67,16 @@ def test_other_ways_have_the_size_of_the_source(make: Any, monkeypatch: pytest.M
     monkeypatch.setattr(memory, "LARGE", 1000)
     _, path = make(jpeg(), "a.jpg", **changes)
     assert Image.open(path).size == ((2402, 803) if "layout" in changes else (1201, 803))
+
+
+@pytest.mark.parametrize("format", ["png", "tif"])
+def test_what_is_written_in_bands_has_the_colours_that_a_person_named(
+    make: Any, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    data = cv2.imencode(".png", GREY)[1].tobytes()
+    hints = Hints(strokes=(Stroke((40, 60, 200), ((0.5, 0.5),)),), saturation=0.5)
+    _, path = make(data, "a.png", f"whole.{format}", hints=hints)
+    whole = cv2.imread(str(path))
+    monkeypatch.setattr(bands, "IN_BANDS", 1000)
+    _, path = make(data, "a.png", f"bands.{format}", hints=hints)
+    assert np.array_equal(cv2.imread(str(path)), whole)

@@ -1,5 +1,7 @@
 import hashlib
 import importlib.util
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from pipeline.nets.engines import catalogue, choice
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.engines.samples import sample_lightness
 from pipeline.nets.resolve import resolve
+from tests.conftest import environment
 
 KINDS = ["zhang", "raw", "siggraph", "ddcolor", "deoldify", "half"]
 
@@ -59,6 +62,28 @@ def test_the_embedded_net_runs_on_every_engine(tmp_path, engine):
     truth = open_net(spec, Engine("opencv", "float32")).predict(picture)
     assert ab.shape == (spec.input_size // 4, spec.input_size // 4, 2)
     assert np.abs(ab - truth).max() <= choice.FLOAT32_MOST
+
+
+@pytest.mark.parametrize("engine", ["opencv", needs("onnxruntime"), needs("openvino")])
+def test_a_signal_is_heard_after_nets_have_come_and_gone(make_net, tmp_path, engine):
+    script = f"""
+import gc, os, signal
+from pathlib import Path
+from pipeline.nets.engine import Engine
+from pipeline.nets.engines.open import open_net
+from pipeline.nets.resolve import resolve
+spec = resolve({str(make_net("raw"))!r})
+for _ in range(3):
+    first, second = (open_net(spec, Engine({engine!r}, "float32"), cache_dir=Path({str(tmp_path)!r})) for _ in range(2))
+    del first
+    gc.collect()
+    del second
+    gc.collect()
+signal.signal(signal.SIGTERM, lambda *_: print("heard"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment())
+    assert (run.returncode, run.stdout) == (0, "heard\n"), run.stderr
 
 
 @pytest.mark.parametrize("engine", [needs("openvino")])

@@ -301,7 +301,7 @@ def test_two_fetches_do_not_meet(registry, folder):
 
 def test_the_embedded_net_needs_no_fetching(tmp_path):
     (path,) = fetch("embedded", models_dir=tmp_path / "models")
-    assert path.name == "embedded-v3.onnx"
+    assert path.name == "embedded-v4.onnx"
     assert not (tmp_path / "models").exists()
 
 
@@ -320,5 +320,5 @@ def test_verify_tells_whole_damaged_and_missing_apart(registry, folder):
 
 def test_verify_knows_every_file_of_the_registry(tmp_path):
     found = verify("all", models_dir=tmp_path)
-    assert {each.state for each in found if each.model == "embedded-v3"} == {"ok"}
+    assert {each.state for each in found if each.model == "embedded-v4"} == {"ok"}
     assert len([each for each in found if each.model == "zhang2016"]) == 3

@@ -73,7 +73,7 @@ def test_lightness_of_another_shape_is_a_fault(wrong):
 
 def test_ab_comes_out_in_lab_units():
     raw = np.arange(12, dtype=np.float32).reshape(1, 2, 2, 3) / 10
-    ab = decode(raw, replace(SPEC, answer=Answer(scale=110, offset=1)))
+    ab = decode(raw, replace(SPEC, answer=Answer(scale=110, offset=1))).ab
     assert ab.shape == (2, 3, 2)
     np.testing.assert_allclose(ab[..., 0], raw[0, 0] * 110 + 1)
 
@@ -81,10 +81,10 @@ def test_ab_comes_out_in_lab_units():
 def test_of_rgb_the_chroma_is_kept():
     colour = np.random.default_rng(0).random((5, 6, 3), np.float32)
     raw = colour.transpose(2, 0, 1)[None] * 255
-    ab = decode(raw, replace(SPEC, answer=Answer(kind="rgb", scale=1 / 255)))
+    ab = decode(raw, replace(SPEC, answer=Answer(kind="rgb", scale=1 / 255))).ab
     np.testing.assert_allclose(ab, cv2.cvtColor(colour, cv2.COLOR_RGB2LAB)[..., 1:], atol=0.5)  # OpenCV's coarse table
     red, grey = (
-        decode(np.float32(c).reshape(1, 3, 1, 1), replace(SPEC, answer=Answer(kind="rgb"))) for c in (RED, GREY)
+        decode(np.float32(c).reshape(1, 3, 1, 1), replace(SPEC, answer=Answer(kind="rgb"))).ab for c in (RED, GREY)
     )
     np.testing.assert_allclose(red[0, 0], [80.09, 67.20], atol=0.05)  # sRGB red under D65 (Lindbloom)
     np.testing.assert_allclose(grey[0, 0], [0, 0], atol=0.02)
@@ -98,13 +98,27 @@ def test_half_precision_input_is_fed_as_such():
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 def test_ab_is_no_view_of_the_engine_s_memory(layout):
     raw = np.ones((1, 2, 2, 2), np.float32)
-    ab = decode(raw, replace(SPEC, feed=Feed(layout=layout)))
+    ab = decode(raw, replace(SPEC, feed=Feed(layout=layout))).ab
     raw[:] = 5
     assert ab.max() == 1
 
 
+def test_the_third_channel_of_a_net_that_says_so_is_how_sure_it_is():
+    raw = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
+    plain = decode(raw[:, :2], SPEC)
+    sure = decode(raw - 8.5, replace(SPEC, answer=Answer(spread=True)))
+    assert plain.spread is None
+    np.testing.assert_array_equal(sure.ab, plain.ab - 8.5)
+    np.testing.assert_array_equal(sure.spread, [[0, 0.5], [1.5, 2.5]])  # none lies nearer than nothing
+    assert sure.spread.dtype == np.float32
+    with pytest.raises(ModelError, match="3 channels"):
+        decode(raw[:, :2], replace(SPEC, answer=Answer(spread=True)))
+    with pytest.raises(ModelError, match="spread"):
+        Answer(kind="rgb", spread=True)
+
+
 def test_half_precision_output():
-    assert decode(np.ones((1, 2, 3, 3), np.float16), SPEC).dtype == np.float32
+    assert decode(np.ones((1, 2, 3, 3), np.float16), SPEC).ab.dtype == np.float32
 
 
 @pytest.mark.parametrize(

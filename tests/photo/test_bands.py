@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline.colour.exact import exact_bands, exact_rgb
 from pipeline.ground.errors import ItemError
-from pipeline.media.photo import bands
+from pipeline.media.photo import bands, deflate
 from pipeline.media.photo.metadata import Metadata, gather
 from pipeline.media.photo.write import LZW, encode
 
@@ -89,3 +89,25 @@ def test_colour_in_bands_is_that_of_the_whole(shape: tuple[int, int], dtype: typ
     assert np.array_equal(cv2.cvtColor(joined, cv2.COLOR_BGR2GRAY), grey)
     apart = np.abs(joined.astype(np.int32) - whole)
     assert float(np.mean(apart > (0 if dtype is np.uint8 else 8))) < 0.001  # floats, in other strips
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [0, 3, 4])
+def test_deflate_holds_the_same_samples_by_whichever_library(
+    monkeypatch: pytest.MonkeyPatch, installed: bool, dtype: type, channels: int
+) -> None:
+    if not installed:
+        monkeypatch.setattr(deflate, "_FAST", None)
+    pixels = picture(channels, dtype) if channels else picture(3, dtype)[:, :, 0].copy()
+    png, tiff = io.BytesIO(), io.BytesIO()
+    bands.write_png(png, [pixels], SIZE, METADATA)
+    bands.write_tiff(tiff, [pixels], SIZE, METADATA, compression=32946, rows=7)
+    for file in (png, tiff):
+        assert np.array_equal(decoded(file.getvalue()), pixels)
+    made = Image.open(io.BytesIO(tiff.getvalue()))
+    assert (made.tag_v2[259], made.tag_v2[317]) == (8, 2)  # type: ignore[attr-defined]
+    made.load()
+    again = io.BytesIO()
+    bands.write_png(again, [pixels], SIZE, METADATA)
+    assert again.getvalue() == png.getvalue()

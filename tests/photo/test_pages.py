@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
+from pipeline.ground import opened
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.media.photo import pages as pages_module
 from pipeline.media.photo.pages import has_several_pages, join_pages, pages
@@ -179,3 +181,37 @@ def test_joined_pages_have_tags_of_their_own(tmp_path: Path) -> None:
             sizes.append(image.size)
             assert image.tag_v2[259] == 5  # LZW
     assert sizes == [(40 + 3 * seed, 30 + seed) for seed in range(4)]
+
+
+@pytest.mark.parametrize("compression", ["group4", "tiff_lzw", "jpeg", "raw"])
+@pytest.mark.parametrize("big", [False, True])
+def test_of_a_book_one_page_is_read_and_not_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: str, big: bool
+) -> None:
+    images = [Image.fromarray(landscape(seed, 240, 320)) for seed in range(40)]
+    if compression == "group4":
+        images = [image.convert("1") for image in images]
+    path = tmp_path / "book.tif"
+    images[0].save(path, save_all=True, append_images=images[1:], compression=compression, big_tiff=big)
+    wanted = [np.asarray(image.convert("L")) for image in images]
+    assert pages(path) == list(range(40))
+    taken = list[int]()
+
+    class Counted(opened._Source):
+        def readinto(self, buffer: Any, /) -> int | None:
+            count = super().readinto(buffer)
+            taken.append(count or 0)
+            return count
+
+        def readall(self) -> Any:
+            data = super().readall()
+            taken.append(len(data))
+            return data
+
+    monkeypatch.setattr(opened, "_Source", Counted)
+    for page in (0, 17, 39):
+        read(path, max_megapixels=1, page=page)  # the chain of directories is walked once
+        taken.clear()
+        found = read(path, max_megapixels=1, page=page).pixels
+        assert np.abs(found.astype(int) - wanted[page]).max() <= (40 if compression == "jpeg" else 0)
+        assert sum(taken) < path.stat().st_size / 3

@@ -302,3 +302,30 @@ def test_odd_files_that_other_programs_wrote(name, height, width, bits, mean):
 def test_odd_files_that_nobody_here_reads_are_said(name, reason):
     with pytest.raises(ItemError, match=reason):
         pixels_of(ODD / name)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"v/1\x01\x02\0\0\0", "OpenEXR"),
+        (b"SDPX\0\0\x08\0", "DPX"),
+        (bytes(128) + b"DICM\x02\0", "DICOM"),
+        (b"II\xbc\x01\x20\0\0\0", "JPEG XR"),
+        (b"#?RADIANCE\n", "Radiance HDR"),
+        (b"\x8bJNG\r\n\x1a\n", "MNG and JNG"),
+        (b"P7\nWIDTH 2\nHEIGHT 2\nDEPTH 1\nMAXVAL 255\nTUPLTYPE GRAYSCALE\nENDHDR\n", "PAM"),
+    ],
+)
+def test_kinds_that_are_not_read_are_called_by_their_names(tmp_path: Path, head: bytes, said: str) -> None:
+    (tmp_path / "a.xyz").write_bytes(head + bytes(range(256)))
+    with pytest.raises(ItemError, match=f"^{said} (is|are) not supported; save it as"):
+        read(tmp_path / "a.xyz", max_megapixels=1)
+
+
+def test_a_jpeg_whose_height_stands_at_its_end_is_not_called_damaged(tmp_path: Path) -> None:
+    data = cv2.imencode(".jpg", np.arange(4096, dtype=np.uint32).reshape(64, 64).astype(np.uint8))[1].tobytes()
+    at = data.index(b"\xff\xc0")
+    cut = data[: at + 5] + b"\0\0" + data[at + 7 : -2] + b"\xff\xdc\0\x04\0\x40" + data[-2:]
+    (tmp_path / "a.jpg").write_bytes(cut)
+    with pytest.raises(ItemError, match="height is given at its end"):
+        read(tmp_path / "a.jpg", max_megapixels=1)

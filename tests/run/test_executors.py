@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import signal
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,14 +25,16 @@ from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run import driver, limits
 from pipeline.run.context import Context
-from pipeline.run.executors import loky
+from pipeline.run.executors import child, loky, member
 from pipeline.run.executors.executor import Executor
 from pipeline.run.progress import Progress
 from pipeline.run.signals import Stop, stop_on_signals
 from tests.conftest import write_archive
+from tests.run import clusters
 
 EXECUTORS = field_of("executor").metadata["choices"]
 IN_PROCESSES = [name for name in EXECUTORS if name != "serial"]
+ON_CLUSTERS = [name for name in EXECUTORS if name in clusters.BEGIN]
 
 
 @dataclass
@@ -62,9 +65,26 @@ class Bench:
         return [Unit(Verb.MAKE, path.name, Kind.PHOTO, path, f"{path.stem}.png", path.name) for path in self.sources]
 
 
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Give the address of a cluster of an executor's, begun once; empty for those that need none."""
+    found: dict[str, str] = {}
+    with ExitStack() as stack:
+
+        def address(executor: str) -> str:
+            if executor not in found:
+                begin = clusters.BEGIN[executor]
+                found[executor] = stack.enter_context(begin(str(tmp_path_factory.mktemp(executor))))
+            return found[executor]
+
+        yield lambda executor: address(executor) if executor in ON_CLUSTERS else ""
+
+
 @pytest.fixture
-def bench(request: pytest.FixtureRequest, tmp_path: Path, tiny_net: Path) -> Bench:
-    settings = Settings(executor=request.param, jobs=2, format="png")
+def bench(request: pytest.FixtureRequest, tmp_path: Path, tiny_net: Path, begun: Callable[[str], str]) -> Bench:
+    if request.param in ON_CLUSTERS and importlib.util.find_spec(clusters.MODULES[request.param]) is None:
+        pytest.skip(f"extra: {request.param}")
+    settings = Settings(executor=request.param, cluster=begun(request.param), jobs=2, format="png")
     tmp_dir = tmp_path / "colour" / "tmp"
     tmp_dir.mkdir(parents=True)
     sources = write_archive(tmp_path / "scans", 9)
@@ -74,8 +94,16 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, tiny_net: Path) -> Ben
     return Bench(context, tmp_dir, sources, [])
 
 
-every = pytest.mark.parametrize("bench", EXECUTORS, indirect=True)
-in_processes = pytest.mark.parametrize("bench", IN_PROCESSES, indirect=True)
+def _of(names: Iterable[str]) -> pytest.MarkDecorator:
+    marks = {"ray": [pytest.mark.soak]}  # its workers take many seconds to come up
+    return pytest.mark.parametrize(
+        "bench", [pytest.param(name, marks=marks.get(name, [])) for name in names], indirect=True
+    )
+
+
+every = _of(EXECUTORS)
+in_processes = _of(IN_PROCESSES)
+in_children = _of(["loky"])
 
 
 def taking(units: list[Unit]) -> Callable[[], Unit | None]:
@@ -147,11 +175,12 @@ def test_units_that_an_answer_brings_up_are_done_too(bench: Bench) -> None:
 @every
 def test_what_fails_is_an_answer_like_any_other(bench: Bench) -> None:
     bench.sources[3].write_bytes(b"no picture")
-    bench.sources[5].unlink()
+    bench.sources[5].unlink()  # alone in its folder: as if the disk had gone
+    bench.sources[7].unlink()
     found = {unit.key: answer for unit, answer in bench.executor().answers(taking(bench.units()), Stop())}
     statuses = [getattr(found[path.name], "status", None) for path in bench.sources]
-    assert statuses[3:6] == [Status.FAILED, Status.DONE, Status.VANISHED]
-    assert statuses.count(Status.DONE) == 7
+    assert statuses[3:8] == [Status.FAILED, Status.DONE, Status.FAILED, Status.DONE, Status.VANISHED]
+    assert statuses.count(Status.DONE) == 6
 
 
 @every
@@ -184,7 +213,7 @@ def test_a_reader_who_leaves_early_leaves_no_worker_behind(bench: Bench) -> None
     assert not children() - before
 
 
-@in_processes
+@in_children
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_workers_are_ended_where_there_is_no_pgrep(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -233,11 +262,14 @@ def test_two_jobs_after_one_another_have_each_their_own_net(bench: Bench) -> Non
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each unit take a minute, as a picture of 500 megapixels on an old machine."""
 
-    def sleep(job: object, unit: Unit) -> Answer:
+    def sleep(*arguments: object) -> Answer:
+        unit = arguments[-1]
+        assert isinstance(unit, Unit)
         time.sleep(60)
         return Result(unit.key, Status.DONE)
 
     monkeypatch.setattr(loky, "_do", sleep)
+    monkeypatch.setattr(member, "do", sleep)
 
 
 @pytest.mark.usefixtures("slow")
@@ -283,7 +315,7 @@ def test_the_second_signal_ends_a_run_that_the_first_would_have_kept_waiting(ben
 def test_a_unit_that_kills_its_worker_twice_is_convicted_and_the_others_are_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(loky.POISON_VARIABLE, bench.sources[4].stem)
+    monkeypatch.setenv(child.POISON_VARIABLE, bench.sources[4].stem)
     found = {unit.key: answer for unit, answer in bench.executor().answers(taking(bench.units()), Stop())}
     assert len(found) == len(bench.sources)
     crashed = found.pop(bench.sources[4].name)
@@ -296,8 +328,9 @@ def test_a_unit_that_kills_its_worker_twice_is_convicted_and_the_others_are_done
 
 @in_processes
 def test_a_unit_that_never_ends_is_ended_and_the_others_are_done(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(loky.HANG_VARIABLE, bench.sources[4].stem)
+    monkeypatch.setenv(child.HANG_VARIABLE, bench.sources[4].stem)
     monkeypatch.setattr(loky, "START", 0.0)
+    monkeypatch.setattr(limits, "START", 0.0)
     settings = replace(bench.context.settings, item_timeout=8)
     answers = bench.executor(settings=settings).answers(taking(bench.units()), Stop())
     found = {unit.key: answer for unit, answer in answers}
@@ -311,8 +344,9 @@ def test_a_unit_that_never_ends_is_ended_and_the_others_are_done(bench: Bench, m
 
 @in_processes
 def test_what_hangs_is_not_waited_for_after_a_signal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(loky.HANG_VARIABLE, bench.sources[0].stem)
+    monkeypatch.setenv(child.HANG_VARIABLE, bench.sources[0].stem)
     monkeypatch.setattr(loky, "GRACE", 0.5)
+    monkeypatch.setattr(limits, "GRACE", 0.5)
     stop, done = Stop(), []
     for unit, _ in bench.executor().answers(taking(bench.units()), stop):
         done.append(unit.key)
@@ -335,6 +369,7 @@ def test_time_goes_by_size_and_frames_and_not_by_a_sleep_of_the_driver(monkeypat
 @in_processes
 def test_workers_that_never_come_up_end_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loky, "_be_a_worker", lambda job, driver: os._exit(1))
+    monkeypatch.setattr(member, "look", lambda ticket: os._exit(1))
     with pytest.raises(ColorizeError, match="die before they take a picture"):
         list(bench.executor().answers(taking(bench.units()), Stop()))
 
@@ -351,7 +386,7 @@ def wait_until_deaf(process: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@in_processes
+@in_children
 def test_workers_leave_signals_to_the_driver(bench: Bench) -> None:
     """A terminal's Ctrl-C reaches the whole group."""
     hurt, before = [], children()
@@ -392,7 +427,7 @@ def test_nobody_is_at_work_beside_a_unit_that_is_to_be_done_alone(bench: Bench) 
     assert len([each for each in told if each.startswith("done ")]) == len(units)
 
 
-@in_processes
+@in_children
 def test_a_picture_too_large_for_a_share_is_given_back_and_done_alone(bench: Bench) -> None:
     job = bench.context.job(bench.tmp_dir)
     crowded = loky.Loky(replace(job, memory=Memory(share=1, whole=10**9)), 2)

@@ -82,6 +82,15 @@ def test_only_so_many_items_in_pieces_are_open_and_photographs_pass_them() -> No
     assert taken(schedule) == []
 
 
+def test_a_look_at_a_photograph_waits_for_no_film_and_a_look_at_a_film_does() -> None:
+    films = [scan(key) for key in "pqr"]
+    look = replace(films[2], verb=Verb.LOOK, parts_place="parts/r")
+    schedule = Schedule([*films[:2], look, replace(photo("a"), verb=Verb.LOOK)])
+    assert taken(schedule) == ["p?", "q?", "a"]
+    schedule.close("p")
+    assert taken(schedule) == ["r"]
+
+
 def test_a_closed_item_s_units_are_begun_no_more_and_others_are() -> None:
     schedule = Schedule([scan("p"), scan("q")])
     taken(schedule)

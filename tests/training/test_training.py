@@ -14,7 +14,7 @@ from models.training import augment, checkpoint, dataset, views  # noqa: E402
 from models.training.agree import TOLERANCE, largest_difference  # noqa: E402
 from models.training.bins import CENTRES, prior_of, read_centres, rebalancing, soft_bins  # noqa: E402
 from models.training.depthwise import Depthwise5x5  # noqa: E402
-from models.training.export import Decoding, averaged_net, export  # noqa: E402
+from models.training.export import Decoding, averaged_net, decoded_anew, export  # noqa: E402
 from models.training.network import ColourNet, annealed_mean  # noqa: E402
 from models.training.prepare import prepare  # noqa: E402
 from models.training.train import Recipe, train  # noqa: E402
@@ -53,33 +53,44 @@ def test_it_trains_goes_on_and_exports_alike_for_all_engines(recipe: Recipe) -> 
     assert "encoder.stem.weight" in changed
 
     centres = read_centres(CENTRES)
-    for count in (1, 2):
-        path = recipe.out / f"{count}.onnx"
-        decoding = Decoding(temperature=0.5, logit_adjustment=0.3, saturation=1.2, blur=0.6, views=count)
+    for soften in (False, True):
+        path = recipe.out / f"{soften}.onnx"
+        decoding = Decoding(temperature=0.5, logit_adjustment=0.3, saturation=1.2, blur=0.6, soften=soften)
         export(averaged_net(recipe.out / "last.pt", centres), path, decoding)
         assert largest_difference(path, (64, 96)) <= TOLERANCE
         weights = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
         assert all(np.array_equal(each, each.astype(np.float16)) for each in weights if each.dtype == np.float32)
-        assert resolve_file(path, name="net").input_size == 192
+        spec = resolve_file(path, name="net")
+        assert (spec.input_size, spec.answer.spread) == (192, True)
         session = onnxruntime.InferenceSession(path)
         assert session.get_inputs()[0].name == "L"
-        assert session.run(None, {"L": np.zeros((1, 1, 128, 128), np.float32)})[0].shape == (1, 2, 32, 32)
+        assert session.run(None, {"L": np.zeros((1, 1, 128, 128), np.float32)})[0].shape == (1, 3, 32, 32)
 
 
 def test_an_exported_net_comes_back_as_it_was(tmp_path: Path) -> None:
     centres = read_centres(CENTRES)
     torch.manual_seed(3)
-    net = ColourNet(centres, smooth=False)
+    net = ColourNet(centres)
     lightness = torch.randn(1, 1, 64, 64) * 20
     with torch.no_grad():
         net.context.weight.normal_(0, 0.02)
         before = annealed_mean(net(lightness), net.centres, 0.65)
-    export(net, tmp_path / "net.onnx", Decoding(temperature=0.65, logit_adjustment=0, saturation=1, blur=0, views=1))
-    back = ColourNet(centres, smooth=False)
+        shares = torch.softmax(net(lightness) / 0.65, 1)
+        distance = (net.centres[None, :, :, None, None] - before[:, None]).square().sum(2)
+        spread = ((shares * distance).sum(1) + 1).sqrt()
+    decoding = Decoding(temperature=0.65, logit_adjustment=0, saturation=1, blur=0, soften=False)
+    export(net, tmp_path / "net.onnx", decoding)
+    told = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"L": lightness.numpy()})[0]
+    assert np.abs(told[:, :2] - before.numpy()).max() < 0.05
+    assert np.abs(told[:, 2] - spread.numpy()).max() < 0.05
+    back = ColourNet(centres)
     load_exported(back, tmp_path / "net.onnx", 0.65)
     with torch.no_grad():
         after = annealed_mean(back(lightness), back.centres, 0.65)
     assert float((after - before).abs().max()) < 0.05  # weights were rounded to half precision
+    export(decoded_anew(tmp_path / "net.onnx", centres, 0.65), tmp_path / "again.onnx", decoding)
+    again = onnxruntime.InferenceSession(tmp_path / "again.onnx").run(None, {"L": lightness.numpy()})[0]
+    assert np.abs(again - told).max() < 1e-3
 
 
 @pytest.mark.parametrize(("stride", "padding", "size"), [(1, 2, (9, 12)), (2, 0, (11, 13))])
@@ -103,9 +114,9 @@ def test_the_logit_adjustment_takes_rare_colours_back(tmp_path: Path) -> None:
         torch.manual_seed(6)
         net = ColourNet(centres)
         net.rarity.copy_(torch.from_numpy(1 + np.hypot(*centres.T) / 10))
-        export(net, tmp_path / "net.onnx", Decoding(logit_adjustment=adjustment, blur=0, views=1))
+        export(net, tmp_path / "net.onnx", Decoding(logit_adjustment=adjustment, blur=0))
         session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
-        ab = session.run(None, {"L": np.zeros((1, 1, 64, 64), np.float32)})[0]
+        ab = session.run(None, {"L": np.zeros((1, 1, 64, 64), np.float32)})[0][:, :2]
         saturated.append(float(np.abs(ab).mean()))
     assert saturated[1] < saturated[0]
 

@@ -27,7 +27,7 @@ from pipeline.media.film.packets import Peekable, look_through, picture_packets
 from pipeline.media.film.planes import layout_of
 from pipeline.media.film.scan import FASTEST
 from pipeline.media.film.shape import written
-from pipeline.media.film.source import BITEXACT, is_cover, moving_picture, open_film
+from pipeline.media.film.source import BITEXACT, is_cover, moving_picture, open_film, text_that_is_not_utf8
 
 _STALE: Final = (
     "encoder",
@@ -91,7 +91,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
                 "w",
                 format=kind.format,
                 container_options={**dict(kind.options), "avoid_negative_ts": "disabled"},
-                metadata_errors="surrogateescape",
+                **text_that_is_not_utf8("surrogateescape"),
             ) as out,
         ):
             work.describe(whole, first.streams.video[0], out)

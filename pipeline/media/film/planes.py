@@ -18,7 +18,6 @@ Luma = NDArray[np.uint8] | NDArray[np.uint16]
 
 # AVColorSpace and AVColorRange, as frames carry them (ITU-T H.273).
 _MATRICES: Final[dict[int, Matrix]] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 7: "bt709", 9: "bt2020"}
-UNSPECIFIED: Final = 2
 LIMITED: Final = 1
 FULL: Final = 2
 _GREY_IS_LIMITED: Final = {"h264", "hevc", "av1", "vp9", "vp8", "mpeg2video", "mpeg4"}

@@ -48,15 +48,12 @@ class CutScores:
 
     def __init__(self) -> None:
         self._looks: deque[Look] = deque(maxlen=2 * _REACH)
-        self._taken = 0
-        self._scores: list[float] = []
 
     def add(self, luma: NDArray[Any], bits: int) -> float:
         """Take the next frame; return how unlike the one before it is (0 for the first)."""
         look = Look(luma, bits)
         near = difference(self._looks[-1], look) if self._looks else 0.0
         self._looks.append(look)
-        self._taken += 1
         return near
 
     def latest(self) -> float | None:

@@ -65,6 +65,11 @@ class _Once:
             raise
 
 
+def text_that_is_not_utf8(errors: str) -> dict[str, Any]:
+    """Return what tells `av.open` to bear texts that are not UTF-8; from PyAV 19 on it does by itself."""
+    return {"metadata_errors": errors} if int(av.__version__.partition(".")[0]) < 19 else {}
+
+
 @contextmanager
 def open_film(path: Path) -> Iterator[InputContainer]:
     """Open a film for reading.
@@ -82,7 +87,8 @@ def open_film(path: Path) -> Iterator[InputContainer]:
             raise ItemError("a playlist, which points to other files: only the file itself is ever opened")
         file.seek(0)
         try:
-            container = av.open(_Once(file), "r", container_options=dict(_SAFE), metadata_errors="surrogateescape")
+            options = {"container_options": dict(_SAFE), **text_that_is_not_utf8("surrogateescape")}
+            container: InputContainer = av.open(_Once(file), "r", **options)
         except FFmpegError as error:
             raise _not_opened(error, head) from None
         with container:

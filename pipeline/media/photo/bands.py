@@ -1,28 +1,31 @@
-"""Large PNG and TIFF files, written band by band: neither all pixels in colour nor all bytes are ever in memory."""
+"""PNG and TIFF files, written band by band: of large ones neither all colour nor all bytes are ever in memory."""
 
 from __future__ import annotations
 
 import struct
-import zlib
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.media.photo.deflate import Engine, differences, engine
 from pipeline.media.photo.embed import chunk, png_chunks, tiff_tail
 from pipeline.media.photo.memory import IN_BANDS
 from pipeline.media.photo.metadata import Metadata
-from pipeline.media.photo.write import encode
+from pipeline.media.photo.write import DEFLATE, NONE, encode
 
-Band = NDArray[Any]  # uint8 or uint16, BGR or BGRA (h, W, N)
+Band = NDArray[Any]  # uint8 or uint16, grey (h, W), BGR or BGRA (h, W, N)
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_COLOUR_TYPES: Final = {3: 2, 4: 6}  # PNG 1.2, 4.1.1, by the number of channels
+_COLOUR_TYPES: Final = {1: 0, 3: 2, 4: 6}  # PNG 1.2, 4.1.1, by the number of channels
 _SUB: Final = 1  # the filter: differences from the pixel to the left
 _STRIP_BYTES: Final = 1 << 18
-_HEIGHT, _STRIPS, _ROWS, _SIZES, _LONG = 257, 273, 278, 279, 4
+_HEIGHT, _STRIPS, _ROWS, _SIZES, _COMPRESSION, _PREDICTOR, _HORIZONTAL = 257, 273, 278, 279, 259, 317, 2
+_SHORT, _LONG = 3, 4
 _LARGEST: Final = 2**32 - 1  # offsets of a TIFF that is no BigTIFF have 32 bits
 
 
@@ -43,27 +46,34 @@ def write_png(file: BinaryIO, bands: Iterable[Band], size: tuple[int, int], meta
         file: empty.
         bands: at least one; all of one type and number of channels.
         size: width and height of the picture.
-        metadata: put in as by `embed.into_png`.
+        metadata: put in as by `embed.png_chunks`.
     """
-    engine, begun = zlib.compressobj(1, zlib.DEFLATED, 15, 9, zlib.Z_RLE), False
+    stream: Engine | None = None
     for band in bands:
-        if not begun:
-            header = struct.pack(">IIBBBBB", *size, band.dtype.itemsize * 8, _COLOUR_TYPES[band.shape[2]], 0, 0, 0)
+        if stream is None:
+            kind = _COLOUR_TYPES[_channels(band)]
+            header = struct.pack(">IIBBBBB", *size, band.dtype.itemsize * 8, kind, 0, 0, 0)
             file.write(_SIGNATURE + chunk(b"IHDR", header) + png_chunks(metadata))
-            begun = True
-        if data := engine.compress(_filtered(band).data):
-            file.write(chunk(b"IDAT", data))
-    file.write(chunk(b"IDAT", engine.flush()) + chunk(b"IEND", b""))
+            stream = engine(band.dtype.itemsize)
+        for top in range(0, len(band), rows := rows_of_strip(size[0], 4, 2)):
+            if data := stream.compress(_filtered(band[top : top + rows]).data):
+                file.write(chunk(b"IDAT", data))
+    assert stream is not None
+    file.write(chunk(b"IDAT", stream.flush()) + chunk(b"IEND", b""))
+
+
+def _channels(band: Band) -> int:
+    return band.shape[2] if band.ndim == 3 else 1
 
 
 def _filtered(band: Band) -> NDArray[np.uint8]:
-    order = [2, 1, 0, 3][: band.shape[2]]
-    big = np.ascontiguousarray(band[:, :, order].astype(band.dtype.newbyteorder(">")))
-    rows, step = big.view(np.uint8).reshape(len(band), -1), band.shape[2] * band.dtype.itemsize
+    order = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}.get(_channels(band))
+    ordered = np.ascontiguousarray(band) if order is None else np.asarray(cv2.cvtColor(band, order))
+    big = ordered if ordered.dtype == np.uint8 or sys.byteorder == "big" else ordered.byteswap()
+    rows = big.view(np.uint8).reshape(len(band), -1)
     made = np.empty((len(rows), rows.shape[1] + 1), np.uint8)
     made[:, 0] = _SUB
-    made[:, 1 : 1 + step] = rows[:, :step]
-    np.subtract(rows[:, step:], rows[:, :-step], out=made[:, 1 + step :])
+    made[:, 1:] = differences(rows, _channels(band) * band.dtype.itemsize)
     return made
 
 
@@ -76,7 +86,7 @@ def write_tiff(
         file: empty.
         bands: as in `write_png`, of a multiple of `rows` rows, but for the last.
         size: width and height of the picture.
-        metadata: put in as by `embed.into_tiff`.
+        metadata: put in as by `embed.tiff_tail`.
         compression: as in `write.encode`.
         rows: of a strip, as `rows_of_strip` says.
 
@@ -88,16 +98,20 @@ def write_tiff(
     """
     file.write(b"II*\0\0\0\0\0")
     kept, starts, sizes = dict[int, bytes](), list[int](), list[int]()
+    inflated = compression in DEFLATE
     for band in bands:
-        made = encode(band, "tif", compression=compression, strip=rows)
+        made = encode(band, "tif", compression=NONE if inflated else compression, strip=rows)
         entries, strips = _parsed(made)
         kept = kept or _small(made, entries, file)
         for start, count in strips:
+            strip = made[start : start + count]
             starts.append(file.tell())
-            sizes.append(count)
-            file.write(made[start : start + count])
+            sizes.append(file.write(_deflated(strip, band) if inflated else strip))
         if file.tell() > _LARGEST:
             raise ItemError("too large for tif: more than 4 GB; choose format png", Cause.FORMAT_LIMIT)
+    if inflated:
+        for tag, value in ((_COMPRESSION, DEFLATE[0]), (_PREDICTOR, _HORIZONTAL)):
+            kept[tag] = struct.pack("<HHIHH", tag, _SHORT, 1, value, 0)
     for tag, values in ((_STRIPS, starts), (_SIZES, sizes), (_HEIGHT, [size[1]]), (_ROWS, [rows])):
         kept[tag] = _entry(tag, values, file)
     file.write(bytes(file.tell() % 2))
@@ -106,6 +120,14 @@ def write_tiff(
     file.seek(4)
     file.write(struct.pack("<I", at))
     return lost
+
+
+def _deflated(strip: memoryview, band: Band) -> bytes:
+    """Return a strip that was not compressed as one that is, with horizontal differencing."""
+    step = _channels(band)
+    rows = np.frombuffer(strip, band.dtype.newbyteorder("<")).reshape(-1, band.shape[1] * step)
+    stream = engine(band.dtype.itemsize)
+    return stream.compress(differences(rows, step).data.cast("B")) + stream.flush()
 
 
 def _parsed(data: memoryview) -> tuple[dict[int, bytes], list[tuple[int, int]]]:

@@ -10,23 +10,21 @@ from typing import Final
 
 from PIL import Image, TiffImagePlugin
 
+from pipeline.media.photo.deflate import crc
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.marks import photoshop
 from pipeline.media.photo.metadata import DESCRIPTIVE, DIRECTORIES, Metadata
 
 _METRES: Final = 39.37007874  # inches to a metre
-_HEADER_END: Final = 33  # PNG: signature and IHDR
 _BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 3, 4, 5, 7
 _Entry = tuple[int, int, int, bytes]  # tag, type, count, value
 
 
-def into_png(data: bytes, metadata: Metadata) -> bytes:
-    """Return a PNG with EXIF, XMP, IPTC (as ImageMagick writes it), profile, resolution and comment."""
-    return data[:_HEADER_END] + png_chunks(metadata) + data[_HEADER_END:]
-
-
 def png_chunks(metadata: Metadata) -> bytes:
-    """Return the chunks that `into_png` puts behind the header."""
+    """Return EXIF, XMP, IPTC (as ImageMagick writes it), profile, resolution and comment as chunks of a PNG.
+
+    They stand between its header and its pixels.
+    """
     parts = list[bytes]()
     if metadata.profile:
         parts.append(chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.profile)))
@@ -48,7 +46,7 @@ def png_chunks(metadata: Metadata) -> bytes:
 
 def chunk(name: bytes, body: bytes) -> bytes:
     """Return a chunk of a PNG."""
-    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+    return b"".join((len(body).to_bytes(4, "big"), name, body, crc(name, body).to_bytes(4, "big")))
 
 
 def _utf8(text: bytes) -> bytes:
@@ -56,19 +54,6 @@ def _utf8(text: bytes) -> bytes:
         return text.decode().replace("\0", " ").encode()
     except UnicodeDecodeError:
         return text.decode("latin-1").replace("\0", " ").encode()
-
-
-def into_tiff(data: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
-    """Return a little-endian TIFF of one directory with metadata, and what could not be put in, as phrases.
-
-    The directory is written anew at the end of the file; the strips stay where they are.
-    """
-    (at,) = struct.unpack_from("<I", data, 4)
-    (count,) = struct.unpack_from("<H", data, at)
-    kept = {struct.unpack_from("<H", data, at + 2 + 12 * n)[0]: data[at + 2 + 12 * n :][:12] for n in range(count)}
-    padding = bytes(len(data) % 2)
-    tail, at, lost = tiff_tail(kept, len(data) + len(padding), metadata)
-    return b"".join((data[:4], at.to_bytes(4, "little"), data[8:], padding, tail)), lost
 
 
 def tiff_tail(kept: dict[int, bytes], end: int, metadata: Metadata) -> tuple[bytes, int, list[str]]:

@@ -6,12 +6,10 @@ Format: GIF89a, https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 
 from __future__ import annotations
 
-import io
 from typing import Final
 
-from PIL import Image
-
-from pipeline.media.photo.directories import DAMAGE
+from pipeline.media.photo.decoders import GIF
+from pipeline.media.photo.trial import decodes
 from pipeline.media.photo.words import LENGTH
 
 _TABLE, _INTERLACED = 0x80, 0x40
@@ -32,11 +30,8 @@ def damage_of(data: bytes) -> str:
     size = b"".join(side.to_bytes(2, "little") for side in larger)
     flags = bytes([data[at + 9] & ~(_TABLE | _INTERLACED) & 0xF8])
     head = b"GIF89a" + size + bytes([_TABLE | 7]) + bytes(2) + bytes(256 * 3)
-    return (
-        LENGTH
-        if _decodes(head + b"," + bytes(4) + size + flags + data[codes : _behind(data, codes + 1)] + b";")
-        else ""
-    )
+    made = head + b"," + bytes(4) + size + flags + data[codes : _behind(data, codes + 1)] + b";"
+    return LENGTH if decodes(made, GIF) else ""
 
 
 def _table(flags: int) -> int:
@@ -67,12 +62,3 @@ def _larger(pixels: int) -> tuple[int, int] | None:
             if wanted % width == 0 and wanted // width <= _LARGEST:
                 return width, wanted // width
     return None
-
-
-def _decodes(data: bytes) -> bool:
-    try:
-        with Image.open(io.BytesIO(data), formats=("GIF",)) as image:
-            image.load()
-    except DAMAGE:
-        return False
-    return True

@@ -20,7 +20,7 @@ from pipeline.media.photo.tiff import Directory
 # Bytes of a picture in colour; larger ones are written in bands.
 IN_BANDS: Final = 64 << 20
 # Pixels of a picture of which half the size is decoded where that suffices.
-LARGE: Final = 50_000_000
+LARGE: Final = 4_000_000
 # By Pillow's mode: channels, and bytes of a sample.
 _MODES: Final = {
     "1": (1, 1),

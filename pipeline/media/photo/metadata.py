@@ -12,12 +12,11 @@ from typing import Any, Final
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from pipeline.ground.opened import opened
-from pipeline.media.photo import xmp
+from pipeline.media.photo import orientation, xmp
 from pipeline.media.photo.decoders import HEIC, PILLOW_FORMATS
 from pipeline.media.photo.directories import DAMAGE, seek
 from pipeline.media.photo.profile import of_gamma
 
-ORIENTATION: Final = 0x0112
 _EXIF_HEAD: Final = b"Exif\0\0"
 # Tags of a TIFF that describe the picture, not how it is stored: description, maker, model, software, date, artist,
 # host, copyright; behind them the directories of EXIF and GPS.
@@ -46,6 +45,11 @@ class Metadata:
     density: tuple[float, float] = (0.0, 0.0)
     comment: bytes = b""
     lost: tuple[str, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there is none, or none that could be carried over."""
+        return replace(self, lost=()) == Metadata()
 
     def without(self, *phrases: str) -> Metadata:
         """Return it with further phrases of what is lost."""
@@ -202,7 +206,7 @@ def _exif_upright(block: bytes) -> bytes:
         (count,) = struct.unpack_from(f"{order}H", block, at)
         for entry in range(at + 2, at + 2 + 12 * count, 12):
             tag, kind = struct.unpack_from(f"{order}HH", block, entry)
-            if tag == ORIENTATION and kind == 3:
+            if tag == orientation.TAG and kind == 3:
                 struct.pack_into(f"{order}H", changed, entry + 8, 1)
         struct.pack_into(f"{order}I", changed, at + 2 + 12 * count, 0)
     except struct.error:
@@ -214,7 +218,7 @@ def orientation_of(data: bytes) -> int:
     """Return the EXIF orientation of a picture, 1 to 8, as `read` sees it; 1 where it says none."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
-            found = int(image.getexif().get(ORIENTATION, 1))
+            found = int(image.getexif().get(orientation.TAG, 1))
     except DAMAGE:
         return 1
     return found if 1 <= found <= 8 else 1

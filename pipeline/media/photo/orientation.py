@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+TAG: Final = 0x0112  # in EXIF and in TIFF
 
 Sample = TypeVar("Sample", np.uint8, np.uint16, np.float32)
 

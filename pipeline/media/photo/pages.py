@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import TiffImagePlugin
 
@@ -76,10 +76,15 @@ def join_pages(parts: Sequence[Path], destination: Path) -> None:
     if sum(part.stat().st_size for part in parts) > _LARGEST:
         raise ItemError("too large for tif: its pages are more than 4 GB together", Cause.FORMAT_LIMIT)
     with destination.open("w+b") as file:
-        appended = TiffImagePlugin.AppendingTiffWriter(file, new=True)
-        for part in parts:
-            with part.open("rb") as page:
-                shutil.copyfileobj(page, appended, 1 << 20)
-            appended.newFrame()  # moves the page's offsets to where it lies now
+        _append(parts, file)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _append(parts: Sequence[Path], file: BinaryIO) -> None:
+    # The writer ends here, before its file is closed: later it would complain of that, from Python 3.13 on.
+    appended = TiffImagePlugin.AppendingTiffWriter(file, new=True)
+    for part in parts:
+        with part.open("rb") as page:
+            shutil.copyfileobj(page, appended, 1 << 20)
+        appended.newFrame()  # moves the page's offsets to where it lies now

@@ -17,7 +17,7 @@ from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
 from pipeline.ground.opened import opened
-from pipeline.media.photo import damage, heif, png, read_tiff, words
+from pipeline.media.photo import damage, heif, orientation, png, read_tiff, words
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.media.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.media.photo.directories import DAMAGE
@@ -28,8 +28,6 @@ from pipeline.media.photo.samples import Meaning, parted, scaled
 
 # Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
-
-_ORIENTATION: Final = 0x0112
 
 
 def read(
@@ -321,7 +319,7 @@ def _orientation(source: _Source) -> int:
     if image is None or (image.format == "PNG" and "exif" not in image.info and b"eXIf" not in source.data()):
         return 1
     try:
-        return int(image.getexif().get(_ORIENTATION, 1))
+        return int(image.getexif().get(orientation.TAG, 1))
     except DAMAGE:  # EXIF is full of rubbish; the picture is still good
         return 1
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.ground.errors import ItemError
-from pipeline.media.photo import words
+from pipeline.ground.opened import size_of
+from pipeline.media.photo import channels, orientation, words
+from pipeline.media.photo.alone import alone
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_opencv, with_pillow, with_tifffile
 from pipeline.media.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
 from pipeline.media.photo.directories import DAMAGE, seek
@@ -25,8 +27,6 @@ from pipeline.media.photo.tiff import (
     header_of_bigtiff,
     wrong_strips,
 )
-
-_ORIENTATION: Final = 274
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +109,18 @@ def _order(chosen: Directory) -> tuple[str, ...]:
 def _suits_opencv(chosen: Directory) -> bool:
     """Pillow knows no 16-bit colour, few odd depths, and takes signed and 32-bit samples for others."""
     bits, plain = chosen.bits, chosen.sample_format == 1
+    if channels.suits(chosen) or chosen.has_small_palette:
+        return True
     if bits > 8 and chosen.colours > 1:
         return True
     return bits == 64 or (plain and bits > 8 and bits != 16) or (chosen.sample_format == 2 and bits in (8, 16))
 
 
 def _opencv(file: io.BufferedReader, chosen: Directory) -> Decoded:
+    if channels.suits(chosen):
+        return channels.decode(file, chosen)
+    if data := alone(file, chosen, size_of(file)):
+        return with_opencv(data)
     file.seek(0)
     data = file.read()
     if chosen.offset:
@@ -128,11 +134,13 @@ def _pillow(file: io.BufferedReader, chosen: Directory) -> Decoded:
 
 
 def _opened(file: io.BufferedReader, chosen: Directory) -> Image.Image:
+    data = alone(file, chosen, size_of(file))  # Pillow would read all of the file, page after page
     file.seek(0)
-    source: Any = io.BytesIO(as_first(file.read(), chosen.offset)) if chosen.offset else file
+    if chosen.offset and not data:
+        data = as_first(file.read(), chosen.offset)
     try:
-        image = Image.open(source, formats=TIFF.pillow)
-        if chosen.number and not chosen.offset:
+        image = Image.open(io.BytesIO(data) if data else file, formats=TIFF.pillow)
+        if chosen.number and not data:
             seek(image, file, chosen.number)
     except DAMAGE as error:
         raise Refused(f"unexpected end of file: {error}" if isinstance(error, EOFError) else str(error)) from error
@@ -144,7 +152,7 @@ def _tifffile(file: io.BufferedReader, chosen: Directory) -> Decoded:
     data = file.read()
     data, number = (as_first(data, chosen.offset), 0) if chosen.offset else (data, chosen.number)
     made = with_tifffile(data, number)
-    return Decoded(upright(made.samples, int(chosen.tags.get(_ORIENTATION, 1))), made.said, made.decoder)
+    return Decoded(upright(made.samples, int(chosen.tags.get(orientation.TAG, 1))), made.said, made.decoder)
 
 
 _DECODERS: Final = {OPENCV: _opencv, PILLOW: _pillow, TIFFFILE: _tifffile}

@@ -9,6 +9,9 @@ from pipeline.ground.errors import Cause, ItemError
 _RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
 _JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
 _POSTSCRIPT = "PostScript is a program, and none is run to read a picture; save it as TIFF"
+_DNL = "JPEG whose height is given at its end (DNL) is not supported; save it as TIFF"
+_DPX = "DPX is not supported; save it as TIFF"
+_MNG = "MNG and JNG are not supported; save it as PNG or JPEG"
 _METAFILE = "a Windows metafile is not supported; save it as TIFF or PNG"
 # First bytes, cause, reason.
 _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
@@ -29,6 +32,14 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, _RAW),
     (b"IIRO", Cause.NOT_SUPPORTED, _RAW),
     (b"IIU\0", Cause.NOT_SUPPORTED, _RAW),
+    (b"v/1\x01", Cause.NOT_SUPPORTED, "OpenEXR is not supported; save it as TIFF"),
+    (b"#?RADIANCE", Cause.NOT_SUPPORTED, "Radiance HDR is not supported; save it as TIFF"),
+    (b"SDPX", Cause.NOT_SUPPORTED, _DPX),
+    (b"XPDS", Cause.NOT_SUPPORTED, _DPX),
+    (b"II\xbc\1", Cause.NOT_SUPPORTED, "JPEG XR is not supported; save it as TIFF"),
+    (b"\x8aMNG", Cause.NOT_SUPPORTED, _MNG),
+    (b"\x8bJNG", Cause.NOT_SUPPORTED, _MNG),
+    (b"P7\n", Cause.NOT_SUPPORTED, "PAM is not supported; save it as PGM or PNG"),
     (b"AT&T", Cause.NOT_SUPPORTED, "DjVu is not supported; save it as TIFF"),
     (b"version https://git-lfs", Cause.NO_PICTURE, "not a picture: it is a Git LFS pointer; fetch the file itself"),
 )
@@ -46,6 +57,8 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
     for start, cause, reason in _OTHERS:
         if head.startswith(start):
             return ItemError(reason, cause)
+    if head[128:132] == b"DICM":
+        return ItemError("DICOM is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     if kind:
         return ItemError(f"damaged: a {kind} file whose header cannot be read")
     return _no_picture(head) or ItemError("not a picture, or of a kind that is not known", Cause.NOT_SUPPORTED)
@@ -77,7 +90,7 @@ def _jpeg_size(head: bytes) -> tuple[int, int] | None:
             if head[at + 4] != 8:
                 return None
             height, width = struct.unpack_from(">HH", head, at + 5)
-            return width, height
+            return (width, height) if height else None
         at += 2 + length
     return None
 
@@ -114,6 +127,8 @@ def _jpeg(head: bytes) -> ItemError:
                 return ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
             if precision != 8:
                 return ItemError(f"{precision}-bit JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+            if head[at + 5 : at + 7] == b"\0\0":
+                return ItemError(_DNL, Cause.NOT_SUPPORTED)
             break
         if marker == 0xF7:
             return ItemError("JPEG-LS is not supported; save it as TIFF", Cause.NOT_SUPPORTED)

@@ -23,7 +23,7 @@ from pipeline.media.photo.words import TRUNCATED, ZEROS
 # Tags (TIFF 6.0; DNG 1.4 for the raw ones).
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
-_SAMPLES, _MAX_VALUE, _SUBDIRECTORIES, _EXTRA, _FORMAT = 277, 281, 330, 338, 339
+_SAMPLES, _MAX_VALUE, _COLOUR_MAP, _SUBDIRECTORIES, _EXTRA, _FORMAT = 277, 281, 320, 330, 338, 339
 _SMIN_VALUE, _SMAX_VALUE = 340, 341
 _PROFILE: Final = 34675
 _DNG_VERSION: Final = 50706
@@ -39,7 +39,7 @@ _FORGIVING: Final = (2, 3, 4, 7)
 _TRANSPARENCY: Final = (1, 2)
 _COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
 
-_NUMBERS: Final = frozenset((254, 255, 256, 257, 258, 259, 262, 273, 277, 279, 281, 324, 325, 330, 338, 339))
+_NUMBERS: Final = frozenset((254, 255, 256, 257, 258, 259, 262, 273, 277, 279, 281, 320, 324, 325, 330, 338, 339))
 
 # What is to be known of a page behind the one that is taken.
 _OF_PAGES: Final = (254, 255, 262, 330, 50706)
@@ -71,18 +71,18 @@ class Directory:
     @property
     def bits(self) -> int:
         """Of the deepest sample."""
-        return max(1, *_numbers(self.tags.get(_BITS, 1)))
+        return max(1, *numbers(self.tags.get(_BITS, 1)))
 
     @property
     def samples(self) -> int:
         """Number of channels as decoded: colours, and what is beside them."""
         palette = self.tags.get(_PHOTOMETRIC, 1) == 3
-        return 3 if palette else max(1, *_numbers(self.tags.get(_SAMPLES, 1)))
+        return 3 if palette else max(1, *numbers(self.tags.get(_SAMPLES, 1)))
 
     @property
     def sample_format(self) -> int:
         """Tag SampleFormat of the first sample; 1 where there is none, or it is undefined."""
-        found = _numbers(self.tags.get(_FORMAT, _INTEGER))[0]
+        found = numbers(self.tags.get(_FORMAT, _INTEGER))[0]
         return _INTEGER if found == _VOID else found
 
     @property
@@ -101,6 +101,11 @@ class Directory:
         return 1 if self.tags.get(_PHOTOMETRIC, 1) in (0, 1) else 3
 
     @property
+    def has_small_palette(self) -> bool:
+        """The entries of its palette are of 8 bits, not 16, as some write them; OpenCV knows, Pillow makes it black."""
+        return self.tags.get(_PHOTOMETRIC) == 3 and max(numbers(self.tags.get(_COLOUR_MAP, 65535))) < 256
+
+    @property
     def profile(self) -> bytes:
         """Its ICC profile; empty where there is none."""
         found = self.tags.get(_PROFILE, b"")
@@ -109,14 +114,14 @@ class Directory:
     @property
     def opaque_extra(self) -> int:
         """Number of channels behind the colours that are no transparency: infrared, masks, what is not said."""
-        kinds = _numbers(self.tags.get(_EXTRA, ()))
+        kinds = numbers(self.tags.get(_EXTRA, ()))
         count = int(self.tags.get(_SAMPLES, 1)) - _COLOURS.get(self.tags.get(_PHOTOMETRIC, 1), 3)
         # Where the tag is missing, other programs take the channel for transparency.
         return 0 if count <= 0 or _EXTRA not in self.tags or any(kind in _TRANSPARENCY for kind in kinds) else count
 
     def meaning(self, *, shifted: bool) -> Meaning:
         """Return how the samples are to be taken; `shifted` as in `Meaning`."""
-        white = max(_numbers(self.tags.get(_MAX_VALUE, 0)))
+        white = max(numbers(self.tags.get(_MAX_VALUE, 0)))
         return Meaning(self.bits, white, shifted, self._range(), self.grey_is_inverted, guess=self.sample_format == 1)
 
     def _range(self) -> tuple[float, float] | None:
@@ -131,7 +136,8 @@ def _floats(value: Any) -> tuple[float, ...]:
     return tuple(float(each) for each in (value if isinstance(value, tuple) else (value,)))
 
 
-def _numbers(value: Any) -> tuple[int, ...]:
+def numbers(value: Any) -> tuple[int, ...]:
+    """Return a tag's value as whole numbers, at least one."""
     found = value if isinstance(value, tuple) else (value,)
     return tuple(int(each) for each in found) or (0,)
 
@@ -190,7 +196,7 @@ def _sound(tags: Tags, wanted: Iterable[int]) -> dict[int, Any]:
         with suppress(*DAMAGE):
             value = tags[tag]
             if tag in _NUMBERS:
-                _numbers(value)
+                numbers(value)
             found[tag] = value
     return found
 
@@ -218,7 +224,7 @@ def _chosen(found: list[tuple[int, Tags]], within: dict[int, list[tuple[int, Tag
 
 def _within(file: io.BufferedReader, tags: Tags) -> Iterator[tuple[int, Tags]]:
     """Yield the directories that a directory names as its SubIFDs, with their offsets; damaged ones are left out."""
-    for offset in _numbers(tags[_SUBDIRECTORIES])[:16]:
+    for offset in numbers(tags[_SUBDIRECTORIES])[:16]:
         try:
             file.seek(0)
             directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
@@ -278,14 +284,14 @@ def as_first(data: bytes, offset: int) -> bytes:
 def cut_short(file: io.BufferedReader, chosen: Directory) -> bool:
     """Tell whether a strip or tile lies beyond the end of the file."""
     end = size_of(file)
-    return any(start + size > end for start, size in _strips(chosen))
+    return any(start + size > end for start, size in strips_of(chosen))
 
 
 def damaged_deflate(file: io.BufferedReader, chosen: Directory) -> str:
     """Return what is wrong with Deflate strips, whose checksum libtiff does not look at; empty for nothing."""
     if chosen.tags.get(_COMPRESSION) not in _DEFLATE:
         return ""
-    for number, (start, size) in enumerate(_strips(chosen)):
+    for number, (start, size) in enumerate(strips_of(chosen)):
         file.seek(start)
         if not _inflates(file.read(size)):
             return f"the checksum of strip {number + 1} is wrong"
@@ -295,11 +301,11 @@ def damaged_deflate(file: io.BufferedReader, chosen: Directory) -> str:
 def wrong_strips(file: io.BufferedReader, chosen: Directory) -> str:
     """Return what is wrong with PackBits or LZW data; a run of zeros PackBits would say in two bytes."""
     if chosen.tags.get(_COMPRESSION) == _PACKBITS:
-        for start, size in _strips(chosen):
+        for start, size in strips_of(chosen):
             file.seek(start)
             if bytes(256) in file.read(size):
                 return ZEROS
-    return strips.damage_of(file, _strips(chosen), chosen.tags)
+    return strips.damage_of(file, strips_of(chosen), chosen.tags)
 
 
 def _inflates(data: bytes) -> bool:
@@ -314,7 +320,8 @@ def _inflates(data: bytes) -> bool:
     return True  # some writers do not finish; where data are missing libtiff says so
 
 
-def _strips(chosen: Directory) -> list[tuple[int, int]]:
+def strips_of(chosen: Directory) -> list[tuple[int, int]]:
+    """Return where each strip or tile begins, and its length."""
     tags = chosen.tags
     starts, sizes = (_STRIPS, _STRIP_SIZES) if _STRIPS in tags else (_TILES, _TILE_SIZES)
-    return list(zip(_numbers(tags.get(starts, ())), _numbers(tags.get(sizes, ())), strict=False))
+    return list(zip(numbers(tags.get(starts, ())), numbers(tags.get(sizes, ())), strict=False))

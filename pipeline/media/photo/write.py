@@ -26,8 +26,12 @@ FORMATS: Final = {
 }
 # How a TIFF's samples are compressed (TIFF 6.0, page 30): 8 is Adobe's Deflate, 32946 the older number of the same.
 LZW: Final = 5
-_COMPRESSIONS: Final = {1: 1, LZW: LZW, 8: 8, 32946: 8, 32773: 32773}
+DEFLATE: Final = (8, 32946)
+_COMPRESSIONS: Final = {1: 1, LZW: LZW, **dict.fromkeys(DEFLATE, 8), 32773: 32773}
 _PREDICTED: Final = (LZW, 8)
+NONE: Final = 1
+# Pixels of the middle on which a compression is tried; so few samples tell nothing; bytes of a TIFF around its strips.
+_TRIED, _FEW, _FRAME = 1 << 18, 1 << 14, 2048
 # Longest side: JPEG_MAX_DIMENSION of libjpeg, WEBP_MAX_DIMENSION of libwebp, PNG_USER_WIDTH_MAX of libpng.
 _LONGEST: Final = {"jpg": 65500, "webp": 16383, "png": 1_000_000}
 
@@ -72,6 +76,27 @@ def encode(
     if format == "jpg":
         return _encoded(eight_bits(pixels), format, quality)
     return _encoded(pixels if alpha is None else with_alpha(pixels, alpha), format, quality, compression, strip)
+
+
+def middle(pixels: NDArray[Sample]) -> NDArray[Sample]:
+    """Return the rows of a picture's middle on which a compression is tried."""
+    rows = max(1, _TRIED // pixels.shape[1])
+    top = max(0, (pixels.shape[0] - rows) // 2)
+    return pixels[top : top + rows]
+
+
+def worthwhile(rows: NDArray[Sample], compression: int) -> int:
+    """Return a TIFF's compression, or that of none where it would make the picture larger than it is without.
+
+    LZW does so with the grain of a 16-bit scan, and takes four times as long for it.
+
+    Args:
+        rows: uint8 or uint16 (h, W, 3) or (h, W), of the picture as it is to be written.
+        compression: as in `encode`.
+    """
+    if rows.size < _FEW or _COMPRESSIONS.get(compression, LZW) == NONE:
+        return compression
+    return NONE if len(_encoded(rows, "tif", 0, compression)) > rows.nbytes + _FRAME else compression
 
 
 def check_size(width: int, height: int, format: str) -> None:

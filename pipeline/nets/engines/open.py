@@ -9,11 +9,11 @@ import numpy as np
 
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import library, require
-from pipeline.nets.net import LoadedNet, Net
+from pipeline.nets.net import LoadedNet
 from pipeline.nets.spec import NetSpec
 
 
-def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) -> Net:
+def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) -> LoadedNet:
     """Load a net into an engine with one thread, and let it predict once.
 
     Args:

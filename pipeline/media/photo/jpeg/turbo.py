@@ -70,7 +70,10 @@ def rewrite(data: bytes, *, grey: bool = False, progressive: bool = False) -> by
     try:
         arguments = ctypes.byref(made), ctypes.byref(size), ctypes.byref(order), _STOP_ON_WARNING | _LIMIT_SCANS
         if library.tjTransform(handle, data, len(data), 1, *arguments) != 0:
-            raise failure([library.tjGetErrorStr2(handle).decode(errors="replace")], cut_short=False, kind="JPEG")
+            said = library.tjGetErrorStr2(handle).decode(errors="replace")
+            if "subsampling" in said:  # 4:1:0, which is sound all the same
+                raise ItemError("sampled as libturbojpeg does not rewrite it")
+            raise failure([said], cut_short=False, kind="JPEG")
         return ctypes.string_at(made, size.value)
     finally:
         library.tjFree(made)

@@ -1,0 +1,95 @@
+"""Approved pictures as a worker looks at them: once for each folder, from the original and from its output."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.lightness import net_lightness
+from pipeline.colour.reference import lab_of
+from pipeline.colour.series import Cells, Steered, cells_of
+from pipeline.ground import inside
+from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.files import sha256
+from pipeline.ground.hints import Exemplar
+from pipeline.ground.pixels import eight_bits
+from pipeline.ground.settings import Settings
+from pipeline.media.photo.read import read
+from pipeline.nets.net import Net
+
+_KEPT: Final = 4  # folders
+_LEAST_SATURATION: Final = 0.05
+_ASPECT: Final = 0.02  # by which an output's may differ from its original's: else it shows more than the picture
+
+
+class Series:
+    """What the approved pictures of some folders have, kept between pictures."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self._cells = OrderedDict[tuple[Any, ...], Cells | None]()
+
+    def steered(self, net: Net, exemplars: tuple[Exemplar, ...], output: Path, settings: Settings) -> Net:
+        """Return a net that is steered by approved pictures.
+
+        Args:
+            net: whose answers are treated by the palette already.
+            exemplars: the pictures.
+            output: OUTPUT.
+            settings: how they are read, and by how much chroma is multiplied afterwards.
+
+        Raises:
+            ItemError: one of them is not what it was when the run began; the next one takes it as it is.
+        """
+        if not exemplars:
+            return net
+        key = (exemplars, settings.palette, settings.saturation)
+        if key not in self._cells:
+            found = [self._example(each, net, output, settings) for each in exemplars]
+            fit = [each for each in found if each is not None]
+            self._cells[key] = cells_of(fit) if fit else None
+            if len(self._cells) > _KEPT:
+                self._cells.popitem(last=False)
+        cells = self._cells[key]
+        return net if cells is None else Steered(net, cells)
+
+    def _example(
+        self, exemplar: Exemplar, net: Net, output: Path, settings: Settings
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]] | None:
+        source, made = Path(exemplar.source), output / exemplar.output
+        try:
+            same = inside.sha256(output, exemplar.output) == exemplar.output_sha256
+            same = same and sha256(source) == exemplar.source_sha256
+        except OSError as error:
+            raise _changed(exemplar, os.strerror(error.errno or 0)) from None
+        if not same:
+            raise _changed(exemplar, "it was changed")
+        grey = eight_bits(_pixels(source, settings))
+        coloured = eight_bits(_pixels(made, settings))
+        if coloured.ndim == 2 or abs(_aspect(coloured) / _aspect(grey) - 1) > _ASPECT:
+            return None
+        lightness = net_lightness(grey, net.spec.input_size)
+        ab = net.predict(lightness)
+        small: Any = cv2.resize(coloured, ab.shape[1::-1], interpolation=cv2.INTER_AREA)
+        # Saturation is put to what comes out again.
+        approved = lab_of(small)[:, :, 1:] / np.float32(max(settings.saturation, _LEAST_SATURATION))
+        return lightness, ab, approved.astype(np.float32)
+
+
+def _pixels(path: Path, settings: Settings) -> NDArray[Any]:
+    pixels: NDArray[Any] = read(path, max_megapixels=settings.max_megapixels, damaged=True).pixels
+    return pixels
+
+
+def _aspect(pixels: NDArray[Any]) -> float:
+    return float(pixels.shape[1] / pixels.shape[0])
+
+
+def _changed(exemplar: Exemplar, why: str) -> ItemError:
+    return ItemError(f"the approved picture {exemplar.output} cannot steer it: {why}; run again", Cause.SYSTEM)

@@ -1,0 +1,232 @@
+"""Workers of a Dask cluster, or of a local one: the engine's own client, each call pinned to one worker.
+
+Joblib's backend hangs when a task kills its worker, and Dask itself lets a task that kills die four times, together
+with all that waited behind it; here the driver knows what each worker has in hand, and decides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from typing import Any, Final
+
+import dask
+from distributed import Client, LocalCluster
+
+from pipeline.ground.errors import ClusterError
+from pipeline.run.executors.child import ONE_THREAD
+from pipeline.run.executors.fleet import Lost, Member
+
+# Events say who comes and goes; one that was missed is made up for after so many seconds.
+_REFRESH: Final = 10.0
+
+_CONNECT: Final = 20.0
+_ENDING: Final = 5.0
+
+_QUIET: Final = ("distributed", "tornado.application")
+
+
+class Dask:
+    """Implements `Fleet`."""
+
+    def __init__(self, address: str, jobs: int) -> None:
+        """Connect to a scheduler; without an address, start one with so many workers on this machine.
+
+        Raises:
+            ClusterError: it does not answer, or no worker comes up.
+        """
+        for name in _QUIET:  # who was lost says the run
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        self._cluster = None if address else _local(jobs)
+        self.place = f"the Dask scheduler at {address}" if address else "Dask on this machine"
+        try:
+            self._client = Client(address or self._cluster, timeout=_CONNECT, set_as_default=False, name="colorize")
+        except Exception as error:  # each protocol has its own
+            self._end_cluster()
+            raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}  # by address: a process that takes another's place may have the same
+        self._members: dict[str, Member] = {}
+        self._calls: dict[str, set[Future[Any]]] = {}
+        self._ending: set[str] = set()  # addresses of workers that are told to end, and have not yet
+        self._endings: list[Any] = []
+        self._refreshed = 0.0
+        self._client.subscribe_topic("all", self._heard)
+
+    def _heard(self, event: tuple[float, Any]) -> None:
+        said = event[1]
+        if isinstance(said, dict) and said.get("action") == "remove-worker":
+            self._gone(said.get("worker", ""))
+            self._ending.discard(said.get("worker", ""))
+        elif isinstance(said, dict) and said.get("action") == "add-worker":
+            self._refreshed = 0.0
+
+    def _gone(self, address: str) -> None:
+        with self._lock:
+            name = self._names.pop(address, "")
+            self._members.pop(name, None)
+            calls = self._calls.pop(name, set())
+        for call in calls:
+            with contextlib.suppress(Exception):  # it came back at this very moment
+                call.set_exception(Lost())
+
+    def members(self) -> Mapping[str, Member]:
+        """See `Fleet.members`."""
+        if self._client.status != "running":
+            raise ClusterError(f"{self.place} does not answer any more; the same command goes on.")
+        if time.monotonic() - self._refreshed > _REFRESH:
+            self._refreshed = time.monotonic()
+            self._refresh()
+        with self._lock:
+            return dict(self._members)
+
+    def _refresh(self) -> None:
+        try:
+            workers = self._client.scheduler_info(n_workers=-1)["workers"]
+        except Exception as error:
+            raise ClusterError(f"{self.place} does not answer any more: {_first_line(error)}.") from None
+        for address in set(self._names) - set(workers):
+            self._gone(address)
+        self._ending &= set(workers)
+        with self._lock:
+            for address, told in workers.items():
+                if address not in self._names and address not in self._ending and told["status"] == "running":
+                    name = self._names[address] = f"{address} {uuid.uuid4().hex}"
+                    self._members[name] = Member(name, told["host"], told["memory_limit"] or 0)
+                    self._calls[name] = set()
+
+    def call(self, member: str, label: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """See `Fleet.call`."""
+        done: Future[Any] = Future()
+        with self._lock:
+            if member not in self._calls:
+                done.set_exception(Lost())
+                return done
+            self._calls[member].add(done)
+        key = f"{label}-{uuid.uuid4().hex}"
+        coroutine = self._call(done, member, key, function, arguments)
+        asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
+        return done
+
+    async def _call(
+        self, done: Future[Any], member: str, key: str, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> None:
+        address = member.split(" ", 1)[0]
+        future = self._client.submit(
+            function, *arguments, key=key, workers=[address], allow_other_workers=False, pure=False
+        )
+        # Where the worker is lost, Dask would let the task wait for its return: let go of it then, and it is forgotten.
+        lost = asyncio.get_running_loop().create_future()
+        done.add_done_callback(lambda _: _from_any_thread(lost))
+        answer = asyncio.ensure_future(future._result())
+        await asyncio.wait({answer, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if done.done():
+            answer.cancel()
+        with contextlib.suppress(Exception), contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait({answer})
+        future.release()
+        with self._lock:
+            self._calls.get(member, set()).discard(done)
+        with contextlib.suppress(Exception):  # lost at this very moment
+            _hand_over(answer, done)
+
+    def end(self, member: str) -> None:
+        """See `Fleet.end`; a worker without a nanny is told to close, and is left where it does not."""
+        address = member.split(" ", 1)[0]
+        self._ending.add(address)
+        self._gone(address)
+
+        async def end() -> None:
+            with contextlib.suppress(Exception):
+                try:
+                    await self._client.run(_kill, workers=[address], nanny=True)
+                except Exception:
+                    await self._client.restart_workers([address], timeout=_ENDING, raise_for_error=False)
+
+        self._endings.append(asyncio.run_coroutine_threadsafe(end(), self._client.loop.asyncio_loop))
+
+    def close(self) -> None:
+        """See `Fleet.close`."""
+        if self._cluster is None:
+            wait_for(self._endings, timeout=_ENDING)
+        with contextlib.suppress(Exception):
+            self._client.unsubscribe_topic("all")
+            self._client.close(timeout=5)
+        self._end_cluster()
+
+    def _end_cluster(self) -> None:
+        if self._cluster is None:
+            return
+        for nanny in self._cluster.workers.values():
+            nanny.auto_restart = False
+            if pid := getattr(nanny, "pid", None):  # all have answered, or nobody waits for them
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(Exception):
+            self._cluster.close(timeout=10)
+
+
+def _kill(dask_worker: Any) -> None:
+    """Kill the process that a nanny watches, on whose host this runs; the nanny begins another."""
+    os.kill(dask_worker.pid, signal.SIGKILL)
+
+
+def _from_any_thread(lost: asyncio.Future[None]) -> None:
+    def note() -> None:
+        if not lost.done():
+            lost.set_result(None)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed
+        lost.get_loop().call_soon_threadsafe(note)
+
+
+def _hand_over(answer: asyncio.Future[Any], done: Future[Any]) -> None:
+    if answer.cancelled():
+        done.set_exception(Lost())
+    elif (error := answer.exception()) is not None:
+        done.set_exception(Lost() if type(error).__name__ in _LOSSES else error)
+    else:
+        done.set_result(answer.result())
+
+
+# What Dask raises where a worker is gone: by name, since their places change from version to version.
+_LOSSES: Final = {"KilledWorker", "FutureCancelledError", "CancelledError", "CommClosedError", "NoWorkerError"}
+
+
+def _local(jobs: int) -> LocalCluster:
+    try:
+        with _settings():
+            return LocalCluster(
+                n_workers=jobs,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=0,
+                silence_logs=logging.CRITICAL + 1,
+                preload=["pipeline.run.executors.child"],
+                env=ONE_THREAD,
+            )
+    except Exception as error:
+        raise ClusterError(
+            f"Dask's workers cannot be started here: {_first_line(error)}. Try fewer --jobs, or --executor loky."
+        ) from None
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
+        yield
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,212 @@
+"""What runs in the workers of a cluster: looks at its host, gets ready for a run, does units."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pipeline import __version__
+from pipeline.ground.errors import ColorizeError, ModelError, OutputError
+from pipeline.ground.files import replacing, words
+from pipeline.ground.homes import user_cache
+from pipeline.ground.items import Answer, Halt, Unit
+from pipeline.media.medium import Job
+from pipeline.nets.content import content, digest, read_file
+from pipeline.nets.engines.catalogue import library, package_version
+from pipeline.nets.spec import NetSpec
+from pipeline.run.capacity import budget_of
+from pipeline.run.executors import lease as leases
+from pipeline.run.executors.child import be_hurt
+from pipeline.run.worker import Worker
+
+_TESTS: Final = "COLORIZE_TEST_"
+
+
+class Stranger(Exception):
+    """A unit for a lease that this process does not know: it took the place of one that died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a worker is asked when it joins a run.
+
+    Attributes:
+        job: the run's, its folder is the lease.
+        roots: INPUTs, absolute.
+        variables: of the environment, which tests set.
+    """
+
+    job: Job
+    roots: tuple[Path, ...]
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a worker found on its host.
+
+    Attributes:
+        host: its name.
+        version: of this program there, and of the engine's package.
+        problem: why it cannot work, as the second half of a sentence; empty: it can.
+        memory: bytes that all workers on this host may take; None: not known.
+        has_net: whether the net's files are there.
+    """
+
+    host: str
+    version: tuple[str, str]
+    problem: str = ""
+    memory: int | None = None
+    has_net: bool = True
+
+
+def versions(job: Job) -> tuple[str, str]:
+    """Return the version of this program, and that of the engine's package; empty where it is not installed."""
+    return __version__, package_version(library(job.engine.name))
+
+
+def variables_of_tests() -> Mapping[str, str]:
+    """Return what tests have set in this process's environment."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_TESTS)}
+
+
+# What a process is ready for: by lease, since several runs may share a cluster. Units are done one at a time, however
+# many threads the engine has: what a decoder says of damage is heard for the whole process.
+_ready: dict[Path, Worker] = {}
+_turn = threading.Lock()
+
+
+def look(ticket: Ticket) -> Report:
+    """Look whether this host sees what the driver sees; never raises."""
+    for name in variables_of_tests():
+        del os.environ[name]
+    os.environ.update(ticket.variables)
+    for lease in [each for each in _ready if not each.is_dir()]:  # of runs whose driver was killed
+        del _ready[lease]
+    job = ticket.job
+    report = Report(socket.gethostname(), versions(job))
+    problem = _unseen(ticket)
+    if problem:
+        return replace(report, problem=problem)
+    return replace(report, memory=budget_of(job.settings), has_net=_net_here(job.net) is not None)
+
+
+def _unseen(ticket: Ticket) -> str:
+    lease = ticket.job.tmp_dir
+    try:
+        leases.answer(lease)
+    except OSError as error:
+        return f"cannot write and read {lease} ({words(error)}): OUTPUT must be a folder that all workers share"
+    for root in ticket.roots:
+        try:
+            if stat.S_ISDIR(root.stat().st_mode) and next(iter(os.scandir(root)), None) is None:
+                return f"finds {root} empty: INPUT must be a folder that all workers see"
+        except OSError as error:
+            return f"cannot read {root} ({words(error)}): INPUT must be a folder that all workers see"
+    return ""
+
+
+def enter(job: Job, weights: Path | None) -> str:
+    """Load the net, from this host's own files or from where the driver laid them; return why not, or nothing."""
+    try:
+        net = _net_here(job.net) or (None if weights is None else _fetched(job.net, weights))
+        if net is None:
+            return f"has lost the net {job.net.name}"
+        with _turn:
+            _ready[job.tmp_dir] = Worker(replace(job, net=net))
+    except ColorizeError as error:
+        return f"cannot load the net: {error}"
+    except OSError as error:
+        return f"cannot keep the net: {words(error)}"
+    except Exception as error:
+        return f"cannot load the net: {type(error).__name__}: {error}"
+    return ""
+
+
+def _kept(net: NetSpec) -> NetSpec:
+    """Return a net whose files lie in this user's cache, under its hash; they need not be there."""
+    folder = user_cache() / "weights" / net.sha256
+    suffixes = [path.suffix if path else "" for path in (net.path, net.prototxt, net.points)]
+    first, prototxt, points = (folder / f"{number}{suffix}" for number, suffix in enumerate(suffixes))
+    return replace(net, path=first, prototxt=net.prototxt and prototxt, points=net.points and points)
+
+
+def _net_here(net: NetSpec) -> NetSpec | None:
+    """Return the net with paths at which its files, with its hash, are on this host."""
+    for spec in (net, _kept(net)):
+        try:
+            content(spec)
+        except ModelError:
+            continue
+        return spec
+    return None
+
+
+def _fetched(net: NetSpec, weights: Path) -> NetSpec:
+    """Bring a net's files into this user's cache; raises `OSError`, `ModelError`."""
+    kept = _kept(net)
+    paths = [path for path in (kept.path, kept.prototxt, kept.points) if path is not None]
+    found = [read_file(weights / str(number)) for number in range(len(paths))]
+    if digest(net.form, *found) != net.sha256:
+        raise ModelError("its files arrived damaged.")
+    kept.path.parent.mkdir(parents=True, exist_ok=True)
+    for path, data in zip(paths, found, strict=True):
+        with replacing(path) as file:
+            file.write(data)
+    return kept
+
+
+def do(lease: Path, number: int, unit: Unit) -> Answer:
+    """Do a unit, which the driver knows by its number.
+
+    Raises:
+        Stranger: this process is not ready for that, or its lease was taken away.
+    """
+    with _turn:
+        worker = _ready.get(lease)
+        if worker is None:
+            raise Stranger
+        try:
+            leases.begin(lease, number)
+        except FileNotFoundError:
+            raise Stranger from None
+        except OSError as error:
+            return Halt(OutputError(f"The output cannot be written: {words(error)}."))
+        be_hurt(unit)
+        return worker.do(unit)
+
+
+def leave(lease: Path) -> None:
+    """Forget a run: its net takes memory."""
+    with _turn:
+        _ready.pop(lease, None)
+
+
+def absolute(job: Job, roots: Sequence[Path]) -> tuple[Job, tuple[Path, ...]]:
+    """Return a job and INPUTs whose paths mean the same in any working folder."""
+    settings, net = job.settings, job.net
+    settings = replace(
+        settings,
+        certificate=_absolute(settings.certificate),
+        certificate_key=_absolute(settings.certificate_key),
+        caption_font=_absolute(settings.caption_font),
+    )
+    spec = replace(
+        net,
+        path=Path(_absolute(net.path)),
+        prototxt=net.prototxt and Path(_absolute(net.prototxt)),
+        points=net.points and Path(_absolute(net.points)),
+    )
+    output, tmp_dir = Path(_absolute(job.output)), Path(_absolute(job.tmp_dir))
+    made = replace(job, settings=settings, net=spec, output=output, tmp_dir=tmp_dir)
+    return made, tuple(Path(_absolute(root)) for root in roots)
+
+
+def _absolute(path: Path | str) -> str:
+    return os.path.abspath(path) if str(path) else ""  # noqa: PTH100 - it follows no link

@@ -1,0 +1,164 @@
+"""Workers of a Ray cluster, or of a local one: an actor for each processor, which this run ends when it does."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+# Nothing is told to anybody.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+
+from pipeline.ground.errors import ClusterError
+from pipeline.run.executors.child import ONE_THREAD
+from pipeline.run.executors.fleet import Lost, Member
+
+# How often it is looked whether the cluster has grown, in seconds.
+_REFRESH: Final = 5.0
+
+
+class _Actor:
+    """What lives in a worker process. Calls are done one at a time; `wait` is told of its end by never returning."""
+
+    def host(self) -> str:
+        return str(ray.util.get_node_ip_address())
+
+    def call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        return function(*arguments)
+
+    def wait(self) -> None:
+        threading.Event().wait()
+
+
+class Ray:
+    """Implements `Fleet`."""
+
+    def __init__(self, address: str, jobs: int | None) -> None:
+        """Connect to a cluster, or start one here.
+
+        Args:
+            address: of the cluster, in Ray's words; empty: a local one.
+            jobs: workers at most; None: as many as there are processors.
+
+        Raises:
+            ClusterError: it does not answer.
+        """
+        self.place = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        local = {} if address else {"num_cpus": jobs, "include_dashboard": False}
+        try:
+            ray.init(
+                address or "local",
+                logging_level=logging.CRITICAL,
+                log_to_driver=False,
+                configure_logging=True,
+                namespace=uuid.uuid4().hex,
+                **local,
+            )
+        except Exception as error:
+            raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
+        self._jobs = jobs
+        self._kind = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"watch": 1})(_Actor)
+        self._lock = threading.Lock()
+        self._actors: dict[str, Any] = {}
+        self._members: dict[str, Member] = {}
+        self._calls: dict[str, set[Future[Any]]] = {}
+        self._looked = float("-inf")
+
+    def members(self) -> Mapping[str, Member]:
+        """See `Fleet.members`."""
+        if time.monotonic() - self._looked > _REFRESH:
+            self._looked = time.monotonic()
+            try:
+                processors = int(ray.cluster_resources().get("CPU", 0))
+            except Exception as error:
+                raise ClusterError(f"{self.place} does not answer any more: {_first_line(error)}.") from None
+            wanted = min(processors, self._jobs or processors)
+            for _ in range(wanted - len(self._actors)):
+                self._begin()
+        with self._lock:
+            return dict(self._members)
+
+    def _begin(self) -> None:
+        name = uuid.uuid4().hex
+        with self._lock:
+            actor = self._actors[name] = self._kind.options(name=f"colorize-{name[:8]}").remote()
+            self._calls[name] = set()
+        actor.host.remote().future().add_done_callback(lambda done: self._came_up(name, done))
+        watch = actor.wait.options(concurrency_group="watch").remote()
+        watch.future().add_done_callback(lambda _: self._gone(name))
+
+    def _came_up(self, name: str, done: Future[Any]) -> None:
+        if done.exception() is None:
+            with self._lock:
+                if name in self._actors:
+                    self._members[name] = Member(name, done.result())
+
+    def _gone(self, name: str) -> None:
+        with self._lock:
+            self._actors.pop(name, None)
+            self._members.pop(name, None)
+            calls = self._calls.pop(name, set())
+            self._looked = float("-inf")
+        for call in calls:
+            with contextlib.suppress(Exception):  # it came back at this very moment
+                call.set_exception(Lost())
+
+    def call(self, member: str, label: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """See `Fleet.call`."""
+        done: Future[Any] = Future()
+        with self._lock:
+            actor = self._actors.get(member)
+            if actor is None:
+                done.set_exception(Lost())
+                return done
+            self._calls[member].add(done)
+        found = actor.call.options(name=label).remote(function, arguments).future()
+        found.add_done_callback(lambda answer: self._came_back(member, done, answer))
+        return done
+
+    def _came_back(self, member: str, done: Future[Any], answer: Future[Any]) -> None:
+        error = answer.exception()
+        if isinstance(error, RayActorError):
+            self._gone(member)
+            return
+        with self._lock:
+            self._calls.get(member, set()).discard(done)
+        with contextlib.suppress(Exception):  # lost at this very moment
+            if error is None:
+                done.set_result(answer.result())
+            else:
+                done.set_exception(error.cause if isinstance(error, RayTaskError) and error.cause else error)
+
+    def end(self, member: str) -> None:
+        """See `Fleet.end`."""
+        with self._lock:
+            actor = self._actors.get(member)
+        if actor is not None:
+            with contextlib.suppress(RayError, GetTimeoutError):
+                ray.kill(actor)
+            self._gone(member)
+
+    def close(self) -> None:
+        """See `Fleet.close`."""
+        for name in list(self._actors):
+            self.end(name)
+        with contextlib.suppress(Exception):
+            ray.shutdown()
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+# Workers are one thread each; Ray hands on what the processes that begin them have.
+for _name, _value in ONE_THREAD.items():
+    os.environ.setdefault(_name, _value)

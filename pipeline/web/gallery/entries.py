@@ -1,0 +1,116 @@
+"""What a gallery shows of each item of the journal: its row, and where original and output lie now."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.archive.journal import Journal
+from pipeline.archive.places import Root, check_places, source_path
+from pipeline.archive.row import Row
+from pipeline.archive.schema import Run
+from pipeline.archive.spelling import unescape
+from pipeline.ground import inside
+from pipeline.ground.errors import ColorizeError
+from pipeline.ground.items import PICTURED, Kind, Status
+
+# A decoder killed its process on these twice.
+_DEADLY: Final = Status.CRASHED
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A picture or film that is there.
+
+    Attributes:
+        path: where.
+        digest: hexadecimal, another one for other contents: the sha256 where the file is as the journal knows it.
+        size: in bytes.
+        film: whether it moves.
+        shown: may be opened to make a thumbnail of it.
+    """
+
+    path: Path
+    digest: str
+    size: int
+    film: bool
+    shown: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item.
+
+    Attributes:
+        row: what the journal says.
+        source, output: the files; None where they are not there, or are no pictures.
+        place: of the output, relative to OUTPUT, as the system spells it.
+    """
+
+    row: Row
+    source: File | None
+    output: File | None
+    place: str
+
+
+def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
+    """Yield all items, by key. No file is opened."""
+    roots = {run_id: _roots(run, journal.output) for run_id, run in runs.items()}
+    for row in journal.rows():
+        yield _entry(row, roots.get(row.run_id, []), journal.output)
+
+
+def entry_of(journal: Journal, key: str) -> Entry | None:
+    """Return one item, or None where there is none of this key."""
+    row = journal.row(key)
+    if row is None:
+        return None
+    run = journal.runs().get(row.run_id)
+    return _entry(row, _roots(run, journal.output) if run else [], journal.output)
+
+
+def _entry(row: Row, roots: Sequence[Root], output: Path) -> Entry:
+    place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
+    return Entry(row, _source(row, roots), _output(row, place, output), place)
+
+
+def _roots(run: Run, output: Path) -> list[Root]:
+    try:
+        return check_places([Path(unescape(each)) for each in run.inputs], output)
+    except ColorizeError:  # they are gone, or a disk is not mounted
+        return []
+
+
+def _source(row: Row, roots: Sequence[Root]) -> File | None:
+    if not roots or row.kind not in PICTURED or not inside.is_inside(row.key):
+        return None
+    path = source_path(roots, unescape(row.key))
+    known = row.source_sha256, row.source_size, row.source_mtime_ns
+    return _file(path, row, known, follow=True) if path.is_absolute() else None
+
+
+def _output(row: Row, place: str, output: Path) -> File | None:
+    if not place:
+        return None
+    known = row.output_sha256, row.output_size, row.output_mtime_ns
+    return _file(output / place, row, known, follow=False)
+
+
+def _file(path: Path, row: Row, known: tuple[str, int, int], *, follow: bool) -> File | None:
+    """Return a regular file; its contents are taken for the known ones where size and time are."""
+    try:
+        found = path.stat(follow_symlinks=follow)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(found.st_mode) or not found.st_size:
+        return None
+    digest, size, mtime_ns = known
+    if not digest or (found.st_size, found.st_mtime_ns) != (size, mtime_ns):
+        said = b"%s\0%d\0%d" % (os.fsencode(path), found.st_size, found.st_mtime_ns)
+        digest = hashlib.sha256(said).hexdigest()
+    return File(path, digest, found.st_size, row.kind == Kind.FILM, row.status != _DEADLY)

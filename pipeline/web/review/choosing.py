@@ -1,0 +1,67 @@
+"""A variant that was chosen becomes a hint of the archive that the picture belongs to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.archive.decisions import decide
+from pipeline.archive.journal import Journal
+from pipeline.archive.own import resolved
+from pipeline.archive.spelling import escape, unescape
+from pipeline.ground.errors import InputError, SettingsError
+from pipeline.web.gallery.entries import entry_of
+from pipeline.web.review.compare import Variant
+from pipeline.web.review.preview import settings_of
+
+
+def choose(source: Path, number: int, wanted: list[Variant], output: Path) -> str:
+    """Write the palette and the saturation of a variant into OUTPUT's hints; return the key of the picture.
+
+    What is the archive's own anyway is not written down.
+
+    Args:
+        source: the picture, a source of OUTPUT.
+        number: of the variant, from 1.
+        wanted: all of them.
+        output: OUTPUT.
+
+    Raises:
+        SettingsError: there is no such variant, or it needs another net than the archive's.
+        InputError: OUTPUT does not know the picture.
+        OutputError: OUTPUT has no journal, or cannot be written.
+    """
+    if not 1 <= number <= len(wanted):
+        raise SettingsError(f"--choose {number}: there are variants 1 to {len(wanted)}.")
+    chosen, output = wanted[number - 1], resolved(output)
+    with Journal(output, read_only=True) as journal:
+        key = _key(journal, source)
+        run = journal.last_run()
+    own = settings_of(run.settings if run else {})
+    if chosen.model != own.model:
+        raise SettingsError(
+            f"Variant {number} is of the net {chosen.model}, and one picture cannot have a net of its own: "
+            f"`colorize run --model {chosen.model}` takes it for the whole archive, which has {own.model}."
+        )
+    change: dict[str, Any] = {
+        "palette": None if chosen.palette == own.palette else chosen.palette,
+        "saturation": None if chosen.saturation == own.saturation else chosen.saturation,
+    }
+    decide(key, "", change, output)
+    return key
+
+
+def _key(journal: Journal, source: Path) -> str:
+    """Return what a journal calls a file; also where that is named as the manifest does."""
+    if journal.row(escape(str(source))) is not None:
+        return escape(str(source))
+    real = source.resolve()
+    for run in reversed(journal.runs().values()):
+        for root in (Path(unescape(each)) for each in run.inputs):
+            if real.is_relative_to(root):
+                below = real.relative_to(root).as_posix()
+                for place in (below, f"{root.name}/{below}", root.name):
+                    entry = entry_of(journal, escape(place))
+                    if entry is not None and entry.source is not None and entry.source.path.resolve() == real:
+                        return entry.row.key
+    raise InputError(f"{source}: no item of {journal.output} is made of it.")

@@ -1,0 +1,96 @@
+"""What is said of pictures, as the page knows it, and as a run would take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.archive.hints import NAME, Entry, entries_of, written_hints
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import hints_in
+from pipeline.archive.series import chosen
+from pipeline.ground.errors import SettingsError
+from pipeline.ground.files import words
+from pipeline.ground.hints import Exemplar, Hints, hints_of, own_mark
+from pipeline.ground.items import Kind, Status
+from pipeline.web.gallery.entries import Entry as Item
+from pipeline.web.gallery.entries import entry_of
+
+# What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
+_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
+
+
+def said_of_all(output: Path) -> list[dict[str, Any]]:
+    """Return what OUTPUT's hints say of pictures by path, a table for each, as `colorize-decisions` has them.
+
+    Raises:
+        SettingsError: the hints there make no sense.
+    """
+    return [
+        {"key": key, "sha256": entry.get("sha256", ""), **{name: entry[name] for name in _SHOWN if name in entry}}
+        for key, entry in written_hints(output).items()
+        if not key.startswith("sha256:")
+    ]
+
+
+def hints_for(item: Item, told: Mapping[str, Any], output: Path, roots: Sequence[Path]) -> Hints:
+    """Return the hints that a run would take for an item if this were written down.
+
+    Args:
+        item: of the journal.
+        told: what the page says; null takes back what is written.
+        output: OUTPUT, whose hints are read.
+        roots: INPUTs, in whose folders hints may stand, too.
+
+    Raises:
+        SettingsError: one of them makes no sense.
+    """
+    key = item.row.key
+    written = dict(written_hints(output).get(key, {}))
+    for name in _SHOWN:
+        if name in told:
+            written.pop(name, None)
+            if told[name] not in (None, "", []):
+                written[name] = told[name]
+    beside = _beside(item, roots)
+    digest = f"sha256:{item.row.source_sha256}"
+    return hints_of({**beside, **written_hints(output).get(digest, {}), **written}, key)
+
+
+def steering(journal: Journal, item: Item) -> tuple[Exemplar, ...]:
+    """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
+    folder = item.row.key.rpartition("/")[0]
+    written = written_hints(journal.output)
+    keys = [key for key, said in written.items() if said.get("decision") == "approved" and key != item.row.key]
+    found = [entry_of(journal, key) for key in keys if key.rpartition("/")[0] == folder]
+    return chosen(
+        [
+            Exemplar(str(each.source.path), each.source.digest, each.place, each.output.digest)
+            for each in found
+            if each and each.source and each.output and each.row.kind != Kind.FILM and each.row.status == Status.DONE
+            and own_mark(hints_in(each.row.fingerprint)) == hints_of(written[each.row.key], each.row.key).mark
+            and (each.source.digest, each.output.digest) == (each.row.source_sha256, each.row.output_sha256)
+        ]
+    )  # fmt: skip
+
+
+def _beside(item: Item, roots: Sequence[Path]) -> Entry:
+    """Return what the files of hints in INPUT say, from its folder down to the picture's own."""
+    if item.source is None:
+        return {}
+    path = item.source.path
+    said = dict[str, Any]()
+    for folder in reversed(path.parents):
+        if any(root == folder or root in folder.parents for root in roots):
+            said |= _read(folder / NAME).get(path.relative_to(folder).as_posix(), {})
+    return said
+
+
+def _read(path: Path) -> Mapping[str, Entry]:
+    try:
+        return entries_of(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {words(error)}.") from None

@@ -1,0 +1,83 @@
+"""The click path of a morning, in a browser, on a page that is served; skipped where there is none."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.review.conftest import Archive, serve
+
+pytest.importorskip("selenium", reason="drives a browser; extra: dev")
+from selenium.webdriver.common.keys import Keys
+
+from tests.gallery.browser import AXE, Page, browser, needs_browser
+
+pytestmark = needs_browser
+
+# The colour, red green blue, of the picture "after" at fractions of its width and height.
+COLOUR = """
+const image = document.querySelector('#sheet img.after'), canvas = document.createElement('canvas');
+[canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+const context = canvas.getContext('2d');
+context.drawImage(image, 0, 0);
+return [...context.getImageData(arguments[0] * canvas.width, arguments[1] * canvas.height, 1, 1).data].slice(0, 3);
+"""
+
+
+def test_a_morning(archive: Archive, tmp_path: Path) -> None:
+    times = {path: path.stat().st_mtime_ns for path in archive.output.rglob("box/*")}
+
+    def hints() -> dict[str, dict[str, object]]:
+        path = archive.output / "hints.toml"
+        return tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+
+    with serve(archive.output) as served, browser() as driver:
+        page = Page(driver, served.address, tmp_path).open()
+        assert page.part("download").is_displayed() is False
+        page.choose("sort", "doubt")
+        doubts = page.js("return Grid.items().map(item => Items.get(item, 'doubt') ?? -1)")
+        assert doubts == sorted(doubts, reverse=True)
+        assert len(set(doubts)) > 1
+        worst = page.listed()[0]
+        page.js("Grid.focus(0)")
+        page.press(Keys.SPACE)
+        assert page.js("return document.activeElement.querySelector('.which').textContent") == "before"
+        page.press("x", "1")
+        page.until(lambda: hints().get(worst) and hints()[worst].get("rating") == 1)
+        assert hints()[worst]["decision"] == "rejected"
+        page.control("z")
+        page.control("z")
+        page.until(lambda: worst not in hints())
+        page.control("y")
+        page.until(lambda: worst in hints())
+        page.part("undo").click()
+        page.until(lambda: worst not in hints())
+
+        page.enter(page.listed().index("box/coat.jpg"))
+        before = page.js(COLOUR, 0.5, 0.6)
+        page.choose("colour", "#3a5f8a")
+        page.part("point").click()
+        page.put_point(0.5, 0.6)
+        page.until(lambda: "preview" in page.text("shown"))
+        page.until(lambda: page.js("return document.querySelector('#sheet img.after').naturalWidth"))
+        red, _, blue = page.js(COLOUR, 0.5, 0.6)
+        assert blue > red + 20 > before[2]
+        assert len(hints()["box/coat.jpg"]["points"]) == 1  # type: ignore[arg-type]
+        if AXE is not None:
+            assert page.faults() == []
+        page.press(Keys.ESCAPE)
+
+        assert archive.run().worked == 1
+        page.js("window.before = true")
+        page.part("anew").click()
+        page.until(lambda: page.js("return !window.before && typeof Gallery === 'object' && Gallery.ready"), 60)
+        page.enter(page.listed().index("box/coat.jpg"))
+        page.until(lambda: page.js("return document.querySelector('#sheet img.after').complete"))
+        page.until(lambda: "preview" not in page.text("shown"))
+        after = page.js(COLOUR, 0.5, 0.6)
+        assert max(abs(one - other) for one, other in zip(after, (red, _, blue), strict=True)) < 12
+        assert page.complaints() == []
+    changed = [path.name for path, time in times.items() if path.stat().st_mtime_ns != time]
+    assert changed == ["coat.jpg"]
