@@ -457,6 +457,21 @@ def executor(bench: Bench) -> None:
     assert json.loads(bench.run("--json", "--executor", "loky"))["jobs"] == 1
 
 
+def cluster(bench: Bench) -> None:
+    bench.photograph()
+    with pytest.raises(SettingsError, match="it goes with --executor dask or ray"):
+        bench.run("--cluster", "tcp://127.0.0.1:1")
+
+
+def series(bench: Bench) -> None:
+    for name in ("box/1.png", "box/2.png"):
+        bench.photograph(name)
+    bench.colour.mkdir(exist_ok=True)
+    (bench.colour / "hints.toml").write_text('["box/1.png"]\ndecision = "approved"\n')
+    assert bench.worked() == 2
+    assert bench.worked("--series", "folder") == 1, "the approved one steers the other"
+
+
 def item_timeout(bench: Bench) -> None:
     bench.photograph()
     bench.run("--item-timeout", "600")
@@ -605,7 +620,7 @@ EFFECTS = {
     for each in (
         inputs, output, dry_run, no_progress, as_json, quiet, verbose, config, assignments, model, prototxt, points,
         models_dir, engine, precision, format, quality, lightness, chroma_sampling, jpeg_scans, layout, provenance,
-        keep_times, pages, saturation, palette, on_color, jobs, executor, item_timeout, exclude, shard,
+        keep_times, pages, saturation, palette, series, on_color, jobs, executor, cluster, item_timeout, exclude, shard,
         follow_symlinks, max_megapixels, verify, retry_failed, replace_edited, deleted_outputs, accept_gone,
         effects.encoder, effects.film_quality, effects.preset, effects.container, effects.width, effects.steady,
         effects.keyframes, on_color_list, on_damage, effects.deinterlace, signs.caption, signs.caption_font,
