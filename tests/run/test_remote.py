@@ -288,15 +288,18 @@ def test_a_folder_is_withdrawn_although_somebody_still_writes_into_it(tmp_path: 
             try:
                 (tmp_path / "tmp" / "run" / f"{len(written)}").write_bytes(b"x")
                 written.append(1)
+                time.sleep(0.001)
             except OSError:
                 return
 
-    writer = threading.Thread(target=write)
+    writer = threading.Thread(target=write, daemon=True)
     writer.start()
     while not written:
         time.sleep(0.001)
-    inside.withdraw(tmp_path, "tmp")
-    over.set()
+    try:
+        inside.withdraw(tmp_path, "tmp")
+    finally:
+        over.set()
     writer.join()
     assert not (tmp_path / "tmp").exists()
 
