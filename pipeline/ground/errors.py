@@ -107,6 +107,16 @@ class Crowded(ColorizeError):
     """A picture needs more memory than one of several workers may take; it is done when no other is at work."""
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, without its full stop; its type's name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def in_short(error: BaseException, said: str = "") -> str:
+    """Return what an error says, or `said`, in one line of 200 characters at most, without its full stop."""
+    return " ".join((said or str(error)).split())[:200].rstrip(". :") or type(error).__name__
+
+
 class ItemError(ColorizeError):
     """One item that cannot be read or written; it fails alone and the run goes on.
 
