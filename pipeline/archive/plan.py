@@ -73,8 +73,9 @@ class Plan:
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
-        for found in folder.files:
-            self._meet(found, known.get(found.key))
+        if not self._wishes.hints.silent:
+            for found in folder.files:
+                self._meet(found, known.get(found.key))
         if self._wishes.series:
             steer([(found, known.get(found.key)) for found in folder.files], self._wishes.hints, self._outputs)
         folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
@@ -91,7 +92,8 @@ class Plan:
         self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
 
     def _examined(self, found: Found, row: Known | None) -> Found:
-        return self._wishes.hints.see(examine(self._recall(found, row)))
+        found = examine(self._recall(found, row))
+        return self._wishes.hints.see(found) if found.kind is Kind.FILM else found
 
     def _recall(self, found: Found, row: Known | None) -> Found:
         """Put in what an earlier run found a file to be: saves opening it.
@@ -104,7 +106,9 @@ class Plan:
         if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
             return found
         kind = _KINDS[row.kind]
-        return found._replace(kind=kind) if self._wishes.are_met_by(row, kind) else found
+        if not self._wishes.are_met_by(row, kind):
+            return found
+        return Found(found.path, found.place, found.key, kind, found.size, found.mtime_ns, found.reason)
 
     @cached_property
     def _runs(self) -> dict[str, Run]:

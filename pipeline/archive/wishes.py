@@ -69,7 +69,8 @@ class Wishes:
 
     def are_met_by(self, row: Known, kind: Kind) -> bool:
         """Tell whether an output is as it would be made now."""
-        wanted, mark = self.listed.get(row.key, self.fingerprints).get(kind, ()), self.hints.mark(row.key, kind)
+        wanted = (self.listed.get(row.key, self.fingerprints) if self.listed else self.fingerprints).get(kind, ())
+        mark = self.hints.mark(row.key, kind)
         return row.fingerprint in ([marked(each, mark) for each in wanted] if mark else wanted)
 
     def approve(self, row: Known, kind: Kind) -> bool:
