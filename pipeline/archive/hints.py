@@ -25,7 +25,7 @@ from pipeline.ground.items import Kind
 
 NAME: Final = "hints.toml"
 MOST_FILM_QUALITY: Final = 63  # the most that a setting may say
-BY_HINT: Final = "not wanted, by a hint"
+NOT_WANTED: Final = "not wanted, by a hint"
 READ: Final = "hints of the pictures here, which were read"
 _BY_CONTENT: Final = re.compile(r"sha256:([0-9a-f]{64})")
 

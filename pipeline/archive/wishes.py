@@ -11,7 +11,7 @@ from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Known
 from pipeline.archive.row import hints_in, marked
 from pipeline.archive.schema import Run
-from pipeline.ground.errors import Cause
+from pipeline.ground.errors import OF_THE_SYSTEM, Cause
 from pipeline.ground.hints import own_mark
 from pipeline.ground.items import Kind
 
@@ -26,7 +26,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
 # What another version of the program may be able to do.
 _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
 # What may have passed since, or what the plan sees for itself.
-_PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY, Cause.LIBRARY})
+_PASSING: Final = OF_THE_SYSTEM | {Cause.IN_THE_WAY, Cause.LIBRARY}
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,16 @@ class Cause(StrEnum):
     FORMAT_LIMIT = "format limit"  # of the output's format
     MEMORY = "memory"
     SYSTEM = "system"  # a disk, a permission: it may pass
+    FOLDER_GONE = "folder gone"  # with all that lay in it: is a disk lost?
     IN_THE_WAY = "in the way"
     CRASH = "crash"
     TIME = "time"  # longer than item_timeout
     FAULT = "fault"  # of this program
     SAME = "same"  # it is done: as another source of the same bytes
+    BY_HINT = "by hint"  # a person does not want it
+
+
+OF_THE_SYSTEM: Final = frozenset({Cause.SYSTEM, Cause.FOLDER_GONE})
 
 
 class ColorizeError(Exception):

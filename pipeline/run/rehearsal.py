@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from pipeline.archive.decision import Action, Decision
+from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.journal import Journal
 from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
@@ -19,7 +19,6 @@ from pipeline.ground.items import Unit, Verb
 from pipeline.run.context import Context
 from pipeline.run.twins import Twins
 
-SAME_AS: Final = "; same as "  # before the key of the item whose output is copied
 _HEAD: Final = 1 << 16  # bytes that are compared before files are hashed: scans of one size are seldom alike
 
 
@@ -56,10 +55,13 @@ class Rehearsal:
     def _known_better(self, decision: Decision, first: str) -> Decision:
         moved = self._moved.get(decision.found.key)
         if moved is None:
-            return decision._replace(why=f"{decision.why}{SAME_AS}{first}", forecast=None) if first else decision
+            if not first:
+                return decision
+            why = f"{decision.why}; same as {first}"
+            return decision._replace(why=why, because=Because.SAME, forecast=None)
         if moved.action is Action.MOVE:
             return decision._replace(action=Action.MOVE, why=f"renamed, was {moved.found.key}", forecast=None)
-        return decision._replace(why=f"renamed, was {moved.found.key}, and made anew")
+        return decision._replace(why=f"renamed, was {moved.found.key}, and made anew", because=Because.OTHER)
 
 
 def doubles_of(context: Context, journal: Journal, run_id: str) -> dict[str, str]:

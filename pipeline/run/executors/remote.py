@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.ground.errors import ClusterError, ModelError, OutputError
+from pipeline.ground.errors import Cause, ClusterError, ModelError, OutputError
 from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit
 from pipeline.media.medium import Job
 from pipeline.run import limits
@@ -18,7 +18,7 @@ from pipeline.run.executors.executor import Take, crashed
 from pipeline.run.executors.fleet import Fleet, Lost
 from pipeline.run.executors.member import Stranger
 from pipeline.run.signals import Stop
-from pipeline.run.worker import FOLDER_GONE, failure
+from pipeline.run.worker import failure
 
 # How often the driver looks whether a signal came while all workers are busy, in seconds.
 GLANCE: Final = 0.25
@@ -228,7 +228,7 @@ class _Round:
             if isinstance(answer.error, OutputError):
                 return self._crew.leases.can_write()
             return isinstance(answer.error, ModelError)
-        if isinstance(answer, Result) and (answer.status is Status.VANISHED or answer.reason == FOLDER_GONE):
+        if isinstance(answer, Result) and (answer.status is Status.VANISHED or answer.cause is Cause.FOLDER_GONE):
             return flight.unit.source.exists()
         return False
 

@@ -148,7 +148,7 @@ def _source(item: Entry, hints: Hints) -> Path | None:
         raise InputError(f"No preview: {why or row.status}.")
     if row.kind == Kind.FILM:
         raise InputError("Films take no colours by hints yet; they are approved and rejected.")
-    if row.cause == Cause.IN_COLOUR and hints.decision != "left-grey":
+    if row.made_cause == Cause.IN_COLOUR and hints.decision != "left-grey":
         raise InputError("It is in colour already, so its hints are not used; --on-color-list recolors single ones.")
     return item.source.path
 
