@@ -15,9 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net
-from pipeline.nets.spec import NetSpec
+from pipeline.nets.net import Around, Net
 
 Floats = NDArray[np.float32]
 
@@ -102,21 +100,11 @@ def _seen(lightness: Floats, ab: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
+class Steered(Around):
     """A net whose answers are steered (implements `Net`)."""
 
     net: Net
     cells: Cells
-
-    @property
-    def spec(self) -> NetSpec:
-        """What the net is."""
-        return self.net.spec
-
-    @property
-    def engine(self) -> Engine:
-        """What runs it."""
-        return self.net.engine
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""

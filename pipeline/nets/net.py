@@ -57,6 +57,24 @@ def guessed(net: Net, lightness: NDArray[np.float32]) -> Guess:
     return net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
 
 
+class Around:
+    """Base of a net that treats what the net in it answers, and is that one in all else."""
+
+    __slots__ = ()
+
+    net: Net
+
+    @property
+    def spec(self) -> NetSpec:
+        """See `Net.spec`."""
+        return self.net.spec
+
+    @property
+    def engine(self) -> Engine:
+        """See `Net.engine`."""
+        return self.net.engine
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedNet:
     """A net that an engine has loaded (implements `GuessingNet`)."""
