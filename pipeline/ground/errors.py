@@ -117,9 +117,10 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def in_short(error: BaseException, said: str = "") -> str:
-    """Return what an error says, or `said`, in one line of 200 characters at most, without its full stop."""
-    return " ".join((said or str(error)).split())[:200].rstrip(". :") or type(error).__name__
+def in_short(error: BaseException) -> str:
+    """Return what an error of a library says in one line of 200 characters at most, without its full stop."""
+    said = str(getattr(error, "err", "") or error)  # OpenCV keeps what matters there
+    return " ".join(said.split())[:200].rstrip(". :") or type(error).__name__
 
 
 class ItemError(ColorizeError):

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import EngineError, ModelError
+from pipeline.ground.errors import EngineError, ModelError, in_short
 from pipeline.nets.engine import Engine
 from pipeline.nets.prediction import Guess, decode, encode
 from pipeline.nets.spec import NetSpec
@@ -95,6 +95,7 @@ class LoadedNet:
         except (MemoryError, ModelError):
             raise
         except Exception as error:  # each engine has its own; what they are fed is always of one kind
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise EngineError(f"The engine {self.engine} stopped working on {self.spec.name}: {said[:300]}") from error
+            raise EngineError(
+                f"The engine {self.engine} stopped working on {self.spec.name}: {in_short(error)}"
+            ) from error
         return decode(raw, self.spec)

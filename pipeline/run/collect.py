@@ -11,13 +11,11 @@ from typing import Final
 from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.manifest import ManifestDrawer
 from pipeline.archive.own import MANIFEST
-from pipeline.archive.pieces import Begun, Pieces, parts_place
-from pipeline.archive.places import source_path
+from pipeline.archive.pieces import Begun, Pieces
 from pipeline.archive.schema import Claim
-from pipeline.archive.spelling import unescape
 from pipeline.ground.errors import OF_THE_SYSTEM, Cause, ColorizeError, InputError
 from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Halt, Result, Status, Unit, Verb
-from pipeline.media.table import IN_PIECES, first_verb
+from pipeline.media.table import IN_PIECES
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
 from pipeline.run.executors.executor import Executor
@@ -67,20 +65,7 @@ class Collector:
         return halted
 
     def _first(self, claim: Claim) -> Unit:
-        verb = first_verb(claim.kind, self._context.settings)
-        unit = Unit(
-            verb=verb,
-            key=claim.key,
-            kind=claim.kind,
-            source=source_path(self._context.roots, unescape(claim.key)),
-            output=claim.output,
-            copy_output=claim.copy_output,
-            size=claim.size,
-            mtime_ns=claim.mtime_ns,
-            parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
-            on_color=self._context.choices.get(claim.key, ""),
-            hints=self._context.hints.of(claim.key),
-        )
+        unit = self._context.first_unit(claim)
         return self._twins.look(unit) if claim.company else unit
 
     def _take(self) -> Unit | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.archive.hints import written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in
 from pipeline.archive.spelling import unescape
@@ -70,8 +71,9 @@ class Previews:
             if item is None or run is None:
                 raise InputError(f"{key}: no such picture here.")
             series = run.settings.get("series") == "folder"
-            exemplars = steering(journal, item) if series else ()
-        hints = hints_for(item, told, self._output, [Path(unescape(each)) for each in run.inputs])
+            written = written_hints(self._output)
+            exemplars = steering(journal, item, written) if series else ()
+        hints = hints_for(item, told, written, [Path(unescape(each)) for each in run.inputs])
         hints = replace(hints, exemplars=() if hints.decision else exemplars)
         made = hints_in(item.row.fingerprint)
         approved = hints.decision == "approved" and own_mark(hints.mark) == own_mark(made)

@@ -34,20 +34,20 @@ def said_of_all(output: Path) -> list[dict[str, Any]]:
     ]
 
 
-def hints_for(item: Item, told: Mapping[str, Any], output: Path, roots: Sequence[Path]) -> Hints:
+def hints_for(item: Item, told: Mapping[str, Any], said: Mapping[str, Entry], roots: Sequence[Path]) -> Hints:
     """Return the hints that a run would take for an item if this were written down.
 
     Args:
         item: of the journal.
         told: what the page says; null takes back what is written.
-        output: OUTPUT, whose hints are read.
+        said: the entries of OUTPUT's hints.
         roots: INPUTs, in whose folders hints may stand, too.
 
     Raises:
         SettingsError: one of them makes no sense.
     """
     key = item.row.key
-    written = dict(written_hints(output).get(key, {}))
+    written = dict(said.get(key, {}))
     for name in _SHOWN:
         if name in told:
             written.pop(name, None)
@@ -55,13 +55,12 @@ def hints_for(item: Item, told: Mapping[str, Any], output: Path, roots: Sequence
                 written[name] = told[name]
     beside = _beside(item, roots)
     digest = f"sha256:{item.row.source_sha256}"
-    return hints_of({**beside, **written_hints(output).get(digest, {}), **written}, key)
+    return hints_of({**beside, **said.get(digest, {}), **written}, key)
 
 
-def steering(journal: Journal, item: Item) -> tuple[Exemplar, ...]:
+def steering(journal: Journal, item: Item, written: Mapping[str, Entry]) -> tuple[Exemplar, ...]:
     """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
     folder = item.row.key.rpartition("/")[0]
-    written = written_hints(journal.output)
     keys = [key for key, said in written.items() if said.get("decision") == "approved" and key != item.row.key]
     found = [entry_of(journal, key) for key in keys if key.rpartition("/")[0] == folder]
     return chosen(
