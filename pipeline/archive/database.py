@@ -13,7 +13,7 @@ from typing import Self
 from pipeline.archive.own import FOLDER as FOLDER
 from pipeline.archive.own import JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
-from pipeline.archive.sense import check_sense
+from pipeline.archive.sense import check_schema, check_sense, distrust
 from pipeline.ground.errors import OutputError
 from pipeline.ground.mounts import file_system, over_network
 
@@ -139,12 +139,14 @@ class Database:
         return db
 
     def _check(self, db: sqlite3.Connection) -> None:
+        distrust(db)
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         identity = db.execute("PRAGMA application_id").fetchone()[0]
         if tables and identity != APPLICATION_ID:
             raise OutputError(f"{self.path} was not written by this program: give another OUTPUT.")
         if version(db) > len(MIGRATIONS):
             raise OutputError(f"{self.path} was written by a newer colorize: update this one, or give another OUTPUT.")
+        check_schema(db)
         if tables and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check found it malformed")
         check_sense(db)
