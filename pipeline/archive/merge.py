@@ -198,18 +198,26 @@ def _placed(row: Row, share: Journal, into: Journal, room: files.Room, merged: M
 
 
 def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
+    """Give a share's file its name in OUTPUT, too; it is held open, so that what was looked at is what is taken."""
     above, _, name = place.rpartition("/")
-    if not stat.S_ISREG(inside.look(share, place).st_mode):
-        raise OSError(errno.EINVAL, "it is no file")  # a link would lead whoever reads OUTPUT elsewhere
-    with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
-        try:
-            os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except OSError as error:  # another disk, or a file system without links
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
-            files.copy_bytes(share / place, place, room)
+    with os.fdopen(inside.read(share, place), "rb") as file:
+        known = os.fstat(file.fileno())
+        if not stat.S_ISREG(known.st_mode):
+            raise OSError(errno.EINVAL, "it is no file")  # a link would lead whoever reads OUTPUT elsewhere
+        with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
+            try:
+                os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+            except FileExistsError:
+                raise
+            except OSError as error:  # another disk, or a file system without links
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                    raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
+            else:
+                if os.path.samestat(known, os.stat(name, dir_fd=there, follow_symlinks=False)):
+                    return
+                os.unlink(name, dir_fd=there)
+                raise OSError(errno.ESTALE, "it was exchanged while it was taken over")
+        files.copy_open(file, place, room)
 
 
 def _same(share: Path, output: Path, place: str) -> bool:

@@ -186,7 +186,12 @@ def copy_bytes(source: Path, place: str, room: Room) -> tuple[int, str]:
     except OSError as error:
         raise unreadable(error) from None
     with file:
-        return _place(_chunks(file), place, room, os.fstat(file.fileno()))
+        return copy_open(file, place, room)
+
+
+def copy_open(file: io.BufferedReader, place: str, room: Room) -> tuple[int, str]:
+    """As `copy_bytes`, of a file that is open, whatever has its name by now."""
+    return _place(_chunks(file), place, room, os.fstat(file.fileno()))
 
 
 def repeat(place: str, to: str, room: Room, times: os.stat_result | None = None) -> tuple[int, str]:
