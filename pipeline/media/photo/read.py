@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError, out_of_memory
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
 from pipeline.ground.opened import opened
@@ -22,12 +22,13 @@ from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecod
 from pipeline.media.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.segments import check_scans
-from pipeline.media.photo.memory import Shape, large, shape_of, shape_of_tiff
+from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
 from pipeline.media.photo.refusal import header_size, refusal
 from pipeline.media.photo.samples import Meaning, parted, scaled
 
 # Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
+_NO_MEMORY: Final = "not enough memory to decode this picture"
 
 
 def read(
@@ -53,17 +54,24 @@ def read(
         FileNotFoundError: the file is gone.
         ItemError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
     """
+    limits = _Limits(max_megapixels, room, half)
     try:
         with opened(path) as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, _Limits(max_megapixels, room, half), page, damaged)
+            return _read(file, limits, page, damaged)
     except FileNotFoundError:
+        raise
+    except ItemError as error:
+        if error.cause is Cause.DAMAGED and not can_be_read(limits.shape, path):
+            raise ItemError(_NO_MEMORY, Cause.MEMORY) from None
         raise
     except IsADirectoryError:
         raise ItemError("not a picture: it is a folder", Cause.NO_PICTURE) from None
-    except MemoryError:
-        raise ItemError("not enough memory to decode this picture", Cause.MEMORY) from None
     except OSError as error:
         raise unreadable(error) from None
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise ItemError(_NO_MEMORY, Cause.MEMORY) from None
 
 
 def guard(size: tuple[int, int], max_megapixels: float) -> None:
@@ -84,15 +92,21 @@ def _round(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Limits:
-    """How large a picture may be, and who says whether there is room for it."""
+    """How large a picture may be, and who says whether there is room for it.
+
+    Attributes:
+        shape: what the header said; None: nothing yet.
+    """
 
     max_megapixels: float
     room: Callable[[Shape], None]
     half: bool
+    shape: Shape | None = None
 
     def check(self, shape: Shape) -> None:
+        self.shape = shape
         guard((shape.width, shape.height), self.max_megapixels)
         self.room(shape)
 
