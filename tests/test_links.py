@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -228,3 +230,34 @@ def test_output_that_is_a_link_is_followed_once(tmp_path: Path, monkeypatch: pyt
     assert contents(tmp_path / "scans") == before
     assert len(list((tmp_path / "disk").rglob("*.jpg"))) == 3
     assert (tmp_path / "disk" / "manifest.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "journal.sqlite-wal"])
+def test_a_folder_of_own_files_that_is_exchanged_while_the_journal_is_opened_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """SQLite goes by names: it opens what has the name by then, or has it again."""
+    write_archive(tmp_path / "scans", 1)
+    run(tmp_path)
+    own, elsewhere, connect = tmp_path / "colour" / ".colorize", tmp_path / "elsewhere", sqlite3.connect
+
+    def exchanged(path: object, **more: object) -> sqlite3.Connection:
+        if path != journal_path(tmp_path / "colour"):
+            return connect(path, **more)  # type: ignore[call-overload, no-any-return]
+        if name.endswith("wal"):
+            opened: sqlite3.Connection = connect(path, **more)  # type: ignore[call-overload]
+            own.rename(elsewhere)
+            own.mkdir()
+            (own / "journal.sqlite").touch()
+            return opened
+        shutil.copytree(own, elsewhere)
+        own.rename(tmp_path / "kept")
+        own.symlink_to(elsewhere)
+        opened = connect(path, **more)  # type: ignore[call-overload]
+        own.unlink()
+        (tmp_path / "kept").rename(own)
+        return opened
+
+    monkeypatch.setattr(sqlite3, "connect", exchanged)
+    with pytest.raises(OutputError, match="was exchanged while the journal was opened"):
+        run(tmp_path, quality=60)

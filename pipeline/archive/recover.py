@@ -238,7 +238,7 @@ def keep_copy(journal: Journal) -> None:
     with suppress(OSError, OutputError), inside.opened(journal.output, FOLDER) as folder:
         try:
             os.close(inside.create(part, folder))
-            journal.copy_to(journal.path.with_name(part))
+            journal.copy_to(part, folder)
             os.replace(part, COPY, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             with suppress(FileNotFoundError):

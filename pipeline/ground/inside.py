@@ -19,6 +19,7 @@ from typing import Final
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN: Final = "/dev/fd"
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -102,6 +103,23 @@ def _at(root: Path, place: str) -> Iterator[tuple[str, int]]:
 def create(name: str, folder: int) -> int:
     """Make a new file in an open folder and open it to write; nothing that is there is taken or followed."""
     return os.open(name, _NEW, 0o666, dir_fd=folder)
+
+
+def has_open(name: str, folder: int) -> bool:
+    """Tell whether this process has a file of an open folder open: a library that was given its path opened that one.
+
+    Where the system does not say what is open, the answer is yes.
+    """
+    try:
+        wanted = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        numbers = os.listdir(_OPEN)  # noqa: PTH208 - names, of a folder that is none
+    except FileNotFoundError:
+        return not os.path.isdir(_OPEN)  # noqa: PTH112
+    for number in numbers:
+        with suppress(OSError):  # the folder's own, which is closed by now
+            if os.path.samestat(os.fstat(int(number)), wanted):
+                return True
+    return False
 
 
 def read(root: Path, place: str) -> int:
