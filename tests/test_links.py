@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -261,3 +262,38 @@ def test_a_folder_of_own_files_that_is_exchanged_while_the_journal_is_opened_end
     monkeypatch.setattr(sqlite3, "connect", exchanged)
     with pytest.raises(OutputError, match="was exchanged while the journal was opened"):
         run(tmp_path, quality=60)
+
+
+@pytest.mark.parametrize("executor", ["serial", "loky"])
+def test_another_folder_in_the_place_of_output_has_nothing_written_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    write_archive(tmp_path / "scans", 3)
+    shutil.copytree(tmp_path / "scans", tmp_path / "victim")
+    before, publish = contents(tmp_path / "scans") | contents(tmp_path / "victim"), driver.Collector.collect
+
+    def exchanged(self: driver.Collector, *arguments: Any) -> object:
+        (tmp_path / "colour").rename(tmp_path / "kept")
+        shutil.copytree(tmp_path / "kept" / ".colorize", tmp_path / "victim" / ".colorize")
+        (tmp_path / "colour").symlink_to(tmp_path / "victim")
+        return publish(self, *arguments)
+
+    monkeypatch.setattr(driver.Collector, "collect", exchanged)
+    with pytest.raises(OutputError, match="another folder has taken its place"):
+        run(tmp_path, executor=executor, jobs=1)
+    shutil.rmtree(tmp_path / "victim" / ".colorize")
+    assert contents(tmp_path / "scans") | contents(tmp_path / "victim") == before
+
+
+def test_a_folder_is_let_go_when_nobody_holds_it_any_more(tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    root.mkdir()
+    with inside.pinned(root), inside.pinned(root):
+        with inside.opened(root, "box", make=True):
+            assert (root / "box").is_dir()
+        root.rename(tmp_path / "old")
+        root.mkdir()
+        with pytest.raises(OSError, match="another folder has taken its place"):
+            inside.look(root, "box")
+    with inside.opened(root, "box", make=True):
+        assert (root / "box").is_dir()

@@ -44,9 +44,10 @@ class Recovered(NamedTuple):
 
 
 def check_lost(output: Path) -> None:
-    """Raise `OutputError` where OUTPUT was filled by earlier runs and its journal is gone."""
-    if journal_path(output).exists():
-        return
+    """Raise `OutputError` where OUTPUT was filled by earlier runs and its journal is gone, or nothing is left in it."""
+    with suppress(OSError):
+        if os.lstat(journal_path(output)).st_size:
+            return
     if (output / FOLDER / COPY).exists() or next(_finished(output), None):
         raise OutputError(
             f"{output} holds finished outputs and no journal: `colorize recover {output}` takes them back. To begin "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 
-from pipeline.ground import heap
+from pipeline.ground import heap, inside
 from pipeline.ground.errors import ColorizeError, MachineError, ModelError, out_of_memory
 from pipeline.ground.files import words
 from pipeline.ground.items import Answer, Halt, Unit
@@ -84,9 +85,8 @@ class Loky:
     def _open_pool(self, jobs: int) -> ProcessPoolExecutor:
         try:
             _start_tracker()
-            return ProcessPoolExecutor(
-                max_workers=jobs, initializer=_be_a_worker, initargs=(self._job, os.getpid()), env=ONE_THREAD
-            )
+            known = self._job, inside.pinned_as(self._job.output), os.getpid()
+            return ProcessPoolExecutor(max_workers=jobs, initializer=_be_a_worker, initargs=known, env=ONE_THREAD)
         except OSError as error:
             raise _no_workers(error) from None
 
@@ -238,10 +238,12 @@ def _worker(job: Job) -> Worker:
     return Worker(job)
 
 
-def _be_a_worker(job: Job, driver: int) -> None:
+def _be_a_worker(job: Job, output: inside.Identity | None, driver: int) -> None:
     """Make this process ready; never raises: an initializer that does breaks the pool without a word."""
     follow(driver)
     heap.keep()
+    with contextlib.suppress(OSError):  # what it can't be held for, the first unit meets
+        inside.pin(job.output, output)
     try:
         _worker(job)
     except Exception:  # the first unit meets it again, and says it
