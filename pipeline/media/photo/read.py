@@ -16,7 +16,7 @@ from PIL import Image
 from pipeline.ground.errors import Cause, ItemError, out_of_memory
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
-from pipeline.ground.opened import opened
+from pipeline.ground.opened import opened, size_of
 from pipeline.media.photo import damage, heif, orientation, png, read_tiff, words
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.media.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
@@ -28,6 +28,8 @@ from pipeline.media.photo.samples import Meaning, parted, scaled
 
 # Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
+_BYTES_A_PIXEL: Final = 32  # four samples of eight bytes
+_BESIDE_PIXELS: Final = 1 << 30  # previews, texts, other frames
 _NO_MEMORY: Final = "not enough memory to decode this picture"
 
 
@@ -90,6 +92,16 @@ def guard(size: tuple[int, int], max_megapixels: float) -> None:
 
 def _round(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
+
+
+def guard_stored(size: int, max_megapixels: float) -> None:
+    """Raise `ItemError` where a file has more bytes than the largest picture that the settings allow can take."""
+    if size > max_megapixels * 1e6 * _BYTES_A_PIXEL + _BESIDE_PIXELS:
+        raise ItemError(
+            f"too large: {size:,} bytes are more than a picture of {max_megapixels:g} megapixels has; "
+            "raise max_megapixels to read it all the same",
+            Cause.TOO_LARGE,
+        )
 
 
 @dataclass(slots=True)
@@ -158,6 +170,9 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
         return _read_tiff(file, limits, page, damaged)
     if format is HEIC:
         heif.prepare()
+    stored = size_of(file)
+    guard_stored(stored, limits.max_megapixels)
+    limits.room(Shape(format.name, 1, 1, stored=stored))  # all of it is read
     source = _Source(file, head, format)
     if format is PNG:
         png.check(source.data())
