@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
@@ -85,6 +85,7 @@ def merge(shares: Sequence[Path], output: Path) -> Merged:
         given = [stack.enter_context(Journal(each, read_only=True)) for each in shares]
         merged.gaps = [*_missing(given), *_unfinished(given)]
         note_change(into)
+        _take_runs(given, into)
         for share in given:
             _take(share, into, room, merged)
         write_manifest(into, output)
@@ -139,7 +140,6 @@ def _unfinished(given: Sequence[Journal]) -> list[str]:
 
 
 def _take(share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
-    _take_runs(share, into)
     batch = list[Row]()
     for row in share.rows():
         batch.append(row)
@@ -149,9 +149,12 @@ def _take(share: Journal, into: Journal, room: files.Room, merged: Merged) -> No
     _take_rows(batch, share, into, room, merged)
 
 
-def _take_runs(share: Journal, into: Journal) -> None:
-    with share.speaking():
-        runs = share.db.execute("SELECT * FROM runs").fetchall()
+def _take_runs(given: Sequence[Journal], into: Journal) -> None:
+    runs = list[tuple[Any, ...]]()
+    for share in given:
+        with share.speaking():
+            runs += share.db.execute("SELECT * FROM runs ORDER BY rowid").fetchall()
+    runs.sort(key=lambda run: str(run[1]))  # when they began: in the order of machines that ran at one time
     with into.transaction():
         into.db.executemany(f"INSERT OR IGNORE INTO runs VALUES ({', '.join('?' * len(runs[0]))})", runs)
 
