@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -228,3 +231,69 @@ def test_output_that_is_a_link_is_followed_once(tmp_path: Path, monkeypatch: pyt
     assert contents(tmp_path / "scans") == before
     assert len(list((tmp_path / "disk").rglob("*.jpg"))) == 3
     assert (tmp_path / "disk" / "manifest.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["journal.sqlite", "journal.sqlite-wal"])
+def test_a_folder_of_own_files_that_is_exchanged_while_the_journal_is_opened_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """SQLite goes by names: it opens what has the name by then, or has it again."""
+    write_archive(tmp_path / "scans", 1)
+    run(tmp_path)
+    own, elsewhere, connect = tmp_path / "colour" / ".colorize", tmp_path / "elsewhere", sqlite3.connect
+
+    def exchanged(path: object, **more: object) -> sqlite3.Connection:
+        if path != journal_path(tmp_path / "colour"):
+            return connect(path, **more)  # type: ignore[call-overload, no-any-return]
+        if name.endswith("wal"):
+            opened: sqlite3.Connection = connect(path, **more)  # type: ignore[call-overload]
+            own.rename(elsewhere)
+            own.mkdir()
+            (own / "journal.sqlite").touch()
+            return opened
+        shutil.copytree(own, elsewhere)
+        own.rename(tmp_path / "kept")
+        own.symlink_to(elsewhere)
+        opened = connect(path, **more)  # type: ignore[call-overload]
+        own.unlink()
+        (tmp_path / "kept").rename(own)
+        return opened
+
+    monkeypatch.setattr(sqlite3, "connect", exchanged)
+    with pytest.raises(OutputError, match="was exchanged while the journal was opened"):
+        run(tmp_path, quality=60)
+
+
+@pytest.mark.parametrize("executor", ["serial", "loky"])
+def test_another_folder_in_the_place_of_output_has_nothing_written_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, executor: str
+) -> None:
+    write_archive(tmp_path / "scans", 3)
+    shutil.copytree(tmp_path / "scans", tmp_path / "victim")
+    before, publish = contents(tmp_path / "scans") | contents(tmp_path / "victim"), driver.Collector.collect
+
+    def exchanged(self: driver.Collector, *arguments: Any) -> object:
+        (tmp_path / "colour").rename(tmp_path / "kept")
+        shutil.copytree(tmp_path / "kept" / ".colorize", tmp_path / "victim" / ".colorize")
+        (tmp_path / "colour").symlink_to(tmp_path / "victim")
+        return publish(self, *arguments)
+
+    monkeypatch.setattr(driver.Collector, "collect", exchanged)
+    with pytest.raises(OutputError, match="another folder has taken its place"):
+        run(tmp_path, executor=executor, jobs=1)
+    shutil.rmtree(tmp_path / "victim" / ".colorize")
+    assert contents(tmp_path / "scans") | contents(tmp_path / "victim") == before
+
+
+def test_a_folder_is_let_go_when_nobody_holds_it_any_more(tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    root.mkdir()
+    with inside.pinned(root), inside.pinned(root):
+        with inside.opened(root, "box", make=True):
+            assert (root / "box").is_dir()
+        root.rename(tmp_path / "old")
+        root.mkdir()
+        with pytest.raises(OSError, match="another folder has taken its place"):
+            inside.look(root, "box")
+    with inside.opened(root, "box", make=True):
+        assert (root / "box").is_dir()

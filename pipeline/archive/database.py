@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -13,8 +14,10 @@ from typing import Self
 from pipeline.archive.own import FOLDER as FOLDER
 from pipeline.archive.own import JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
-from pipeline.archive.sense import check_sense
+from pipeline.archive.sense import check_schema, check_sense, distrust
+from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
+from pipeline.ground.files import words
 from pipeline.ground.mounts import file_system, over_network
 
 _NAME = JOURNAL
@@ -80,22 +83,39 @@ class Database:
     def _open_to_write(self) -> sqlite3.Connection:
         check_own(self.output)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.output.mkdir(parents=True, exist_ok=True)
+            with inside.opened(self.output, FOLDER, make=True) as folder:
+                return self._open_in(folder)
         except OSError as error:
-            raise OutputError(f"{self.path.parent} cannot be made: {error.strerror}.") from None
+            raise OutputError(f"{self.path} cannot be made or opened: {words(error)}.") from None
+
+    def _open_in(self, folder: int) -> sqlite3.Connection:
+        with suppress(FileExistsError):  # as the umask says, which SQLite does not ask
+            os.close(inside.create(_NAME, folder))
+        self.shared = not over_network(self.path.parent)
         db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
         try:
-            self.shared = not over_network(self.path.parent)
+            self._in_its_place(_NAME, folder)
             if not self.shared and _has_log(self.path):  # OUTPUT was moved here: read it without shared memory
                 db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._check(db)
             self._choose_log(db)
             db.execute("PRAGMA synchronous = NORMAL")
             _bring_up_to_date(db)
+            if db.execute("PRAGMA journal_mode").fetchone()[0] == "wal":  # which is opened with the first look
+                self._in_its_place(f"{_NAME}-wal", folder)
         except BaseException:
             db.close()
             raise
         return db
+
+    def _in_its_place(self, name: str, folder: int) -> None:
+        """Raise `OutputError` where SQLite, which goes by names, has opened another file than the folder's.
+
+        A network may number its files anew while they are open: there nothing is looked at.
+        """
+        if self.shared and not inside.has_open(name, folder):
+            raise OutputError(f"{self.path.parent} was exchanged while the journal was opened: look who writes there.")
 
     def _choose_log(self, db: sqlite3.Connection) -> None:
         """Let readers look while we write, where there is shared memory; a network only pretends to have it."""
@@ -139,21 +159,24 @@ class Database:
         return db
 
     def _check(self, db: sqlite3.Connection) -> None:
+        distrust(db)
         tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         identity = db.execute("PRAGMA application_id").fetchone()[0]
         if tables and identity != APPLICATION_ID:
             raise OutputError(f"{self.path} was not written by this program: give another OUTPUT.")
         if version(db) > len(MIGRATIONS):
             raise OutputError(f"{self.path} was written by a newer colorize: update this one, or give another OUTPUT.")
+        check_schema(db)
         if tables and db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("quick_check found it malformed")
         check_sense(db)
 
-    def copy_to(self, path: Path) -> None:
-        """Copy all of it into an empty file, and check the copy."""
+    def copy_to(self, name: str, folder: int) -> None:
+        """Copy all of it into an empty file beside it, in the open folder of both, and check the copy."""
         with self.speaking():
-            copy = sqlite3.connect(path, isolation_level=None)
+            copy = sqlite3.connect(self.path.with_name(name), isolation_level=None)
             try:
+                self._in_its_place(name, folder)
                 self.db.backup(copy)
                 if copy.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                     raise sqlite3.DatabaseError("its copy is malformed")

@@ -35,7 +35,7 @@ class Owner:
 
 @contextmanager
 def hold(output: Path) -> Iterator[None]:
-    """Hold OUTPUT (made if need be) for the length of a `with` block.
+    """Hold OUTPUT (made if need be) for the length of a `with` block, and `pin` it.
 
     The lock is `flock`: gone with its process, however that ends, so a dead run's is simply taken over. A file system
     without it gets a lock file instead; there a dead process of this host is recognised, one of another host is not.
@@ -45,20 +45,22 @@ def hold(output: Path) -> Iterator[None]:
         OutputError: OUTPUT can't be written.
     """
     check_own(output)
-    folder = output / FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = _acquire(folder)
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written: {words(error)}.") from None
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(inside.pinned(output))
+            with inside.opened(output, FOLDER, make=True):
+                lock = _acquire(output / FOLDER)
+        except OSError as error:
+            raise OutputError(f"{output} cannot be written: {words(error)}.") from None
+        stack.callback(lock.release)
         with contextlib.suppress(OSError):  # it only serves the other run's sentence
             _note(output)
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            inside.remove(output, f"{FOLDER}/owner.json")
-        lock.release()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                inside.remove(output, f"{FOLDER}/owner.json")
 
 
 def _note(output: Path) -> None:

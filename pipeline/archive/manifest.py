@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 import threading
 import time
 from contextlib import suppress
@@ -15,8 +14,9 @@ from typing import Final
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, MANIFEST, check_own
 from pipeline.archive.row import HEADERS, cells
+from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
-from pipeline.ground.files import replacing, sync_folder, words
+from pipeline.ground.files import Room, appearing, sync_folder, words
 
 NAME: Final = MANIFEST
 EVERY: Final = 60.0  # seconds
@@ -64,10 +64,10 @@ def write_manifest(journal: Journal, output: Path, *, bom: bool | None = None) -
     check_manifest(output)
     path = output / NAME
     encoding = "utf-8-sig" if (_has_bom(path) if bom is None else bom) else "utf-8"
-    part = output / FOLDER / "tmp" / f"{NAME}.{os.getpid()}.{threading.get_ident()}"
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path, part=part) as file:
+        with inside.opened(output, f"{FOLDER}/tmp", make=True):
+            pass
+        with appearing(NAME, Room(output, output / FOLDER / "tmp")) as file:
             text = io.TextIOWrapper(file, encoding=encoding, errors="backslashreplace", newline="")
             writer = csv.writer(text, lineterminator="\r\n")
             writer.writerow(HEADERS)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
@@ -85,6 +85,7 @@ def merge(shares: Sequence[Path], output: Path) -> Merged:
         given = [stack.enter_context(Journal(each, read_only=True)) for each in shares]
         merged.gaps = [*_missing(given), *_unfinished(given)]
         note_change(into)
+        _take_runs(given, into)
         for share in given:
             _take(share, into, room, merged)
         write_manifest(into, output)
@@ -139,7 +140,6 @@ def _unfinished(given: Sequence[Journal]) -> list[str]:
 
 
 def _take(share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
-    _take_runs(share, into)
     batch = list[Row]()
     for row in share.rows():
         batch.append(row)
@@ -149,9 +149,12 @@ def _take(share: Journal, into: Journal, room: files.Room, merged: Merged) -> No
     _take_rows(batch, share, into, room, merged)
 
 
-def _take_runs(share: Journal, into: Journal) -> None:
-    with share.speaking():
-        runs = share.db.execute("SELECT * FROM runs").fetchall()
+def _take_runs(given: Sequence[Journal], into: Journal) -> None:
+    runs = list[tuple[Any, ...]]()
+    for share in given:
+        with share.speaking():
+            runs += share.db.execute("SELECT * FROM runs ORDER BY rowid").fetchall()
+    runs.sort(key=lambda run: str(run[1]))  # when they began: in the order of machines that ran at one time
     with into.transaction():
         into.db.executemany(f"INSERT OR IGNORE INTO runs VALUES ({', '.join('?' * len(runs[0]))})", runs)
 
@@ -198,18 +201,26 @@ def _placed(row: Row, share: Journal, into: Journal, room: files.Room, merged: M
 
 
 def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
+    """Give a share's file its name in OUTPUT, too; it is held open, so that what was looked at is what is taken."""
     above, _, name = place.rpartition("/")
-    if not stat.S_ISREG(inside.look(share, place).st_mode):
-        raise OSError(errno.EINVAL, "it is no file")  # a link would lead whoever reads OUTPUT elsewhere
-    with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
-        try:
-            os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except OSError as error:  # another disk, or a file system without links
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-                raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
-            files.copy_bytes(share / place, place, room)
+    with os.fdopen(inside.read(share, place), "rb") as file:
+        known = os.fstat(file.fileno())
+        if not stat.S_ISREG(known.st_mode):
+            raise OSError(errno.EINVAL, "it is no file")  # a link would lead whoever reads OUTPUT elsewhere
+        with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
+            try:
+                os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+            except FileExistsError:
+                raise
+            except OSError as error:  # another disk, or a file system without links
+                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                    raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
+            else:
+                if os.path.samestat(known, os.stat(name, dir_fd=there, follow_symlinks=False)):
+                    return
+                os.unlink(name, dir_fd=there)
+                raise OSError(errno.ESTALE, "it was exchanged while it was taken over")
+        files.copy_open(file, place, room)
 
 
 def _same(share: Path, output: Path, place: str) -> bool:

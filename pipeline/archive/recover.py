@@ -45,9 +45,10 @@ class Recovered(NamedTuple):
 
 
 def check_lost(output: Path) -> None:
-    """Raise `OutputError` where OUTPUT was filled by earlier runs and its journal is gone."""
-    if journal_path(output).exists():
-        return
+    """Raise `OutputError` where OUTPUT was filled by earlier runs and its journal is gone, or nothing is left in it."""
+    with suppress(OSError):
+        if os.lstat(journal_path(output)).st_size:
+            return
     if (output / FOLDER / COPY).exists() or next(_finished(output), None):
         raise OutputError(
             f"{output} holds finished outputs and no journal: `colorize recover {output}` takes them back. To begin "
@@ -242,7 +243,7 @@ def keep_copy(journal: Journal) -> None:
     with suppress(OSError, OutputError), inside.opened(journal.output, FOLDER) as folder:
         try:
             os.close(inside.create(part, folder))
-            journal.copy_to(journal.path.with_name(part))
+            journal.copy_to(part, folder)
             os.replace(part, COPY, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             with suppress(FileNotFoundError):

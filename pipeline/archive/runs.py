@@ -70,15 +70,15 @@ class Runs(Database):
             )
 
     def runs(self) -> dict[str, Run]:
-        """Return all runs by id, in the order in which they began."""
+        """Return all runs by id, in the order in which they began, whatever the clock said."""
         with self.speaking():
-            found = self.db.execute("SELECT * FROM runs ORDER BY started_at, rowid").fetchall()
+            found = self.db.execute("SELECT * FROM runs ORDER BY rowid").fetchall()
         return {row[0]: _run(row) for row in found}
 
     def last_run(self) -> Run | None:
         """Return the run that began last, or None."""
         with self.speaking():
-            found = self.db.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1").fetchone()
+            found = self.db.execute("SELECT * FROM runs ORDER BY rowid DESC LIMIT 1").fetchone()
         return _run(found) if found else None
 
     def has_made(self, run_id: str) -> bool:

@@ -16,7 +16,7 @@ from click.shell_completion import shell_complete
 from pipeline import __version__
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.streams import make_streams_last
-from pipeline.ground.errors import HINTS, ColorizeError, ExitCode
+from pipeline.ground.errors import HINTS, ColorizeError, ExitCode, of_the_machine
 
 # Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
 COMMANDS = {
@@ -128,9 +128,8 @@ def main() -> NoReturn:
     except ColorizeError as error:
         code = _said(presentation, error, error.exit_code, str(error), error.hint)
     except Exception as error:
-        if isinstance(error, OSError) and error.filename and error.strerror:  # a folder that may not be looked into
-            sentence = f"{os.fsdecode(error.filename)}: {error.strerror.lower()}."
-            code = _said(presentation, error, ExitCode.INPUT_OUTPUT, sentence, HINTS[ExitCode.INPUT_OUTPUT])
+        if told := of_the_machine(error):
+            code = _said(presentation, error, told.exit_code, str(told), told.hint)
         else:
             hint = HINTS[ExitCode.FAULT]
             sentence = f"A fault of the program: {type(error).__name__}: {error}. {hint}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from enum import IntEnum, StrEnum
 from typing import ClassVar, Final
 
@@ -100,6 +103,47 @@ class ClusterError(ColorizeError):
     """Workers on other machines that cannot be had, or not used."""
 
     exit_code = ExitCode.INPUT_OUTPUT
+
+
+class MachineError(ColorizeError):
+    """This machine gives no more of what every program needs: memory, processes, open files, a library."""
+
+    exit_code = ExitCode.INPUT_OUTPUT
+
+
+_NO_MEMORY: Final = re.compile(
+    r"Insufficient memory|bad_alloc|failed to map segment|Failed to allocate (\d|memory for requested)"
+)
+# What a process has used up, or what is wrong below every file: not the program's fault.
+_OF_THE_MACHINE: Final = {
+    errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.ENOMEM, errno.EIO, errno.ESTALE, errno.ENOSPC, errno.EDQUOT,
+    errno.EFBIG, errno.EROFS, errno.ENOLCK,
+}  # fmt: skip
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Tell whether memory is what was lacking, also where a library in C++ has its own word for it."""
+    met = error.__context__  # what an engine's own error was shortened to a sentence from
+    return isinstance(error, MemoryError) or says_no_memory(str(error)) or (met is not None and out_of_memory(met))
+
+
+def says_no_memory(text: str) -> bool:
+    """Tell whether a library says that it got no memory; not that a file asks for more than there is anywhere."""
+    return _NO_MEMORY.search(text) is not None
+
+
+def of_the_machine(error: Exception) -> MachineError | None:
+    """Return what to say of an error that nobody foresaw where it was met, and that is no fault of the program."""
+    if out_of_memory(error):
+        return MachineError("There is not enough memory. Try fewer --jobs, or end other programs.")
+    if isinstance(error, ImportError) and "shared object" in str(error):
+        return MachineError(f"A library of the system cannot be loaded: {error}.")
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename:  # a folder that may not be looked into
+            return MachineError(f"{os.fsdecode(error.filename)}: {error.strerror.lower()}.")
+        if error.errno in _OF_THE_MACHINE:
+            return MachineError(f"The system refused what every program needs: {error.strerror.lower()}.")
+    return None
 
 
 class LockedError(ColorizeError):

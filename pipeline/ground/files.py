@@ -76,19 +76,18 @@ def sha256(path: Path) -> str:
 
 
 @contextmanager
-def replacing(path: Path, *, part: Path | None = None) -> Iterator[BinaryIO]:
+def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write whose bytes take the name `path` when the block ends well; else nothing is changed.
 
     Args:
         path: the file to make or to replace, in a folder that is there.
-        part: where it is written until then, on the same file system; None: beside `path`.
 
     Raises:
         OSError: it cannot be written; or a pipe or a device stands there, which a file must not replace.
     """
     if is_special(path):
         raise OSError(errno.EINVAL, "it is a pipe or a device, and no file")
-    part = part or path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as file:  # nothing that is there is taken or followed
             yield file
@@ -134,6 +133,22 @@ class Room:
         """Open `tmp_dir`."""
         with inside.opened(self.root, self.tmp_dir.relative_to(self.root).as_posix()) as folder:
             yield folder
+
+
+@contextmanager
+def appearing(place: str, room: Room) -> Iterator[BinaryIO]:
+    """Give a file to write that takes its place when the block ends well; the rest as `publish`. Raises `OSError`."""
+    name = f"{uuid.uuid4().hex}.part"
+    with room.unfinished() as folder:
+        try:
+            with os.fdopen(inside.create(name, folder), "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            _move(name, folder, place, room)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=folder)
 
 
 def publish(data: Bytes | Path, place: str, room: Room, times: os.stat_result | None = None) -> tuple[int, str]:
@@ -186,7 +201,12 @@ def copy_bytes(source: Path, place: str, room: Room) -> tuple[int, str]:
     except OSError as error:
         raise unreadable(error) from None
     with file:
-        return _place(_chunks(file), place, room, os.fstat(file.fileno()))
+        return copy_open(file, place, room)
+
+
+def copy_open(file: io.BufferedReader, place: str, room: Room) -> tuple[int, str]:
+    """As `copy_bytes`, of a file that is open, whatever has its name by now."""
+    return _place(_chunks(file), place, room, os.fstat(file.fileno()))
 
 
 def repeat(place: str, to: str, room: Room, times: os.stat_result | None = None) -> tuple[int, str]:
@@ -259,7 +279,8 @@ def unwritable(error: OSError, tmp_dir: Path) -> OutputError | ItemError:
     """Return what to raise when OUTPUT took no file: `OutputError` where it will take no other either."""
     text = error.strerror or str(error)
     if error.errno in _FATAL:
-        return OutputError(f"The output cannot be written: {text}. Make room or choose another output, then run again.")
+        remedy = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "See what became of it"
+        return OutputError(f"The output cannot be written: {text}. {remedy} or choose another output, then run again.")
     if not tmp_dir.is_dir():
         return OutputError(f"The folder {tmp_dir} is gone: another run has taken over this output, or it was removed.")
     if not os.access(tmp_dir, os.W_OK | os.X_OK):

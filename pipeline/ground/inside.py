@@ -1,7 +1,8 @@
 """Ways inside one folder, OUTPUT: no symbolic link on them is followed, and no name leads out of it.
 
-The folder itself may be reached through a link (OUTPUT on another disk). Below it each step is taken from the open
-folder above it, so what was checked is what is written to, whatever is put in its place meanwhile.
+The folder itself may be reached through a link (OUTPUT on another disk), once: while a run works it is `pinned`. Below
+it each step is taken from the open folder above it, so what was checked is what is written to, whatever is put in its
+place meanwhile.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPEN: Final = "/dev/fd"
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -46,6 +48,67 @@ def is_inside(place: str) -> bool:
     return "\0" not in place and {"", ".", ".."}.isdisjoint(place.split("/"))
 
 
+Identity = tuple[int, int]  # of a folder: its disk and its number there, as long as somebody has it open
+_pins: Final = dict[
+    Path, list[tuple[int, Identity]]
+]()  # by each who wants it so: the open folder, and which it must be
+
+
+def pin(root: Path, known: Identity | None = None) -> int:
+    """Hold on to the folder that has this name now, until `unpin`: another that gets the name is not used.
+
+    Args:
+        root: the folder.
+        known: which one it must be, says the process that held it first; where it is another, it is not used either.
+
+    Returns:
+        It, open.
+
+    Raises:
+        OSError: it is not there.
+    """
+    descriptor = os.open(root, _FOLDER)
+    _pins.setdefault(root, []).append((descriptor, known or _identity(os.fstat(descriptor))))
+    return descriptor
+
+
+def unpin(root: Path, descriptor: int) -> None:
+    """Let go of what `pin` returned."""
+    left = [each for each in _pins.pop(root) if each[0] != descriptor]
+    if left:
+        _pins[root] = left
+    os.close(descriptor)
+
+
+@contextmanager
+def pinned(root: Path) -> Iterator[None]:
+    """`pin` a folder for the length of the block."""
+    descriptor = pin(root)
+    try:
+        yield
+    finally:
+        unpin(root, descriptor)
+
+
+def pinned_as(root: Path) -> Identity | None:
+    """Return which folder is pinned, for `pin` in another process of this machine; None: none is."""
+    return _pins[root][0][1] if root in _pins else None
+
+
+def _identity(found: os.stat_result) -> Identity:
+    return found.st_dev, found.st_ino
+
+
+def _open_root(root: Path) -> int:
+    if root not in _pins:
+        return os.open(root, _FOLDER)
+    descriptor, known = _pins[root][0]
+    # It is asked for by name, too: a disk that was unmounted is not written to because somebody still holds it.
+    if not known == _identity(os.stat(root)) == _identity(os.fstat(descriptor)):  # noqa: PTH116
+        raise OSError(errno.ESTALE, "another folder has taken its place", str(root))
+    return os.open(".", _FOLDER, dir_fd=descriptor)
+
+
 @contextmanager
 def opened(root: Path, place: str, *, make: bool = False) -> Iterator[int]:
     """Open the folder at `place` inside `root` ("" for that itself) for the length of the block.
@@ -56,9 +119,10 @@ def opened(root: Path, place: str, *, make: bool = False) -> Iterator[int]:
         make: make what is missing below `root`.
 
     Raises:
-        OSError: it is not there, or no folder; `LinkInTheWay` where a part of the way is a link.
+        OSError: it is not there, or no folder, or `root` is pinned and another now; `LinkInTheWay` where a part of
+            the way is a link.
     """
-    descriptor = os.open(root, _FOLDER)
+    descriptor = _open_root(root)
     try:
         for part in parts_of(place) if place else ():
             below = _step(part, descriptor, make=make)
@@ -102,6 +166,23 @@ def _at(root: Path, place: str) -> Iterator[tuple[str, int]]:
 def create(name: str, folder: int) -> int:
     """Make a new file in an open folder and open it to write; nothing that is there is taken or followed."""
     return os.open(name, _NEW, 0o666, dir_fd=folder)
+
+
+def has_open(name: str, folder: int) -> bool:
+    """Tell whether this process has a file of an open folder open: a library that was given its path opened that one.
+
+    Where the system does not say what is open, the answer is yes.
+    """
+    try:
+        wanted = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        numbers = os.listdir(_OPEN)  # noqa: PTH208 - names, of a folder that is none
+    except FileNotFoundError:
+        return not os.path.isdir(_OPEN)  # noqa: PTH112
+    for number in numbers:
+        with suppress(OSError):  # the folder's own, which is closed by now
+            if os.path.samestat(os.fstat(int(number)), wanted):
+                return True
+    return False
 
 
 def read(root: Path, place: str) -> int:

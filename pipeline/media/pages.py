@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from pipeline.colour.doubt import Doubting
 from pipeline.colour.verdict import judge
-from pipeline.ground import files
+from pipeline.ground import files, inside
 from pipeline.ground.errors import ItemError
 from pipeline.ground.items import Part, Result, Seen, Span, Status, Unit
 from pipeline.media.develop import Task, develop, uncoloured
@@ -85,7 +86,8 @@ def _leave_note(note: str, unit: Unit, span: Span, tools: Tools) -> None:
     if note:
         tools.publish(note.encode(), place)
     else:
-        (tools.job.output / place).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            inside.remove(tools.job.output, place)
 
 
 def _notes(unit: Unit, tools: Tools) -> str:

@@ -8,6 +8,7 @@ from pipeline.ground.items import Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings, treated_as
 from pipeline.media.medium import InPieces, Tools, Whole
 from pipeline.media.pages import Pages
+from pipeline.media.photo.read import guard_stored
 from pipeline.media.photo.write import FORMATS, SUFFIXES
 from pipeline.media.reels import INSTALLED, Films, suffix_of
 from pipeline.media.stills import Stills
@@ -43,6 +44,8 @@ def suffix(kind: Kind, own: str, settings: Settings) -> str:
 
 def work(unit: Unit, tools: Tools) -> Result:
     """Do one unit; raises as `Whole` and `InPieces` say."""
+    if unit.kind is Kind.PHOTO:  # before it is hashed, which would take days
+        guard_stored(unit.size, tools.settings.max_megapixels)
     if unit.verb in (Verb.LOOK, Verb.REPEAT):
         return look(unit, tools) if unit.verb is Verb.LOOK else repeat(unit, tools)
     if unit.verb is Verb.MAKE:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import EngineError, ModelError, in_short
+from pipeline.ground.errors import EngineError, ModelError, in_short, out_of_memory
 from pipeline.nets.engine import Engine
 from pipeline.nets.prediction import Guess, decode, encode
 from pipeline.nets.spec import NetSpec
@@ -92,9 +92,11 @@ class LoadedNet:
         fed = encode(lightness, self.spec)
         try:
             raw = self.run(fed)
-        except (MemoryError, ModelError):
-            raise
         except Exception as error:  # each engine has its own; what they are fed is always of one kind
+            if out_of_memory(error):
+                raise MemoryError(str(error)) from error
+            if isinstance(error, ModelError):
+                raise
             raise EngineError(
                 f"The engine {self.engine} stopped working on {self.spec.name}: {in_short(error)}"
             ) from error

@@ -6,7 +6,16 @@ import stat
 import time
 from dataclasses import replace
 
-from pipeline.ground.errors import Cause, ColorizeError, Crowded, EngineError, ItemError, ModelError, OutputError
+from pipeline.ground.errors import (
+    Cause,
+    ColorizeError,
+    Crowded,
+    EngineError,
+    ItemError,
+    ModelError,
+    OutputError,
+    out_of_memory,
+)
 from pipeline.ground.files import lost_folder
 from pipeline.ground.items import Alone, Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
@@ -84,7 +93,7 @@ def failure(key: str, error: Exception, seen: Seen) -> Result:
         return Result(key, Status.FAILED, Cause.FORMAT_LIMIT, str(error).rstrip("."), seen=seen)
     if isinstance(error, PermissionError):
         return Result(key, Status.FAILED, Cause.SYSTEM, "no permission to read the file", seen=seen)
-    if isinstance(error, MemoryError):
+    if out_of_memory(error):
         reason = "not enough memory for a picture of this size; try fewer --jobs"
         return Result(key, Status.FAILED, Cause.MEMORY, reason, seen=seen)
     if isinstance(error, OSError):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hmac
+import io
+import math
 import re
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -57,10 +60,38 @@ class _Server(ThreadingHTTPServer):
         """Say nothing: a page that went away is no error."""
 
 
+class _Timed(socket.SocketIO):
+    """Reads a connection until a moment: a byte now and then is not enough to hold it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection, "r")
+        self._connection, self._pause = connection, connection.gettimeout()
+        self.until = math.inf
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        try:
+            return super().readinto(buffer)
+        finally:
+            self._connection.settimeout(self._pause)
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     timeout = 30
+
+    def setup(self) -> None:
+        super().setup()
+        self._heard = _Timed(self.connection)
+        self.rfile = io.BufferedReader(self._heard)
+
+    def handle_one_request(self) -> None:
+        self._heard.until = time.monotonic() + self.timeout  # for all of its head, not for each line
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         request = self._admitted()
@@ -75,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(self.server.site.post(replace(request, body=body)))
 
     def _admitted(self, *, origin_needed: bool = False) -> Request | None:
-        origin, host = self.headers.get("Origin"), self.headers.get("Host", "")
+        origin, host = self._header("Origin"), self._header("Host") or ""
         request, token = self._asked()
         if self.server.door.admits(host, origin, token) and not (origin_needed and origin is None):
             return request
@@ -83,6 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
         said = f"Not for you: use the address that `{self.server.site.command}` printed."
         self._answer(Answer(said.encode(), status=HTTPStatus.FORBIDDEN))
         return None
+
+    def _header(self, name: str) -> str | None:
+        """Return a header; what is said twice is nobody's word."""
+        said = self.headers.get_all(name)
+        return None if said is None else said[0] if len(said) == 1 else ""
 
     def _asked(self) -> tuple[Request, str]:
         """Return what is asked, and the token: the path's first part, so that links keep it, or what the query says."""
@@ -95,12 +131,14 @@ class _Handler(BaseHTTPRequestHandler):
         return Request(parts.path, query), query.pop("token", "")
 
     def _body(self) -> bytes | None:
-        length = self.headers.get("Content-Length") or "0"
+        length = self._header("Content-Length")
+        length = "0" if length is None else length
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
             status = HTTPStatus.LENGTH_REQUIRED
         elif int(length) > _MOST_BODY:
             status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         else:
+            self._heard.until = time.monotonic() + self.timeout
             return self.rfile.read(int(length))
         self.close_connection = True
         self._answer(Answer(b"That is too much at once.", status=status))

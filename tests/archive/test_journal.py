@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.archive import database
+from pipeline.archive import database, runs
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.ground.errors import Cause, OutputError
@@ -231,3 +231,19 @@ def test_a_journal_that_was_never_finished_reads_as_an_empty_one(tmp_path: Path)
         assert journal.last_run() is None
         assert journal.counts() == {}
     Journal(tmp_path).close()
+
+
+def test_the_last_run_is_the_last_though_the_clock_went_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = []
+    with Journal(tmp_path) as journal:
+        for moment in (
+            "2026-11-26T20:00:00.000+00:00",
+            "2058-01-01T00:00:00.000+00:00",
+            "1970-01-01T00:00:09.000+00:00",
+        ):
+            monkeypatch.setattr(runs, "now", lambda moment=moment: moment)
+            began.append(journal.start_run(inputs=[tmp_path], settings={}, fingerprint="f", version="1"))
+        last = journal.last_run()
+        assert last is not None
+        assert last.run_id == began[-1]
+        assert list(journal.runs()) == began

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -126,8 +128,37 @@ def test_a_link_in_a_share_is_not_taken_over(bench: Bench) -> None:
     made.symlink_to(bench.scans / "a.png")
     code, out, err = merge(bench, "one")
     assert code != 0
-    assert "it is no file" in out + err
+    assert "a symbolic link" in out + err
     assert not (bench.folder / "all" / "a.png").is_symlink()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_is_exchanged_while_it_is_taken_over_is_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    bench.photograph("a.png", landscape(1))
+    bench.run("--format", "png", output="share")
+    made, secret = bench.folder / "share" / "a.png", bench.folder / "secret"
+    content = made.read_bytes()
+    secret.write_text("of somebody else")
+    link = os.link
+
+    def exchanged(*names: str, **folders: int) -> None:
+        made.unlink()
+        made.symlink_to(secret)
+        if not links:
+            raise OSError(errno.EXDEV, "another disk")
+        link(*names, **folders)
+
+    monkeypatch.setattr(os, "link", exchanged)
+    _, out, err = merge(bench, "share")
+    taken = bench.folder / "all" / "a.png"
+    assert not taken.is_symlink()
+    if links:
+        assert "a.png cannot be taken over: it was exchanged" in out + err
+        assert not taken.exists()
+    else:
+        assert taken.read_bytes() == content
 
 
 def test_no_journal_and_itself(bench: Bench) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.ground.errors import OutputError, SettingsError
+from pipeline.web import server as serving_module
 from pipeline.web.door import Door
 from pipeline.web.live import server
 from pipeline.web.live.screen import Figures, Pace, Screen, Shown
@@ -163,6 +164,34 @@ def test_so_many_connections_and_no_more(page: Page, monkeypatch: pytest.MonkeyP
     for each in idle:
         each.close()
     assert until(lambda: not refused(), 10)
+
+
+def test_a_byte_now_and_then_does_not_hold_a_connection(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving_module._Handler, "timeout", 0.5)
+    with socket.create_connection(("127.0.0.1", int(page.address.rstrip("/").rpartition(":")[2]))) as slow:
+
+        def let_go() -> bool:
+            try:
+                slow.sendall(b"x")
+            except OSError:
+                return True
+            return False
+
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        assert until(let_go, 10)
+
+
+@pytest.mark.parametrize(("name", "second", "status"), [
+    ("Host", "evil.example", b"403"), ("Origin", "http://evil.example", b"403"), ("Content-Length", "7", b"411"),
+])  # fmt: skip
+def test_what_is_said_twice_is_nobodys_word(page: Page, name: str, second: str, status: bytes) -> None:
+    here = page.address.removeprefix("http://").rstrip("/")
+    said = {"Host": here, "Origin": f"http://{here}", "Content-Length": "0", "Connection": "close"}
+    lines = [f"{key}: {value}" for key, value in said.items()]
+    for more, expected in (([f"{name}: {second}"], status), ([], b"200")):
+        with socket.create_connection(("127.0.0.1", int(here.rpartition(":")[2]))) as connection:
+            connection.sendall("\r\n".join(["POST /quit HTTP/1.1", *lines, *more, "", ""]).encode())
+            assert connection.makefile("rb").readline().split()[1] == expected
 
 
 def test_the_server_is_gone_after_the_block() -> None:

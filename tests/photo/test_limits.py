@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import time
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.items import Kind, Unit, Verb
+from pipeline.ground.memory import bounded
+from pipeline.ground.settings import Settings
 from pipeline.media.photo import directories, png
 from pipeline.media.photo.jpeg.segments import parse
 from pipeline.media.photo.metadata import gather
 from pipeline.media.photo.pages import pages
 from pipeline.media.photo.read import read
+from pipeline.media.table import work
 
 GREY = np.tile(np.arange(0, 128, 2, dtype=np.uint8), (48, 1))
 PACKED = zlib.compress(bytes(64 << 20), 9)
@@ -145,3 +151,17 @@ def test_a_chain_that_bites_its_tail_ends_there(tmp_path: Path) -> None:
     with path.open("rb") as file:
         assert len(directories.offsets(file)) == 3
         assert directories.directory(file, 3) is None
+
+
+@pytest.mark.parametrize("head", [None, b""])
+def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path, head: bytes | None) -> None:
+    path = tmp_path / "sparse.jpg"
+    path.write_bytes(saved("JPEG") if head is None else head)
+    os.truncate(path, 2 << 30)  # no block of the disk is taken
+    with pytest.raises(ItemError) as caught, bounded(64 << 20):
+        read(path, max_megapixels=1)
+    assert caught.value.cause in (Cause.TOO_LARGE, Cause.NO_PICTURE)
+    unit = Unit(Verb.LOOK, "sparse.jpg", Kind.PHOTO, path, "sparse.jpg", "sparse.jpg", size=2 << 30)
+    tools = SimpleNamespace(settings=Settings(max_megapixels=1))
+    with pytest.raises(ItemError, match="2,147,483,648 bytes are more than a picture of 1 megapixels has"):
+        work(unit, tools)  # type: ignore[arg-type]

@@ -157,7 +157,7 @@ def test_workers_that_cannot_start_blame_no_picture(tmp_path: Path, monkeypatch:
     write_archive(tmp_path / "scans", 2)
     settings = Settings(engine="opencv", precision="float32", jobs=1)
     # A Job is no exit code: the worker ends at once.
-    monkeypatch.setattr("pipeline.run.executors.loky._be_a_worker", lambda job, driver: os._exit(1))
+    monkeypatch.setattr("pipeline.run.executors.loky._be_a_worker", lambda *_: os._exit(1))
     with pytest.raises(ColorizeError, match="die before they take a picture"):
         driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings)
     assert rows(tmp_path / "colour") == 0

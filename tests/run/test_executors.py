@@ -368,7 +368,7 @@ def test_time_goes_by_size_and_frames_and_not_by_a_sleep_of_the_driver(monkeypat
 
 @in_processes
 def test_workers_that_never_come_up_end_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loky, "_be_a_worker", lambda job, driver: os._exit(1))
+    monkeypatch.setattr(loky, "_be_a_worker", lambda *_: os._exit(1))
     monkeypatch.setattr(member, "look", lambda ticket: os._exit(1))
     with pytest.raises(ColorizeError, match="die before they take a picture"):
         list(bench.executor().answers(taking(bench.units()), Stop()))

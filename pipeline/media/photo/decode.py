@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from pipeline.ground.errors import says_no_memory
 from pipeline.media.photo.decoders import IMAGECODECS, OPENCV, PILLOW, TIFFFILE
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.stderr import captured_stderr
@@ -75,6 +76,8 @@ def with_opencv(data: bytes, page: int = 0, *, half: bool = False) -> Decoded:
             samples = _page_of(array, page) if page else cv2.imdecode(array, _HALF if half else cv2.IMREAD_UNCHANGED)
         except cv2.error as error:
             samples, said.text = None, str(error.err)
+    if samples is None and says_no_memory(said.text):
+        raise MemoryError(said.text)
     if samples is None or lacks(said.text):
         raise Refused(said.text)
     return Decoded(samples, said.text, OPENCV)

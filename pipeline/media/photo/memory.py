@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+import numpy as np
 from PIL import Image
 
 from pipeline.ground.opened import status_of
@@ -21,6 +23,9 @@ from pipeline.media.photo.tiff import Directory
 IN_BANDS: Final = 64 << 20
 # Pixels of a picture of which half the size is decoded where that suffices.
 LARGE: Final = 4_000_000
+# Bytes that a decoder takes of its own, and those of a picture whose size it never came to tell.
+_DECODER: Final = 16 << 20
+_UNTOLD: Final = 64 << 20
 # By Pillow's mode: channels, and bytes of a sample.
 _MODES: Final = {
     "1": (1, 1),
@@ -108,6 +113,23 @@ def peak(shape: Shape, into: str, *, anew: bool = False) -> int:
         anew: nothing of its luma is kept as it is: the tutorial's arithmetic, or side by side.
     """
     return int(max(_reading(shape, half=_halved(shape, into, anew=anew)), _writing(shape, into, anew=anew)))
+
+
+def can_be_read(shape: Shape | None, path: Path) -> bool:
+    """Tell whether there is memory to decode a picture now: some decoders have but one word for damage and for lack.
+
+    Args:
+        shape: None: no decoder got so far.
+        path: the file.
+    """
+    try:
+        needed = _reading(shape, half=False) if shape else _UNTOLD + path.stat().st_size
+        np.empty(int(needed) + _DECODER, np.uint8)  # asked for, and not touched
+    except MemoryError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _halved(shape: Shape, into: str, *, anew: bool) -> bool:

@@ -13,21 +13,24 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError, out_of_memory
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
-from pipeline.ground.opened import opened
+from pipeline.ground.opened import opened, size_of
 from pipeline.media.photo import damage, heif, orientation, png, read_tiff, words
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.media.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.segments import check_scans
-from pipeline.media.photo.memory import Shape, large, shape_of, shape_of_tiff
+from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
 from pipeline.media.photo.refusal import header_size, refusal
 from pipeline.media.photo.samples import Meaning, parted, scaled
 
 # Archive scans exceed Pillow's own limit; `guard` holds every picture to `max_megapixels` before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
+_BYTES_A_PIXEL: Final = 32  # four samples of eight bytes
+_BESIDE_PIXELS: Final = 1 << 30  # previews, texts, other frames
+_NO_MEMORY: Final = "not enough memory to decode this picture"
 
 
 def read(
@@ -53,17 +56,24 @@ def read(
         FileNotFoundError: the file is gone.
         ItemError: it is no picture, is damaged or truncated, is not supported, is too large or may not be read.
     """
+    limits = _Limits(max_megapixels, room, half)
     try:
         with opened(path) as file, warnings.catch_warnings(action="ignore"):
-            return _read(file, _Limits(max_megapixels, room, half), page, damaged)
+            return _read(file, limits, page, damaged)
     except FileNotFoundError:
+        raise
+    except ItemError as error:
+        if error.cause is Cause.DAMAGED and not can_be_read(limits.shape, path):
+            raise ItemError(_NO_MEMORY, Cause.MEMORY) from None
         raise
     except IsADirectoryError:
         raise ItemError("not a picture: it is a folder", Cause.NO_PICTURE) from None
-    except MemoryError:
-        raise ItemError("not enough memory to decode this picture", Cause.MEMORY) from None
     except OSError as error:
         raise unreadable(error) from None
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise ItemError(_NO_MEMORY, Cause.MEMORY) from None
 
 
 def guard(size: tuple[int, int], max_megapixels: float) -> None:
@@ -84,15 +94,31 @@ def _round(megapixels: float) -> str:
     return f"{megapixels:.0f}" if megapixels >= 10 else f"{megapixels:.2g}"
 
 
-@dataclass(frozen=True, slots=True)
+def guard_stored(size: int, max_megapixels: float) -> None:
+    """Raise `ItemError` where a file has more bytes than the largest picture that the settings allow can take."""
+    if size > max_megapixels * 1e6 * _BYTES_A_PIXEL + _BESIDE_PIXELS:
+        raise ItemError(
+            f"too large: {size:,} bytes are more than a picture of {max_megapixels:g} megapixels has; "
+            "raise max_megapixels to read it all the same",
+            Cause.TOO_LARGE,
+        )
+
+
+@dataclass(slots=True)
 class _Limits:
-    """How large a picture may be, and who says whether there is room for it."""
+    """How large a picture may be, and who says whether there is room for it.
+
+    Attributes:
+        shape: what the header said; None: nothing yet.
+    """
 
     max_megapixels: float
     room: Callable[[Shape], None]
     half: bool
+    shape: Shape | None = None
 
     def check(self, shape: Shape) -> None:
+        self.shape = shape
         guard((shape.width, shape.height), self.max_megapixels)
         self.room(shape)
 
@@ -144,6 +170,9 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
         return _read_tiff(file, limits, page, damaged)
     if format is HEIC:
         heif.prepare()
+    stored = size_of(file)
+    guard_stored(stored, limits.max_megapixels)
+    limits.room(Shape(format.name, 1, 1, stored=stored))  # all of it is read
     source = _Source(file, head, format)
     if format is PNG:
         png.check(source.data())

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.ground.errors import Cause, ItemError
+from pipeline.ground.errors import Cause, ItemError, out_of_memory
 from pipeline.ground.pixels import eight_bits
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
@@ -126,6 +126,8 @@ def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: in
     try:
         fine, encoded = cv2.imencode(SUFFIXES[format], pixels, parameters)
     except cv2.error as error:
+        if out_of_memory(error):
+            raise MemoryError(str(error)) from None
         raise ItemError(f"cannot be encoded as {format}: {error.err}", Cause.FORMAT_LIMIT) from None
     if not fine:
         raise ItemError(f"cannot be encoded as {format}", Cause.FORMAT_LIMIT)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.ground.errors import EngineError, out_of_memory
+from pipeline.ground.memory import bounded
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.catalogue import library, require
-from pipeline.nets.net import LoadedNet
+from pipeline.nets.net import LoadedNet, Run
 from pipeline.nets.spec import NetSpec
+
+# Bytes that a net may take beside three times its file's. The nets that colour take a tenth; but a file of a kilobyte
+# can ask for any size of picture inside, and neither its shapes nor an engine say so before they are computed.
+_MOST: Final = 4 << 30
 
 
 def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) -> LoadedNet:
@@ -27,8 +36,32 @@ def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) ->
     """
     require(engine.name, engine.precision)
     module = importlib.import_module(f"pipeline.nets.engines.{library(engine.name)}")
-    run = module.load(spec, engine.precision, cache_dir, on_gpu=engine.name != library(engine.name))
-    net = LoadedNet(spec, engine, run)
-    # The first forward pass lays out memory and meets whatever the engine cannot run: better here than in a picture.
-    net.predict(np.full((spec.input_size, spec.input_size), 50, np.float32))
+    on_gpu = engine.name != library(engine.name)
+    most = _MOST + 3 * (spec.path.stat().st_size if spec.path.exists() else 0)  # that it is gone is the engine's to say
+    try:
+        if on_gpu:  # its driver lays out more addresses than there is memory
+            net = LoadedNet(spec, engine, module.load(spec, engine.precision, cache_dir, on_gpu=True))
+        else:
+            with bounded(most):
+                run = module.load(spec, engine.precision, cache_dir, on_gpu=False)
+            net = LoadedNet(spec, engine, _within(most, run))
+        # The first forward pass lays out memory and meets whatever the engine cannot run: better here.
+        net.predict(np.full((spec.input_size, spec.input_size), 50, np.float32))
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        raise EngineError(
+            f"The engine {engine} cannot run {spec.name}: it asks for more memory than there is, or than the "
+            f"{most >> 20:,} MB that a net of its size may take."
+        ) from None
     return net
+
+
+def _within(most: int, run: Run) -> Run:
+    """Return the same with a bound: what a net asks for may depend on what it is fed."""
+
+    def bound(feed: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        with bounded(most):
+            return run(feed)
+
+    return bound

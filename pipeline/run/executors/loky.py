@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -15,8 +16,8 @@ from dataclasses import dataclass, field
 from joblib.externals.loky import ProcessPoolExecutor
 from joblib.externals.loky.backend import resource_tracker
 
-from pipeline.ground import heap
-from pipeline.ground.errors import ColorizeError, ModelError
+from pipeline.ground import heap, inside
+from pipeline.ground.errors import ColorizeError, MachineError, ModelError, out_of_memory
 from pipeline.ground.files import words
 from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.media.medium import Job
@@ -84,9 +85,8 @@ class Loky:
     def _open_pool(self, jobs: int) -> ProcessPoolExecutor:
         try:
             _start_tracker()
-            return ProcessPoolExecutor(
-                max_workers=jobs, initializer=_be_a_worker, initargs=(self._job, os.getpid()), env=ONE_THREAD
-            )
+            known = self._job, inside.pinned_as(self._job.output), os.getpid()
+            return ProcessPoolExecutor(max_workers=jobs, initializer=_be_a_worker, initargs=known, env=ONE_THREAD)
         except OSError as error:
             raise _no_workers(error) from None
 
@@ -94,7 +94,7 @@ class Loky:
         """Return a pool of one worker that has come up (or is to be left at once).
 
         Raises:
-            ColorizeError: none comes up.
+            MachineError: none comes up.
         """
         for _ in range(STARTS):
             pool = self._open_pool(1)
@@ -109,7 +109,7 @@ class Loky:
             except OSError as error:
                 raise _no_workers(error) from None
             pool.shutdown(wait=True, kill_workers=True)
-        raise ColorizeError(NO_START)
+        raise MachineError(NO_START)
 
     def _pool(
         self, take: Take, stop: Stop, left: _Left, held: deque[Unit], *, pool: ProcessPoolExecutor | None = None
@@ -215,10 +215,10 @@ def _start_tracker() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def _no_workers(error: OSError) -> ColorizeError:
+def _no_workers(error: OSError) -> MachineError:
     if isinstance(error, BrokenPipeError):  # it died before it had read its first words
-        return ColorizeError(NO_START)
-    return ColorizeError(
+        return MachineError(NO_START)
+    return MachineError(
         f"Worker processes cannot be started: {words(error)}. Try fewer --jobs; --executor serial works without them."
     )
 
@@ -232,10 +232,12 @@ def _worker(job: Job) -> Worker:
     return Worker(job)
 
 
-def _be_a_worker(job: Job, driver: int) -> None:
+def _be_a_worker(job: Job, output: inside.Identity | None, driver: int) -> None:
     """Make this process ready; never raises: an initializer that does breaks the pool without a word."""
     follow(driver)
     heap.keep()
+    with contextlib.suppress(OSError):  # what it can't be held for, the first unit meets
+        inside.pin(job.output, output)
     try:
         _worker(job)
     except Exception:  # the first unit meets it again, and says it
@@ -249,5 +251,7 @@ def _do(job: Job, unit: Unit) -> Answer:
     except ColorizeError as error:
         return Halt(error)
     except Exception as error:
+        if out_of_memory(error):
+            return Halt(MachineError("There is not enough memory to load the net in a worker: try fewer --jobs."))
         return Halt(ModelError(f"The net cannot be loaded in a worker: {type(error).__name__}: {error}."))
     return worker.do(unit)

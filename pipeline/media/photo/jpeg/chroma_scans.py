@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import ItemError
+from pipeline.ground.errors import ItemError, out_of_memory
 from pipeline.media.photo.jpeg.record import segment
 from pipeline.media.photo.jpeg.segments import DHT, DQT, SOS, Jpeg, Scan, body_of, parse
 
@@ -66,6 +66,8 @@ def _encoded(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes
     try:
         fine, encoded = cv2.imencode(".jpg", plane, wanted)
     except cv2.error as error:
+        if out_of_memory(error):
+            raise MemoryError(str(error)) from None
         raise ItemError(f"its chroma cannot be encoded: {error.err}") from None
     if not fine:
         raise ItemError("its chroma cannot be encoded")
