@@ -58,14 +58,13 @@ class Bucket:
 
 
 @contextmanager
-def s3() -> Iterator[Bucket]:
+def s3(address: str = "127.0.0.1", port: int = 0) -> Iterator[Bucket]:
     server = pytest.importorskip("moto.server", reason="an S3 server; extra: dev").ThreadedMotoServer(
-        ip_address="127.0.0.1", port=0, verbose=False
+        ip_address=address, port=port, verbose=False
     )
     server.start()
-    host, port = server.get_host_and_port()
     try:
-        yield Bucket(f"http://{host}:{port}")
+        yield Bucket(f"http://127.0.0.1:{server.get_host_and_port()[1]}")
     finally:
         server.stop()
 
