@@ -19,6 +19,7 @@ from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground.errors import ColorizeError
 from pipeline.ground.gather import gather
 from pipeline.ground.items import Result, Status
+from pipeline.ground.storage import located
 from pipeline.media.medium import look_of
 from pipeline.run.driver import run_archive
 from pipeline.run.engine import settled_net
@@ -133,7 +134,7 @@ class Colorizer:
         In the main thread SIGINT and SIGTERM stop the run in good order (`Summary.stopped`).
 
         Args:
-            inputs: a folder or file, or several.
+            inputs: a folder or file, or several; or the address of a storage, such as s3://bucket/scans.
             output: the folder to fill, with its journal and manifest.
             on_item: told of each item that has an outcome. What it raises ends the run and comes out here; what is
                 finished stays, and the next call goes on.
@@ -146,8 +147,8 @@ class Colorizer:
         voice = Voice(aloud=False, listeners=(_telling(on_item, Path(output)),) if on_item else ())
         try:
             with _threads_kept():
-                paths = [Path(each) for each in places]
-                return run_archive(paths, Path(output), self._settings, quiet=True, voice=voice)
+                paths = [located(os.fspath(each)) for each in places]
+                return run_archive(paths, located(os.fspath(output)), self._settings, quiet=True, voice=voice)
         except _CallbackError as error:
             raise error.said from None
 

@@ -6,7 +6,7 @@ import fnmatch
 import operator
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from pipeline.archive.spelling import escape
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import lost_folder, words
 from pipeline.ground.items import PICTURED, Kind
+from pipeline.ground.storage import Entry, Origin, heads, is_address, located, scan
 from pipeline.media.photo.directories import TIFF_MARKS
 from pipeline.media.photo.pages import has_several_pages
 
@@ -34,22 +35,25 @@ _JUNK = frozenset(
 
 NOT_A_FILE = "not a file but a named pipe, socket or device"
 NOT_FOLLOWED = "a symbolic link; --follow-symlinks takes up what it points to"
+LINK_THERE = "a symbolic link, which is not followed in a storage"
 WALKED_BEFORE = "a symbolic link to a folder that is walked anyway"
 UNREADABLE = "it cannot be read: "
 EXCLUDED = "excluded by --exclude"
 HIDDEN = "a hidden name"
+ODD = "names in it that no file can have, or that a folder has too, are left out"
 OTHER_OUTPUT = "filled by this program: its pictures are no originals"
 
 Identity = tuple[int, int]
+_Entry = os.DirEntry[str] | Entry
 
-_NAME: Callable[[os.DirEntry[str]], str] = operator.attrgetter("name")
+_NAME: Callable[[_Entry], str] = operator.attrgetter("name")
 
 
 class Found(NamedTuple):
     """One thing that was found; a tuple, since there may be a million.
 
     Attributes:
-        path: where it lies, as the system spells it.
+        path: where it lies, as the system spells it; of what lies in a storage, its address.
         place: its path inside the INPUT (under the INPUT's label where there are several), as the system spells it.
         key: `place` in valid UTF-8: the `source` of the manifest, unique. A folder's ends in "/".
         kind: what it is; None while nobody has looked inside (see `examine`).
@@ -68,7 +72,7 @@ class Found(NamedTuple):
     @property
     def source(self) -> Path:
         """The file's path."""
-        return Path(self.path)
+        return located(self.path) if is_address(self.path) else Path(self.path)
 
 
 @dataclass(slots=True)
@@ -107,13 +111,30 @@ def discover(
     return _Walk(output, follow_symlinks, exclude).over(roots)
 
 
-def examine(found: Found) -> Found:
-    """Say what a file is by its first bytes; what is known already is returned as it is."""
+def examined(files: Sequence[Found]) -> Iterator[Found]:
+    """Examine the files of a folder; the beginnings of those that lie in a storage are asked for together."""
+    far = [each.path for each in files if each.kind is None and each.size and is_address(each.path)]
+    batches, known = heads(far, HEAD), dict[str, bytes | OSError]()
+    for found in files:
+        if far and found.kind is None and found.size and found.path not in known:
+            known = next(batches)
+        yield examine(found, known.get(found.path))
+
+
+def examine(found: Found, told: bytes | OSError | None = None) -> Found:
+    """Say what a file is by its first bytes; what is known already is returned as it is.
+
+    Args:
+        found: the file.
+        told: its first bytes, or why they cannot be read; None: they are read here.
+    """
     if found.kind is not None:
         return found
     suffix = os.path.splitext(found.path)[1]  # noqa: PTH122 - fast, for many
     try:
-        head = _head(found.path) if found.size else b""
+        if isinstance(told, OSError):
+            raise told
+        head = told if told is not None else _head(found.path) if found.size else b""
         kind = kind_of(head, suffix)
         if head.startswith(TIFF_MARKS) and may_hold_pages(suffix) and has_several_pages(found.source):
             kind = Kind.PAGES
@@ -166,13 +187,13 @@ class _Walk:
             path, place = stack.pop()
             folder = Folder(place)
             try:
-                identity = _identity(os.stat(path))  # noqa: PTH116 - fast, for many
+                identity = _identified(path)
                 if identity in self._seen:
                     if through_link:
                         folder.files.append(Found(path, place, escape(place), Kind.OTHER, reason=WALKED_BEFORE))
                         yield folder
                     continue
-                entries = _sorted_entries(path, folder.junk)
+                entries = self._entries(folder, path)
             except OSError as error:
                 reason = f"this folder cannot be read: {words(error)}"
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.UNREADABLE, reason=reason))
@@ -181,7 +202,7 @@ class _Walk:
             finally:
                 through_link = False
             self._seen.add(identity)
-            if is_output(path) or _is_gallery(path):
+            if FOLDER in folder.junk if is_address(path) else is_output(path) or _is_gallery(path):
                 if not place:
                     raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
@@ -191,7 +212,17 @@ class _Walk:
             yield folder
             stack.extend(reversed(below))
 
-    def _fill(self, folder: Folder, entries: list[os.DirEntry[str]]) -> list[tuple[str, str]]:
+    def _entries(self, folder: Folder, path: str) -> list[_Entry]:
+        if not is_address(path):
+            with os.scandir(path) as found:
+                return _sorted(found, folder.junk)
+        there, odd = scan(Origin(path))
+        if odd:
+            key = f"{folder.place}/"
+            folder.files.append(Found(path, key, escape(key), Kind.OTHER, reason=f"{odd:,} {ODD}"))
+        return _sorted(there, folder.junk)
+
+    def _fill(self, folder: Folder, entries: list[_Entry]) -> list[tuple[str, str]]:
         """Sort what lies in a folder into files and folders; return where the latter lie."""
         below = []
         for entry in entries:
@@ -211,14 +242,15 @@ class _Walk:
                 folder.folders.append(entry.name)
         return below
 
-    def _entry(self, entry: os.DirEntry[str], place: str) -> Found | None:
+    def _entry(self, entry: _Entry, place: str) -> Found | None:
         """Return a file, or None for a link to a folder, which is put off."""
         path = entry.path
         try:
             if not entry.is_symlink():
                 return self._file(path, place, entry.stat(follow_symlinks=False))
-            if not self._follow:
-                return Found(path, place, escape(place), Kind.OTHER, reason=NOT_FOLLOWED)
+            if not self._follow or isinstance(entry, Entry):
+                reason = LINK_THERE if isinstance(entry, Entry) else NOT_FOLLOWED
+                return Found(path, place, escape(place), Kind.OTHER, reason=reason)
             status = entry.stat()
         except FileNotFoundError:
             if entry.is_symlink():
@@ -256,15 +288,14 @@ def is_output(path: str) -> bool:
     return any(os.path.exists(f"{path}/{FOLDER}/{name}") for name in (JOURNAL, COPY, "lock"))  # noqa: PTH110 - fast
 
 
-def _sorted_entries(path: str, junk: list[str]) -> list[os.DirEntry[str]]:
+def _sorted(entries: Iterable[_Entry], junk: list[str]) -> list[_Entry]:
     kept = []
-    with os.scandir(path) as entries:
-        for each in entries:
-            called = _junk(each.name)
-            if called:
-                junk.append(called)
-            else:
-                kept.append(each)
+    for each in entries:
+        called = _junk(each.name)
+        if called:
+            junk.append(called)
+        else:
+            kept.append(each)
     if "".join([each.name for each in kept]).isascii():
         return sorted(kept, key=_NAME)
     return sorted(kept, key=lambda each: os.fsencode(each.name))
@@ -272,6 +303,13 @@ def _sorted_entries(path: str, junk: list[str]) -> list[os.DirEntry[str]]:
 
 def _is_gallery(path: str) -> bool:
     return os.path.exists(f"{path}/{GALLERY_MARK}")  # noqa: PTH110
+
+
+def _identified(path: str) -> Identity:
+    """Return what tells a folder from all others; raises `OSError`."""
+    if is_address(path):
+        return -1, hash(path)
+    return _identity(os.stat(path))  # noqa: PTH116 - fast, for many
 
 
 def _identity(status: os.stat_result) -> Identity:
@@ -289,6 +327,9 @@ def _junk(name: str) -> str:
 
 
 def _head(path: str) -> bytes:
+    if is_address(path):
+        with located(path).open("rb") as file:
+            return file.read(HEAD)
     # Without O_NONBLOCK a file exchanged for a named pipe since it was listed would hang the run.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     try:

@@ -175,9 +175,9 @@ class Journal(Claims):
 
     def twins(self, size: int, sha256: str) -> Iterator[Row]:
         """Yield the colorized items whose sources have, or had, this size and hash; no repeats first."""
-        query = (
+        query = (  # "+": without it SQLite puts the hash into substr, and reads all rows of that size
             f"{SELECT} WHERE status IN ('done', 'gone') AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
-            "AND source_sha256 = ? AND 'done' IN (status, was) "
+            "AND +source_sha256 = ? AND 'done' IN (status, was) "
             "ORDER BY CASE was WHEN '' THEN cause ELSE was_cause END, key LIMIT 100"
         )
         with self.speaking():

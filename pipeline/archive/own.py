@@ -9,6 +9,7 @@ from typing import Final
 
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words
+from pipeline.ground.storage import READ_ONLY, Origin
 
 FOLDER: Final = ".colorize"
 MANIFEST: Final = "manifest.csv"
@@ -27,8 +28,10 @@ def resolved(output: Path) -> Path:
     """Follow the links on the way to OUTPUT, once: it may lie on another disk, but does not move while a run works.
 
     Raises:
-        OutputError: they lead in a circle, or cannot be read, or OUTPUT is a file.
+        OutputError: they lead in a circle, or cannot be read, or OUTPUT is a file or an address.
     """
+    if isinstance(output, Origin):
+        raise OutputError(f"{output}: {READ_ONLY}")
     if output.is_file():
         raise OutputError(f"{output} is a file: OUTPUT is a folder, give another name.")
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.archive.spelling import fold
 from pipeline.ground.errors import InputError, OutputError
+from pipeline.ground.storage import Origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def _real(path: Path) -> Path:
 def _check_input(path: Path) -> None:
     mode = path.stat().st_mode
     try:
+        if stat.S_ISDIR(mode) and isinstance(path, Origin):
+            return  # a folder is there as long as something lies in it
         if stat.S_ISDIR(mode):
             with os.scandir(path):
                 return
@@ -90,6 +93,8 @@ def _check_input(path: Path) -> None:
 
 
 def _check_apart(path: Path, resolved: Path, output: Path) -> None:
+    if isinstance(path, Origin):
+        return
     # By device and inode: bind mounts and case-insensitive file systems give one folder several names.
     try:
         status = output.stat()

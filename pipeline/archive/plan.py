@@ -9,7 +9,7 @@ from typing import Final
 from pipeline.archive.absent import Absent
 from pipeline.archive.census import Census
 from pipeline.archive.decision import Action, Because, Decision, anew, marked, settled
-from pipeline.archive.discover import Folder, Found, examine
+from pipeline.archive.discover import Folder, Found, examined
 from pipeline.archive.hints import NOT_WANTED
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
@@ -78,7 +78,8 @@ class Plan:
                 self._meet(found, known.get(found.key))
         if self._wishes.series:
             steer([(found, known.get(found.key)) for found in folder.files], self._wishes.hints, self._outputs)
-        folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
+        recalled = [self._recall(found, known.get(found.key)) for found in folder.files]
+        folder.files = [self._seen(found) for found in examined(recalled)]
         names = self._naming.names(folder)
         for found in folder.files:
             self._absent.see(found)
@@ -91,8 +92,7 @@ class Plan:
         same = row is not None and (found.size, found.mtime_ns) == (row.source_size, row.source_mtime_ns)
         self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
 
-    def _examined(self, found: Found, row: Known | None) -> Found:
-        found = examine(self._recall(found, row))
+    def _seen(self, found: Found) -> Found:
         return self._wishes.hints.see(found) if found.kind is Kind.FILM else found
 
     def _recall(self, found: Found, row: Known | None) -> Found:

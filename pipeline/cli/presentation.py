@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.ground.storage import READ_ONLY, is_address, located
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -47,14 +49,19 @@ def presentation_options(command: Command) -> Command:
 class Place(click.Path):
     """A path as an argument; what is wrong with it is found out when it is used, and said with its exit code."""
 
-    def __init__(self) -> None:
-        """Take any path but an empty one."""
+    def __init__(self, *, far: bool = False) -> None:
+        """Take any path but an empty one; `far`: also the address of originals in a storage."""
         super().__init__(path_type=Path, readable=False)
+        self._far = far
 
     def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Refuse an empty text, or `colorize run "$UNSET"` would colorize the current folder."""
         if value == "":
             self.fail("it is empty: name a file or folder.", parameter, ctx)
+        if isinstance(value, str) and is_address(value):
+            if not self._far:
+                self.fail(f"{located(value)}: {READ_ONLY}", parameter, ctx)
+            return located(value)
         return super().convert(value, parameter, ctx)
 
 

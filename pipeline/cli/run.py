@@ -25,7 +25,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Place())
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=Place(far=True))
 @click.option(
     "-o",
     "--output",
@@ -76,6 +76,8 @@ def command(
 
     OUTPUT mirrors INPUT's folders and holds manifest.csv: one row for every
     file that was found. What is finished and unchanged is not done again.
+
+    INPUT may lie in a storage: s3://, gs://, sftp://, webdav:// (docs/scale.md).
     """
     from pipeline.run.driver import list_archive
     from pipeline.run.report import plan_lines, summary_json, summary_lines

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final
 
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, ItemError, OutputError
+from pipeline.ground.storage import Origin
 
 Bytes = bytes | bytearray | memoryview
 
@@ -62,6 +63,8 @@ def is_special(path: Path) -> bool:
 
 def lost_folder(path: Path) -> bool:
     """Tell whether a file that is gone went with its folder: that is not there, or empty, as a lost mount is."""
+    if isinstance(path, Origin):  # a storage says by itself that it cannot be reached
+        return False
     try:
         with os.scandir(path.parent) as entries:
             return next(entries, None) is None

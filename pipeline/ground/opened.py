@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.ground.storage import Origin, Reading
+
 
 class _Source(io.FileIO):
     """A file that remembers the fault that the system met in it.
@@ -51,7 +53,7 @@ def opened(path: Path) -> Iterator[io.BufferedReader[Any]]:
     Raises:
         OSError: it cannot be opened; or the system failed while it was read, whatever the block made of that.
     """
-    raw = _Source(path)
+    raw: Any = Reading(path) if isinstance(path, Origin) else _Source(path)
     with io.BufferedReader(raw) as file:
         try:
             yield file
@@ -66,9 +68,11 @@ def status_of(file: io.BufferedReader) -> os.stat_result:
     """Return what the system says of an open file, also of one that gives out no descriptor; a fault is heard."""
     raw: Any = file.raw
     try:
+        if isinstance(raw, Reading):
+            return raw.origin.stat()
         return os.fstat(io.FileIO.fileno(raw))
     except OSError as error:
-        if isinstance(raw, _Source):
+        if isinstance(raw, _Source | Reading):
             raw.fault = error
         raise
 

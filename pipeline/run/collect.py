@@ -15,6 +15,7 @@ from pipeline.archive.pieces import Begun, Pieces
 from pipeline.archive.schema import Claim
 from pipeline.ground.errors import OF_THE_SYSTEM, Cause, ColorizeError, InputError
 from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.ground.storage import Origin
 from pipeline.media.table import IN_PIECES
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
@@ -156,9 +157,10 @@ def input_gone(inputs: Sequence[Path]) -> InputError | None:
     """Tell a file that went from a disk that did: then the other ten thousand have not vanished."""
     for path in inputs:
         try:
-            gone = path.is_dir() and not any(path.iterdir())
+            gone = not isinstance(path, Origin) and path.is_dir() and not any(path.iterdir())
+            gone = gone or not path.exists()
         except OSError:
             gone = True
-        if gone or not path.exists():
+        if gone:
             return InputError(f"{path} is gone, or empty all of a sudden: bring it back and run again.")
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pipeline.run.jsonlines import JsonLines
 from pipeline.run.log import Log, check_log
 from pipeline.run.metrics import Metrics, check_metrics
 from pipeline.run.summary import Summary
+from pipeline.run.telemetry import Telemetry, is_wanted
 from pipeline.run.voice import Broken, Finished, Listener, Said, Voice, say
 
 
@@ -97,6 +99,11 @@ def _metrics(reporting: Reporting, warn: Callable[[str], None]) -> Iterator[List
     if reporting.metrics is not None:
         check_metrics(reporting.metrics)
         yield Metrics(reporting.metrics, warn)
+    if is_wanted(os.environ):
+        try:
+            yield Telemetry(warn)
+        except ImportError:
+            warn("OTEL_* names a collector, but the extra is missing: pip install 'colorize-archive[otel]'.")
 
 
 class _Early(ColorizeError):

@@ -21,6 +21,7 @@ from pipeline.ground.items import Alone, Answer, Halt, Result, Seen, Status, Uni
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
 from pipeline.nets.net import Net
+from pipeline.run.fetching import AtHand, at_hand
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
 FOLDER_GONE = "its folder is gone, or empty all of a sudden"
@@ -46,8 +47,10 @@ class Worker:
         began = time.perf_counter()
         seen = Seen()
         try:
-            seen = _look(unit)
-            result = self._work(unit)
+            with at_hand(unit, self._job) as held:
+                seen = _look(held)
+                result = self._work(held.unit)
+                held.judge(result)
             answer = replace(
                 result,
                 seen=replace(result.seen, source_size=seen.source_size, source_mtime_ns=seen.source_mtime_ns),
@@ -73,9 +76,9 @@ class Worker:
             return work(unit, self._tools.wished(unit))
 
 
-def _look(unit: Unit) -> Seen:
+def _look(held: AtHand) -> Seen:
     """Look at the source as it is now; raises `ItemError` where it is no file or, of an item in pieces, another."""
-    found = unit.source.stat()
+    unit, found = held.unit, held.found
     if not stat.S_ISREG(found.st_mode):  # opening a named pipe would wait for ever
         raise ItemError("no longer a file: something else has taken its name", Cause.SYSTEM)
     if unit.verb not in (Verb.MAKE, Verb.LOOK) and (found.st_size, found.st_mtime_ns) != (unit.size, unit.mtime_ns):

@@ -247,3 +247,17 @@ def test_the_last_run_is_the_last_though_the_clock_went_back(tmp_path: Path, mon
         assert last is not None
         assert last.run_id == began[-1]
         assert list(journal.runs()) == began
+
+
+def test_a_double_is_found_by_its_hash_among_a_million_sources_of_one_size(tmp_path: Path) -> None:
+    with Journal(tmp_path) as journal:
+        for number in range(3):
+            seen = Seen(source_size=9, source_sha256=f"{number}" * 64)
+            record(journal, f"{number}.jpg", seen=seen, filed=Filed(f"{number}.jpg", 1, "o"))
+        asked: list[str] = []
+        journal.db.set_trace_callback(asked.append)
+        assert [row.key for row in journal.twins(9, "1" * 64)] == ["1.jpg"]
+        journal.db.set_trace_callback(None)
+        (query,) = asked
+        (step, *_) = [row[-1] for row in journal.db.execute(f"EXPLAIN QUERY PLAN {query}")]
+        assert "items_twins (source_size=? AND <expr>=?)" in step, "else each reads all rows of its size"

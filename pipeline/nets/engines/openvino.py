@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,22 @@ from pipeline.nets.net import Run
 from pipeline.nets.prediction import input_shape
 from pipeline.nets.spec import NetSpec
 
-with at_home():  # its telemetry looks for one
+
+@contextlib.contextmanager
+def _untold() -> Iterator[None]:
+    """Keep OpenVINO from telling its makers that it was loaded: what would do that is not found meanwhile."""
+    name = "openvino_telemetry"
+    there = sys.modules.get(name)
+    sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+        if there is not None:
+            sys.modules[name] = there
+
+
+with at_home(), _untold():  # it looks for a home
     import openvino
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}

@@ -17,6 +17,7 @@ from pipeline.ground.errors import ColorizeError, ModelError, OutputError
 from pipeline.ground.files import replacing, words
 from pipeline.ground.homes import user_cache
 from pipeline.ground.items import Answer, Halt, Unit
+from pipeline.ground.storage import Origin
 from pipeline.media.medium import Job
 from pipeline.nets.content import content, digest, read_file
 from pipeline.nets.engines.catalogue import library, package_version
@@ -106,7 +107,8 @@ def _unseen(ticket: Ticket) -> str:
         return f"cannot write and read {lease} ({words(error)}): OUTPUT must be a folder that all workers share"
     for root in ticket.roots:
         try:
-            if stat.S_ISDIR(root.stat().st_mode) and next(iter(os.scandir(root)), None) is None:
+            folder = stat.S_ISDIR(root.stat().st_mode) and not isinstance(root, Origin)
+            if folder and next(iter(os.scandir(root)), None) is None:
                 return f"finds {root} empty: INPUT must be a folder that all workers see"
         except OSError as error:
             return f"cannot read {root} ({words(error)}): INPUT must be a folder that all workers see"
@@ -207,7 +209,7 @@ def absolute(job: Job, roots: Sequence[Path]) -> tuple[Job, tuple[Path, ...]]:
     )
     output, tmp_dir = Path(_absolute(job.output)), Path(_absolute(job.tmp_dir))
     made = replace(job, settings=settings, net=spec, output=output, tmp_dir=tmp_dir)
-    return made, tuple(Path(_absolute(root)) for root in roots)
+    return made, tuple(root if isinstance(root, Origin) else Path(_absolute(root)) for root in roots)
 
 
 def _absolute(path: Path | str) -> str:
