@@ -87,11 +87,9 @@ def test_the_copy_of_the_journal_is_put_back(hashed: Archive, damage: bytes | No
     lose(hashed.output)
     if damage is not None:
         journal_path(hashed.output).write_bytes(damage)
+    look = Journal if damage else check_lost
     with pytest.raises(OutputError, match="`colorize recover"):
-        if damage:
-            Journal(hashed.output)
-        else:
-            check_lost(hashed.output)
+        look(hashed.output)
     assert recover(hashed.output)[:4] == (4, 0, 0, 0)
     assert hashed.statuses() == before
     assert hashed.counts() == {"done": 3, "keep": 1}

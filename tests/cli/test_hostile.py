@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from pipeline.ground.files import write_whole
-from tests.conftest import landscape
+from tests.conftest import environment, landscape, write_archive
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENGINE = ("--engine", "opencv", "--precision", "float32")
@@ -156,3 +157,16 @@ def test_a_net_with_weights_that_are_no_numbers_writes_nothing(
     said = refused(colorize, 4, "run", scans, "-o", tmp_path / "out", "--model", tmp_path / "nan.onnx")
     assert "infinite or none (NaN)" in said
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
+def test_what_the_machine_does_not_give_is_no_fault_of_the_program(tmp_path: Path, user_cache: Path) -> None:
+    write_archive(tmp_path / "scans", 1)
+    script = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (10, 10)); from pipeline.cli.main import main; main()"
+    words = ["run", tmp_path / "scans", "-o", tmp_path / "colour", "--engine", "opencv", "--precision", "float32"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], env=environment(XDG_CACHE_HOME=str(user_cache)), capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 5, done.stderr
+    assert "Worker processes cannot be started: too many open files." in done.stderr

@@ -11,6 +11,7 @@ from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.items import Picture
 from pipeline.media.photo.read import read
 from tests.conftest import landscape
+from tests.photo.mutations import PLAIN
 from tests.photo.tiffs import packed, tags_of, tiff
 
 GREY = landscape(1, 48, 64)
@@ -167,3 +168,11 @@ def test_cut_short_is_truncated_wherever_it_is_cut(tmp_path):
     for at in (6, 20, 1000, len(whole) - 60, len(whole) - 4):
         with pytest.raises(ItemError, match="truncated"):
             seen(tmp_path, whole[:at])
+
+
+@pytest.mark.parametrize("left", [200, 1000, 3000])
+def test_a_file_that_ends_before_the_directory_of_its_picture_is_truncated(tmp_path: Path, left: int) -> None:
+    path = tmp_path / "a.tif"
+    path.write_bytes(PLAIN["TIFF with SubIFDs"][:left])
+    with pytest.raises(ItemError, match=r"^truncated"):
+        read(path, max_megapixels=1)

@@ -60,7 +60,8 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
     if head[128:132] == b"DICM":
         return ItemError("DICOM is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     if kind:
-        return ItemError(f"damaged: a {kind} file whose header cannot be read")
+        article = "an" if kind[0] in "AEIOaeio" else "a"
+        return ItemError(f"damaged: {article} {kind} file whose header cannot be read")
     return _no_picture(head) or ItemError("not a picture, or of a kind that is not known", Cause.NOT_SUPPORTED)
 
 

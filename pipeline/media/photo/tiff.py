@@ -166,7 +166,8 @@ def choose(file: io.BufferedReader, page: int | None) -> Directory:
         _refuse_raw(tags)
     chosen = _chosen(found, within, page)
     if not {_WIDTH, _HEIGHT} <= chosen.tags.keys():
-        raise ItemError("damaged: a TIFF without a picture")
+        cut = any(max(numbers(tags.get(_SUBDIRECTORIES, 0))) >= size_of(file) for _, tags in found)
+        raise ItemError(TRUNCATED if cut else "damaged: a TIFF without a picture")
     _refuse_unsuited(chosen)
     return chosen
 
