@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net
+from pipeline.nets.net import Net, guessed
+from pipeline.nets.prediction import Guess
 from pipeline.nets.spec import NetSpec
 
 Floats = NDArray[np.float32]
@@ -103,7 +104,7 @@ def _seen(lightness: Floats, ab: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Steered:
-    """A net whose answers are steered (implements `Net`)."""
+    """A net whose answers are steered (implements `GuessingNet`)."""
 
     net: Net
     cells: Cells
@@ -120,4 +121,9 @@ class Steered:
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
-        return steered(self.net.predict(lightness), lightness, self.cells)
+        return self.guess(lightness).ab
+
+    def guess(self, lightness: Floats) -> Guess:
+        """See `GuessingNet.guess`; the spread is the net's own."""
+        guess = guessed(self.net, lightness)
+        return Guess(steered(guess.ab, lightness, self.cells), guess.spread)

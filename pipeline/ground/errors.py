@@ -44,6 +44,7 @@ class Cause(StrEnum):
     TOO_LARGE = "too large"  # for max_megapixels
     FORMAT_LIMIT = "format limit"  # of the output's format
     MEMORY = "memory"
+    MODEL = "model"  # the net that a person chose for this item
     SYSTEM = "system"  # a disk, a permission: it may pass
     IN_THE_WAY = "in the way"
     CRASH = "crash"

@@ -18,7 +18,7 @@ from pipeline.web.gallery.entries import Entry as Item
 from pipeline.web.gallery.entries import entry_of
 
 # What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
-_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
+_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
 
 
 def said_of_all(output: Path) -> list[dict[str, Any]]:
