@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.archive.hints import written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in
 from pipeline.archive.spelling import unescape
@@ -30,7 +31,7 @@ from pipeline.nets.net import Net
 from pipeline.run.engine import settled_net
 from pipeline.run.own_nets import OwnNets
 from pipeline.web.gallery.entries import Entry, File, entry_of
-from pipeline.web.review.said import hints_for, steering
+from pipeline.web.review.said import Book
 from pipeline.web.review.small import Small, jpeg, read_poster, read_small
 
 _SIDE: Final = 1024  # pixels
@@ -63,7 +64,7 @@ class Previews:
 
         Args:
             key: of the picture.
-            told: what is said of it now, as the page has it; see `hints_for`.
+            told: what is said of it now, as the page has it; see `Book.hints_for`.
 
         Raises:
             InputError: there is no such picture, or none that takes colours.
@@ -75,13 +76,15 @@ class Previews:
             item, run = entry_of(journal, key), journal.last_run()
             if item is None or run is None:
                 raise InputError(f"{key}: no such picture here.")
-            series = run.settings.get("series") == "folder"
-            exemplars = steering(journal, item) if series else ()
-        hints = hints_for(item, told, self._output, [Path(unescape(each)) for each in run.inputs])
-        hints = replace(hints, exemplars=() if hints.decision else exemplars)
-        settings = settings_of(run.settings)
-        if hints.model:
-            hints = replace(hints, net=self._own_nets(settings).mark(hints.model))
+            settings = settings_of(run.settings)
+            book = Book(
+                written_hints(self._output),
+                [Path(unescape(each)) for each in run.inputs],
+                lambda model: self._own_nets(settings).mark(model),
+            )
+            hints = book.hints_for(item, told)
+            steered = settings.series == "folder" and not hints.decision
+            hints = replace(hints, exemplars=book.steering(journal, item) if steered else ())
         if item.row.kind == Kind.FILM:
             hints = _of_film(hints, hints_in(item.row.fingerprint))
         made = hints_in(item.row.fingerprint)
