@@ -12,7 +12,7 @@ from typing import Any, Final
 import tomlkit
 from filelock import FileLock, Timeout
 
-from pipeline.archive.hints import NAME, written_hints
+from pipeline.archive.hints import NAME, check_size, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, HINTS_LOCK, check_own
 from pipeline.ground.errors import InputError, OutputError, SettingsError
@@ -24,7 +24,7 @@ VERSION: Final = 1
 _LARGEST: Final = 1 << 30  # bytes of a file of decisions
 _NEW: Final = "# What a person says of single pictures: docs/hints.md of colorize. Paths are the manifest's sources.\n"
 _TEXTS: Final = ("key", "sha256")
-_TOLD: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
+_TOLD: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
 _PATIENCE: Final = 10.0  # seconds; a change takes far less
 
 
@@ -218,7 +218,9 @@ def _in_lines(points: list[dict[str, Any]]) -> Any:
 
 
 def _write(path: Path, document: tomlkit.TOMLDocument) -> None:
+    data = tomlkit.dumps(document).encode()
+    check_size(len(data), str(path))  # or the next run could not read it
     try:
-        write_whole(path, tomlkit.dumps(document).encode())
+        write_whole(path, data)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {words(error)}.") from None

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +24,7 @@ from pipeline.ground.hints import NO_HINTS, Exemplar, Hints, hints_of
 from pipeline.ground.items import Kind
 
 NAME: Final = "hints.toml"
+_LARGEST: Final = 64_000_000  # bytes: 400,000 entries of a page
 MOST_FILM_QUALITY: Final = 63  # the most that a setting may say
 NOT_WANTED: Final = "not wanted, by a hint"
 READ: Final = "hints of the pictures here, which were read"
@@ -40,8 +41,9 @@ def entries_of(data: bytes, where: str) -> dict[str, Entry]:
     """
     try:
         table = tomllib.loads(data.decode("utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where} is not valid TOML: {error}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        said = "brackets in too many brackets" if isinstance(error, RecursionError) else error
+        raise SettingsError(f"{where} is not valid TOML: {said}.") from None
     for name, entry in table.items():
         if not isinstance(entry, dict):
             raise SettingsError(f'{where}: "{name}" stands outside of an entry: write ["path of a picture"] above it.')
@@ -49,6 +51,12 @@ def entries_of(data: bytes, where: str) -> dict[str, Entry]:
             raise SettingsError(f'{where}: "{name}" is not sha256: and 64 digits.')
         hints_of(entry, f'{where}, "{name}"')
     return table
+
+
+def check_size(size: int, where: str) -> None:
+    """Raise `SettingsError` where a file of hints has more bytes than memory can be had for: each takes twelve."""
+    if size > _LARGEST:
+        raise SettingsError(f"{where} has {size / 1e6:.0f} MB; {_LARGEST / 1e6:.0f} MB of hints are read at most.")
 
 
 def written_hints(output: Path) -> dict[str, Entry]:
@@ -61,8 +69,10 @@ def written_hints(output: Path) -> dict[str, Entry]:
     path = output / NAME
     try:
         with os.fdopen(inside.read(output, NAME), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
                 raise OutputError(f"{path} is a pipe or a device, and no file: remove it and run again.")
+            check_size(found.st_size, str(path))
             return entries_of(file.read(), str(path))
     except FileNotFoundError:
         return {}
@@ -83,7 +93,12 @@ class HintBook:
         self._met = dict[str, Hints]()
         self._films = list[str]()
         self._others = list[str]()
+        self._net_of: Callable[[str], str] = lambda model: ""
         self._index(self._written)
+
+    def look_nets_up(self, net_of: Callable[[str], str]) -> None:
+        """Take what says which net is found under a name: hash and engine, or nothing."""
+        self._net_of = net_of
 
     def _index(self, entries: Mapping[str, Entry]) -> None:
         for name, entry in entries.items():
@@ -104,6 +119,7 @@ class HintBook:
 
     def _take(self, found: Found, place: str) -> None:
         try:
+            check_size(found.source.stat().st_size, found.path)
             entries = entries_of(found.source.read_bytes(), found.path)
         except OSError as error:
             raise SettingsError(f"{found.path} cannot be read: {words(error)}.") from None
@@ -165,7 +181,7 @@ class HintBook:
         if hints.sha256 and hints.sha256 != (sha256_before or _digest(found.source)):
             self._others.append(found.key)
             return NO_HINTS
-        return hints
+        return replace(hints, net=self._net_of(hints.model)) if hints.model else hints
 
     def _entry(self, names: list[str]) -> Entry:
         told = [(name, book[name]) for book in (self._beside, self._written) for name in names if name in book]

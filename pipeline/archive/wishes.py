@@ -26,7 +26,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
 # What another version of the program may be able to do.
 _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
 # What may have passed since, or what the plan sees for itself.
-_PASSING: Final = OF_THE_SYSTEM | {Cause.IN_THE_WAY, Cause.LIBRARY}
+_PASSING: Final = OF_THE_SYSTEM | {Cause.IN_THE_WAY, Cause.LIBRARY, Cause.MODEL}
 
 
 @dataclass(frozen=True, slots=True)

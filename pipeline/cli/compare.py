@@ -51,7 +51,7 @@ def command(
 ) -> int:  # fmt: skip
     """Show IN under every combination of nets, palettes and saturations.
 
-    They are numbered. --choose N with -o OUTPUT writes the palette and the
+    They are numbered. --choose N with -o OUTPUT writes net, palette and
     saturation of one into OUTPUT/hints.toml, of that picture alone; the next
     `colorize run` makes it so. IN is only read.
     """

@@ -69,13 +69,28 @@ class Doubting(Around):
     def __init__(self, net: Net) -> None:
         """Take a net; its answers are what the picture gets before hints."""
         self.net = net
+        self._shot = list[int]()
         self.doubt: int | None = None
+        """Of its last answer, or of a film's most doubtful shot."""
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
         guess = guessed(self.net, lightness)
         self.doubt = doubt(guess, lightness)
         return guess.ab
+
+    def predict_of_shot(self, lightness: Floats) -> Floats:
+        """As `predict`, of one frame of a shot that `end_shot` ends."""
+        before, ab = self.doubt, self.predict(lightness)
+        self._shot += [self.doubt or 0]
+        self.doubt = before
+        return ab
+
+    def end_shot(self) -> None:
+        """Take the mean doubt of a shot's frames for the film's, where no other shot had more."""
+        if self._shot:
+            self.doubt = max(self.doubt or 0, round(sum(self._shot) / len(self._shot)))
+        self._shot.clear()
 
 
 def _flat_change(ab: Any, light: Any) -> float:

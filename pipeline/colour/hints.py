@@ -102,11 +102,11 @@ def _stroked(ab: Floats, grey: NDArray[np.uint8], strokes: tuple[Stroke, ...]) -
     result = ab
     for share, stroke in zip(shares, strokes, strict=True):
         large: Any = cv2.resize(share, ab.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        result = result + large[:, :, np.newaxis] * (_in_shade(stroke.color, lightness) - ab)
+        result = result + large[:, :, np.newaxis] * (in_shade(stroke.color, lightness) - ab)
     return result
 
 
-def _in_shade(color: tuple[int, int, int], lightness: Floats) -> Floats:
+def in_shade(color: tuple[int, int, int], lightness: Floats) -> Floats:
     """Return the ab that what has a colour, sRGB, shows at each lightness (h, w), 0..100: float32 (h, w, 2).
 
     With less light on it L + 16, a and b fall alike, as cube roots. More than the colour's own chroma is not given.
@@ -130,7 +130,7 @@ def shares_of(strokes: tuple[Stroke, ...], luma: Floats, ab: Floats) -> Floats:
         float32 (strokes, h, w), 0..1; may sum to more than 1.
     """
     luma = luma * np.float32(_CONTRAST / max(float(luma.std()), _LEAST_CONTRAST))
-    places = [_drawn(stroke.path, luma.shape) for stroke in strokes]
+    places = [drawn(stroke.path, luma.shape) for stroke in strokes]
     taken = np.maximum.reduce(places) > 0
     calm = cv2.GaussianBlur(luma, (0, 0), 2.0)
     ties = _ties(cv2.GaussianBlur(luma, (0, 0), 0.8), ab)  # type: ignore[arg-type]
@@ -143,7 +143,7 @@ def shares_of(strokes: tuple[Stroke, ...], luma: Floats, ab: Floats) -> Floats:
     return np.stack(shares).astype(np.float32)
 
 
-def _drawn(path: tuple[Place, ...], shape: tuple[int, ...]) -> Floats:
+def drawn(path: tuple[Place, ...], shape: tuple[int, ...]) -> Floats:
     """Return 1 where a stroke was drawn, else 0: float32 (h, w)."""
     canvas = np.zeros(shape[:2], np.uint8)
     at = _pixels(path, shape)

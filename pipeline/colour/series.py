@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.nets.net import Around, Net
+from pipeline.nets.net import Around, Net, guessed
+from pipeline.nets.prediction import Guess
 
 Floats = NDArray[np.float32]
 
@@ -101,11 +102,16 @@ def _seen(lightness: Floats, ab: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Steered(Around):
-    """A net whose answers are steered (implements `Net`)."""
+    """A net whose answers are steered (implements `GuessingNet`)."""
 
     net: Net
     cells: Cells
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
-        return steered(self.net.predict(lightness), lightness, self.cells)
+        return self.guess(lightness).ab
+
+    def guess(self, lightness: Floats) -> Guess:
+        """See `GuessingNet.guess`; the spread is the net's own."""
+        guess = guessed(self.net, lightness)
+        return Guess(steered(guess.ab, lightness, self.cells), guess.spread)

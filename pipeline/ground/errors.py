@@ -47,6 +47,7 @@ class Cause(StrEnum):
     TOO_LARGE = "too large"  # for max_megapixels
     FORMAT_LIMIT = "format limit"  # of the output's format
     MEMORY = "memory"
+    MODEL = "model"  # the net that a person chose for this item
     SYSTEM = "system"  # a disk, a permission: it may pass
     FOLDER_GONE = "folder gone"  # with all that lay in it: is a disk lost?
     IN_THE_WAY = "in the way"

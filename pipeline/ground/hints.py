@@ -65,6 +65,8 @@ class Hints:
         quality: of JPEG and WebP, or of a film in its encoder's measure, instead of the setting's; None: the setting's.
         exemplars: approved pictures of its series, in one order; a person says of them, not of this one.
         palette: one of `PALETTES` instead of the setting's; empty: the setting's.
+        model: a net instead of the run's: a name, or the whole path of a file; empty: the run's.
+        net: what was found under that name, hash and engine; a person does not say it. Empty: nothing.
         strokes: colours that are known.
         grey: polygons that stay grey, three or more places each.
         sha256: of the picture that is meant, in hexadecimal; empty where that was not said.
@@ -79,6 +81,8 @@ class Hints:
     sha256: str = ""
     palette: str = ""
     exemplars: tuple[Exemplar, ...] = ()
+    model: str = ""
+    net: str = ""
 
     @property
     def colours(self) -> bool:
@@ -104,6 +108,7 @@ class Hints:
         told = (self.decision == "left-grey", self.saturation, self.warmth, self.quality)
         # What older marks did not know of leaves them as they were.
         later: list[Any] = [self.palette] if self.palette else []
+        later += [{"net": self.net or self.model}] if self.model else []
         if told == (False, None, 0.0, None) and not self.strokes and not self.grey and not later:
             return ""
         strokes = [(each.color, each.path, each.reach) for each in self.strokes]
@@ -191,8 +196,12 @@ def _digest(value: Any) -> str:
     return value
 
 
-def _model(value: Any) -> Any:
-    raise _Wrong("one picture cannot have a net of its own yet; `colorize image --model` makes it by itself")
+def _model(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise _Wrong(f"{_shown(value)} is not the name of a model, nor the path of its file")
+    if "/" in value and not value.startswith(("/", "~")):
+        raise _Wrong(f"{_shown(value)} depends on the folder of the command: give the whole path of a file")
+    return value
 
 
 def _list(value: Any, least: int, what: str, most: int = _MOST) -> list[Any]:

@@ -189,7 +189,7 @@ class Seen:
         width, height: of the upright picture, in pixels.
         bits: of a sample.
         frames: pages or frames; 0 for what has but one picture.
-        doubt: of the net's answer, 0..100; None where it was not asked, and for films.
+        doubt: of the net's answer, 0..100; of a film that to its most doubtful shot. None where it was not asked.
         unsure: the verdict may well be wrong, and no person has said which it is.
     """
 

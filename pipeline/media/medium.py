@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline.colour.palette import repainted, with_palette
+from pipeline.colour.pointed import pointed
 from pipeline.colour.recipe import Look
 from pipeline.ground import files, heap, inside
-from pipeline.ground.errors import Cause, Crowded, ItemError
+from pipeline.ground.errors import Cause, Crowded, ItemError, ModelError
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
+from pipeline.media.own_net import OwnNet, Second, held_by
 from pipeline.media.photo.credentials import Certificate, certificate_of
 from pipeline.media.photo.memory import Shape, peak
 from pipeline.media.photo.series import Series
@@ -54,6 +56,7 @@ class Job:
         output: OUTPUT.
         tmp_dir: `OUTPUT/.colorize/tmp/<run id>`; removed by the next run, so that an orphan cannot publish any more.
         memory: that its pictures may take.
+        own: nets that single pictures have in place of it.
     """
 
     settings: Settings
@@ -62,6 +65,7 @@ class Job:
     output: Path
     tmp_dir: Path
     memory: Memory = Memory()
+    own: tuple[OwnNet, ...] = ()
 
 
 def loaded(net: NetSpec, engine: Engine, palette: str) -> Net:
@@ -76,13 +80,24 @@ def look_of(settings: Settings) -> Look:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """A job with its net loaded, and whose signature outputs get; `hints` are those of the item at hand."""
+    """A job with its net loaded, and whose signature outputs get.
+
+    Attributes:
+        hints: what is said of the item at hand, and is not in its net already.
+        series: what approved pictures have.
+        second: the net of its own that an item has.
+        beside: bytes that such a net takes.
+        steered: number of the approved pictures that steer the item at hand.
+    """
 
     job: Job
     net: Net
     certificate: Certificate | None = None
     hints: Hints = NO_HINTS
     series: Series = field(default_factory=Series)
+    second: Second = field(default_factory=Second)
+    beside: int = 0
+    steered: int = 0
 
     @classmethod
     def loaded(cls, job: Job) -> Tools:
@@ -107,7 +122,12 @@ class Tools:
         return replace(look_of(self.settings), hints=self.hints)
 
     def wished(self, unit: Unit) -> Tools:
-        """Return them with what a person says of this item."""
+        """Return them with what a person says of this item.
+
+        Raises:
+            ModelError: the net that it is to have of its own cannot be used.
+            Crowded, ItemError: there is no memory for that, or for the pictures that steer it.
+        """
         film = unit.kind is Kind.FILM
         hints, quality = (unit.hints.of_film, "film_quality") if film else (unit.hints, "quality")
         told: dict[str, Any] = {
@@ -115,13 +135,39 @@ class Tools:
             "palette": hints.palette or None,
         }  # fmt: skip
         told = {name: value for name, value in told.items() if value is not None}
+        if not hints.model:
+            self.second.drop()
         if not told and not hints.mark:
             return self
-        net = repainted(self.net, hints.palette) if hints.palette else self.net
-        if hints.exemplars:
-            own = replace(self.settings, palette=hints.palette or self.settings.palette)
-            net = self.series.steered(net, hints.exemplars, self.job.output, own)
-        return replace(self, job=replace(self.job, settings=replace(self.settings, **told)), hints=hints, net=net)
+        job, usual = replace(self.job, settings=replace(self.settings, **told)), self.settings.saturation
+        return replace(self, job=job, hints=hints)._with_its_net(unit, usual)
+
+    def _with_its_net(self, unit: Unit, usual: float) -> Tools:
+        """Return them with the net that answers for this item: its own, repainted, steered, told of points.
+
+        What steers it is of the `usual` saturation: that of the item is put to it, too.
+        """
+        tools, hints, settings = self, self.hints, self.settings
+        if hints.model:
+            tools = self._with_own_net(unit)
+        net = repainted(tools.net, settings.palette) if hints.palette or hints.model else tools.net
+        room, like = tools.room_for(unit, "tif"), replace(settings, saturation=usual)
+        steered = tools.series.steered(net, hints.exemplars, self.job.output, like, room)
+        number = len(hints.exemplars) if steered is not net else 0
+        net, hints = pointed(steered, hints, settings.saturation)
+        return replace(tools, net=net, hints=hints, steered=number)
+
+    def _with_own_net(self, unit: Unit) -> Tools:
+        own = next((each for each in self.job.own if each.model == self.hints.model), OwnNet(self.hints.model))
+        if own.spec is None:
+            raise ModelError(own.problem)
+        if (own.spec.sha256, own.engine) == (self.job.net.sha256, self.job.engine):
+            return self
+        beside = held_by(own.spec)
+        if not self.second.holds(own):
+            self.second.drop()
+            self._make_room(beside, unit, f"the net {own.model}")
+        return replace(self, net=self.second.net(own), beside=beside)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""
@@ -140,18 +186,21 @@ class Tools:
 
         It raises `ItemError` where there never is, `Crowded` where there is as soon as nobody else is at work.
         """
-        memory = self.job.memory
 
         def check(shape: Shape) -> None:
-            need = peak(shape, format, anew=self._is_arranged)
-            if need > memory.whole:
-                raise ItemError(_too_large(shape, need, memory), Cause.MEMORY)
-            if need > memory.share and not unit.alone:
-                raise Crowded
+            need = peak(shape, format, anew=self._is_arranged) + self.beside
+            self._make_room(need, unit, f"{shape.width} x {shape.height}")
             if need > _LARGE:
                 heap.give_back()
 
         return check
+
+    def _make_room(self, need: float, unit: Unit, what: str) -> None:
+        memory = self.job.memory
+        if need > memory.whole:
+            raise ItemError(_too_large(what, need, memory), Cause.MEMORY)
+        if need > memory.share and not unit.alone:
+            raise Crowded
 
     def publish(self, data: files.Bytes | Path, place: str) -> Filed:
         """Write a file of OUTPUT whole; see `files.publish`."""
@@ -199,10 +248,11 @@ class Tools:
 
     def done(self, unit: Unit, filed: Filed, seen: Seen, reason: str = "") -> Result:
         """Say of a unit that it was colorized into `filed`."""
+        steered = f"steered by {self.steered} approved picture{'s' * (self.steered > 1)} of its folder"
         return Result(
             unit.key,
             Status.DONE,
-            reason=reason,
+            reason="; ".join(each for each in (reason, steered * bool(self.steered)) if each),
             filed=filed,
             seen=seen,
             model=self.net.spec.name,
@@ -210,10 +260,10 @@ class Tools:
         )
 
 
-def _too_large(shape: Shape, need: float, memory: Memory) -> str:
+def _too_large(what: str, need: float, memory: Memory) -> str:
     had = "can be had" if memory.setting == "auto" else "is allowed"
     return (
-        f"too large for the memory: {shape.width} x {shape.height} needs {need / 1e9:.1f} GB, and "
+        f"too large for the memory: {what} needs {need / 1e9:.1f} GB, and "
         f"{max(0.0, memory.whole) / 1e9:.1f} GB {had}; raise max_memory (now {memory.setting}) to try it"
     )
 

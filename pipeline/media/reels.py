@@ -62,9 +62,9 @@ class Films:
         span = unit.span
         options = _options(unit, tools)
         path = tools.scratch(".part")
-        piece(unit.source, _index(unit, tools), range(span.start, span.stop), tools.net, options, path)
+        made = piece(unit.source, _index(unit, tools), range(span.start, span.stop), tools.net, options, path)
         filed = tools.publish(path, f"{unit.parts_place}/{span.number:06d}.part")
-        return tools.done(unit, filed, Seen(frames=span.stop - span.start))
+        return tools.done(unit, filed, Seen(frames=span.stop - span.start, doubt=made.doubt))
 
     def join(self, unit: Unit, tools: Tools) -> Result:
         """See `InPieces.join`."""
@@ -79,7 +79,9 @@ class Films:
         except DamagedPart as damaged:
             raise lost_part(damaged.part, tools.job.output) from None
         filed = tools.deliver(whole, unit)
-        result = tools.done(unit, filed, _with_hash(_seen(index), unit.source), _notes(index))
+        doubts = [part.seen.doubt for part in unit.parts if part.seen.doubt is not None]
+        seen = replace(_with_hash(_seen(index), unit.source), doubt=max(doubts, default=None))
+        result = tools.done(unit, filed, seen, _notes(index))
         return replace(result, metadata="; ".join(joined.lost))
 
 

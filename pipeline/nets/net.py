@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import EngineError, ModelError, in_short, out_of_memory
 from pipeline.nets.engine import Engine
-from pipeline.nets.prediction import Guess, decode, encode
+from pipeline.nets.prediction import Guess, Points, decode, encode
 from pipeline.nets.spec import NetSpec
 
 # What an engine is, once it has loaded a net: arrays by input name in, the first output as it comes out.
@@ -52,6 +52,14 @@ class GuessingNet(Net, Protocol):
         """Predict colour, and its spread where the net tells it; the rest as `predict`."""
 
 
+@runtime_checkable
+class PointedNet(Net, Protocol):
+    """A net that may take points of colour; `spec.takes_points` says whether it does."""
+
+    def pointed(self, lightness: NDArray[np.float32], points: Points) -> NDArray[np.float32]:
+        """Predict colour with points told; the rest as `predict`."""
+
+
 def guessed(net: Net, lightness: NDArray[np.float32]) -> Guess:
     """Ask a net how sure it is, too, where it can be asked."""
     return net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
@@ -77,7 +85,7 @@ class Around:
 
 @dataclass(frozen=True, slots=True)
 class LoadedNet:
-    """A net that an engine has loaded (implements `GuessingNet`)."""
+    """A net that an engine has loaded (implements `GuessingNet`, `PointedNet`)."""
 
     spec: NetSpec
     engine: Engine
@@ -89,7 +97,13 @@ class LoadedNet:
 
     def guess(self, lightness: NDArray[np.float32]) -> Guess:
         """See `GuessingNet.guess`."""
-        fed = encode(lightness, self.spec)
+        return self._answered(encode(lightness, self.spec))
+
+    def pointed(self, lightness: NDArray[np.float32], points: Points) -> NDArray[np.float32]:
+        """See `PointedNet.pointed`."""
+        return self._answered(encode(lightness, self.spec, points)).ab
+
+    def _answered(self, fed: Mapping[str, NDArray[Any]]) -> Guess:
         try:
             raw = self.run(fed)
         except Exception as error:  # each engine has its own; what they are fed is always of one kind

@@ -28,16 +28,29 @@ class Guess(NamedTuple):
     spread: NDArray[np.float32] | None
 
 
-def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[Any]]:
+class Points(NamedTuple):
+    """Colours that are known, as nets that take points are told of them.
+
+    Attributes:
+        ab: float32 (S, S, 2), Lab units, 0 where none is known.
+        mask: float32 (S, S), 1 where one is, else 0.
+    """
+
+    ab: NDArray[np.float32]
+    mask: NDArray[np.float32]
+
+
+def encode(lightness: NDArray[np.float32], spec: NetSpec, points: Points | None = None) -> dict[str, NDArray[Any]]:
     """Turn lightness into the arrays that the net is fed.
 
     Args:
         lightness: float32 (S, S), CIE L* 0..100, S = `spec.input_size`.
         spec: how the net is fed.
+        points: colours that are known, for a net of which `spec.takes_points`; None: none.
 
     Returns:
         Input name -> array with a batch of one, float32 (float16 where the net declares it). Inputs beyond the first
-        (colour hints) are zero.
+        (colour hints) are zero without points. ab is fed in the unit in which the net answers.
 
     Raises:
         ValueError: `lightness` has another size or dtype.
@@ -68,6 +81,11 @@ def encode(lightness: NDArray[np.float32], spec: NetSpec) -> dict[str, NDArray[A
     arrays = {main.name: np.ascontiguousarray(picture[np.newaxis], _element(main))}
     for port in others:
         arrays[port.name] = np.zeros(input_shape(port, size), _element(port))
+        if points is not None and spec.takes_points:
+            answer, two = spec.answer, port.shape[1] == 2
+            ab = (points.ab - np.float32(answer.offset)) * points.mask[:, :, np.newaxis] / np.float32(answer.scale)
+            told = ab.transpose(2, 0, 1) if two else points.mask[np.newaxis]
+            arrays[port.name] = np.ascontiguousarray(told[np.newaxis], _element(port))
     return arrays
 
 

@@ -116,6 +116,13 @@ class NetSpec:
     prototxt: Path | None = None
     points: Path | None = None
 
+    @property
+    def takes_points(self) -> bool:
+        """Whether its other inputs are colours that are known, as ab, and where they are."""
+        others = sorted(str(port.shape[1:2]) for port in self.inputs[1:] if len(port.shape) == 4)
+        kind = self.answer.kind == "ab" and self.feed.layout == "nchw"
+        return kind and len(self.inputs) == 3 and others == ["(1,)", "(2,)"]
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:

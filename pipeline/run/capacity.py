@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.ground import heap
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Memory
+from pipeline.media.own_net import held_by
 from pipeline.nets.spec import NetSpec
 
 # A worker's interpreter, OpenCV and one picture of some twenty megapixels on its way from file to file.
@@ -33,7 +34,7 @@ def shared(budget: int | None, settings: Settings, net: NetSpec, jobs: int) -> M
     """Return how much memory pictures may take where so many workers share so many bytes; None: not known."""
     if budget is None:
         return Memory()
-    idle = IDLE_BYTES + 3 * (net.path.stat().st_size if net.path.exists() else 0)  # a worker will say so
+    idle = IDLE_BYTES + held_by(net)
     return Memory(budget / jobs - idle, budget - jobs * idle, str(settings.max_memory))
 
 

@@ -23,6 +23,7 @@ from pipeline.media.table import first_verb
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import memory_of
+from pipeline.run.own_nets import OwnNets
 from pipeline.run.voice import Voice
 
 
@@ -55,6 +56,11 @@ class Context:
     junk: Counter[str] = field(default_factory=Counter)
     voice: Voice = field(default_factory=Voice)
     hints: HintBook = field(default_factory=HintBook)
+
+    @cached_property
+    def own(self) -> OwnNets:
+        """The nets that single pictures are to have."""
+        return OwnNets(self.settings, self.engine)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:
@@ -120,4 +126,4 @@ class Context:
     def job(self, tmp_dir: Path, jobs: int = 1) -> Job:
         """Return what workers are told, of whom there are so many."""
         memory = memory_of(self.settings, self.net, jobs)
-        return Job(self.settings, self.net, self.engine, self.output, tmp_dir, memory)
+        return Job(self.settings, self.net, self.engine, self.output, tmp_dir, memory, self.own.found)

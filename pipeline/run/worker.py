@@ -55,8 +55,12 @@ class Worker:
                 result,
                 seen=replace(result.seen, source_size=seen.source_size, source_mtime_ns=seen.source_mtime_ns),
             )
-        except (OutputError, ModelError) as error:
+        except OutputError as error:
             return Halt(error)
+        except ModelError as error:
+            if not unit.hints.model:
+                return Halt(error)
+            answer = failure(unit.key, _of_its_own(unit, error), seen)
         except Crowded:
             return Alone()
         except FileNotFoundError as error:
@@ -74,6 +78,11 @@ class Worker:
             # An engine may have lost its device or its memory; a new one tells whether it is gone for good.
             self._tools = Tools.loaded(self._job)
             return work(unit, self._tools.wished(unit))
+
+
+def _of_its_own(unit: Unit, error: ModelError) -> ItemError:
+    """Say of a net that was chosen for this item alone that it cannot be used: the others do without it."""
+    return ItemError(f"the net {unit.hints.model} of its hints: {str(error).rstrip('.')}", Cause.MODEL)
 
 
 def _look(held: AtHand) -> Seen:

@@ -66,7 +66,13 @@ def test_an_entry_becomes_hints() -> None:
         ({"decision": "aproved"}, "is not approved, rejected or left-grey"),
         ({"colour": "#ffffff"}, 'there is no hint "colour"'),
         ({"point": []}, 'Did you mean "points"'),
-        ({"model": "zhang2016"}, "one picture cannot have a net of its own yet"),
+        ({"model": ""}, "is not the name of a model, nor the path of its file"),
+        ({"model": 7}, "7 is not the name of a model"),
+        ({"model": "nets/own.onnx"}, "give the whole path of a file"),
+        ({"points": [BLUE | {"x": float("inf")}]}, "outside of the picture"),
+        ({"saturation": float("nan")}, "is not a number from 0 to 3"),
+        ({"saturation": -1}, "-1 is not a number from 0 to 3"),
+        ({"quality": -5}, "-5 is not a whole number from 1 to 100"),
         ({"sha256": "12"}, "is not a sha256"),
     ],
 )
@@ -85,6 +91,7 @@ def test_only_what_changes_bytes_is_in_the_mark() -> None:
         {"saturation": 0.0}, {"saturation": 1.0}, {"warmth": 0.1}, {"quality": 95}, {"decision": "left-grey"},
         {"points": [BLUE]}, {"points": [BLUE | {"reach": 2}]}, {"points": [BLUE, BLUE]},
         {"strokes": [{"path": [[0, 0]], "color": "#3a5f8a"}]}, {"grey": [[[0, 0], [1, 0], [1, 1]]]},
+        {"palette": "vivid"}, {"model": "vivid"}, {"model": "/a/net.onnx"}, {"model": "vivid", "palette": "vivid"},
     ]  # fmt: skip
     marks = [hints_of(entry, "x").mark for entry in entries]
     assert len({"", *marks}) == len(entries) + 1
@@ -98,6 +105,9 @@ def test_only_what_changes_bytes_is_in_the_mark() -> None:
         ("saturation = 1\n", '"saturation" stands outside of an entry'),
         ('["sha256:12"]\n', '"sha256:12" is not sha256: and 64 digits'),
         ('["a.jpg"]\nsaturation = 9\n', '"a.jpg": saturation: 9 is not a number'),
+        ('["a.jpg"]\nwarmth = nan\n', '"a.jpg": warmth: NaN is not a number'),
+        ('["a.jpg"]\nwarmth = 0\nwarmth = 1\n', "is not valid TOML"),
+        ("x = " + 5000 * "[", "brackets in too many brackets"),
     ],
 )
 def test_a_broken_file_is_one_sentence_and_nothing_is_lost(archive: Archive, text: str, said: str) -> None:

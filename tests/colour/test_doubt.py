@@ -49,3 +49,22 @@ def test_it_is_asked_how_sure_it_is_where_it_can_be() -> None:
         doubting = Doubting(net)
         assert doubting.predict(FLAT) is MOTTLED
         assert doubting.doubt == doubt(guess, FLAT)
+
+
+def test_a_film_has_the_doubt_of_its_most_doubtful_shot() -> None:
+    class Two(Net):
+        answers = iter([CALM, MOTTLED, CALM, CALM, CALM])
+
+        def predict(self, lightness: Any) -> Any:
+            return next(self.answers)
+
+    calm, mottled = (doubt(Guess(ab, None), FLAT) for ab in (CALM, MOTTLED))
+    net: Any = Two()
+    doubting = Doubting(net)
+    doubting.end_shot()
+    assert doubting.doubt is None, "a film whose shots are in colour"
+    for frames in (1, 2, 2):
+        for _ in range(frames):
+            doubting.predict_of_shot(FLAT)
+        doubting.end_shot()
+    assert doubting.doubt == round((calm + mottled) / 2)

@@ -67,6 +67,7 @@ def test_films_and_photographs_in_one_run(tmp_path: Path, colorize: Colorize) ->
     }
     assert (rows["reel.mp4"]["kind"], rows["reel.mp4"]["frames"], rows["reel.mp4"]["width"]) == ("film", "40", "96")
     assert rows["old.avi"]["output"] == "old.mkv"
+    assert all(0 <= int(rows[name]["doubt"]) <= 100 for name in ("reel.mp4", "old.avi", "0.png"))
     assert times_of(colour / "reel.mp4") == times_of(scans / "reel.mp4")
     assert packets_of(colour / "reel.mp4", "audio") == packets_of(scans / "reel.mp4", "audio")
     assert parts(colour) == []

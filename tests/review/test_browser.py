@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.review.conftest import Archive, serve
+from tests.review.test_compare import call
 
 pytest.importorskip("selenium", reason="drives a browser; extra: dev")
 from selenium.webdriver.common.keys import Keys
 
+from pipeline.archive.decisions import import_decisions
+from pipeline.web.gallery.build import Options, make_gallery
 from tests.gallery.browser import AXE, Page, browser, needs_browser
 
 pytestmark = needs_browser
@@ -81,3 +84,45 @@ def test_a_morning(archive: Archive, tmp_path: Path) -> None:
         assert page.complaints() == []
     changed = [path.name for path, time in times.items() if path.stat().st_mtime_ns != time]
     assert changed == ["coat.jpg"]
+
+
+def test_decisions_of_a_page_on_the_disk_go_into_the_hints(archive: Archive, tmp_path: Path) -> None:
+    times = {path: path.stat().st_mtime_ns for path in archive.output.rglob("box/*")}
+    made = make_gallery(archive.output, Options(workers=1))
+    with browser() as driver:
+        driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+        page = Page(driver, made.page, tmp_path).open()
+        assert page.address.startswith("file://")
+        page.enter(page.listed().index("box/coat.jpg"))
+        page.choose("colour", "#3a5f8a")
+        page.part("point").click()
+        page.put_point(0.5, 0.6)
+        page.choose("remark", "her coat was blue")
+        page.press(Keys.ESCAPE)
+        page.js("Grid.focus(arguments[0])", page.listed().index("box/more.png"))
+        page.press("x", "2")
+        decided = page.decisions()
+        assert page.complaints() == []
+    assert {each["key"] for each in decided["pictures"]} == {"box/coat.jpg", "box/more.png"}
+    came = import_decisions(tmp_path / "colorize-decisions.json", archive.output)
+    assert (came.taken, came.unknown, came.others) == (2, [], [])
+    said = tomllib.loads((archive.output / "hints.toml").read_text("utf-8"))
+    assert said["box/coat.jpg"]["note"] == "her coat was blue"
+    assert [each["color"] for each in said["box/coat.jpg"]["points"]] == ["#3a5f8a"]
+    assert (said["box/more.png"]["decision"], said["box/more.png"]["rating"]) == ("rejected", 2)
+    assert archive.run().worked == 1
+    assert not (archive.output / "box/more.png").exists()
+    times.pop(archive.output / "box/more.png")
+    assert [path.name for path, time in times.items() if path.stat().st_mtime_ns != time] == ["coat.jpg"]
+
+
+@pytest.mark.skipif(AXE is None, reason="needs axe-core; extra: dev")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_fault_in_a_page_of_variants(archive: Archive, tmp_path: Path, scheme: str) -> None:
+    look = tmp_path / "look.html"
+    assert call(archive.source / "box/coat.jpg", "-s", look, "--side", 100).exception is None
+    with browser() as driver:
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        driver.get(look.as_uri())
+        assert Page(driver, look, tmp_path).faults() == []

@@ -65,7 +65,6 @@ def test_choosing_writes_what_is_not_the_archives_own_and_the_next_run_makes_it(
 def test_what_makes_no_sense_is_one_sentence(archive: Archive) -> None:
     cases: list[tuple[list[object], str]] = [
         (["--choose", 9, "-o", "OUT"], "there are variants 1 to 3"),
-        (["--choose", 1, "-o", "OUT", "--models", "zhang2016"], "colorize run --model zhang2016"),
         (["--choose", 1], "belong together"),
         ([], "Name a file with -s"),
         (["-s", "look.gif"], "end the name in one of"),

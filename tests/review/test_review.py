@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import socket
@@ -200,3 +201,17 @@ def test_a_signal_ends_it_in_good_order(archive: Archive, user_cache: Path, numb
 def test_settings_of_another_version_are_no_obstacle() -> None:
     assert settings_of({"saturation": 0.5, "exclude": ["*.x"], "later": 1}).exclude == ("*.x",)
     assert settings_of({"saturation": "much"}).saturation == 1
+
+
+def test_of_a_path_and_a_sha256_the_preview_takes_what_a_run_takes(archive: Archive) -> None:
+    digest = hashlib.sha256((archive.source / "box/hills.jpg").read_bytes()).hexdigest()
+    for folder in (archive.output, archive.source):
+        text = f'["box/hills.jpg"]\nsaturation = 1.5\n["sha256:{digest}"]\nsaturation = 0\n'
+        (folder / "hints.toml").write_text(text)
+        with serve(archive.output) as page:
+            grey = decoded(page.preview("box/hills.jpg")[1])
+            assert np.abs(grey[:, :, 0] - grey[:, :, 2]).max() <= 2
+            assert archive.run().worked == 1
+            assert page.preview("box/hills.jpg") == (204, b""), "the output is that already"
+        (folder / "hints.toml").unlink()
+        archive.run()

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from pipeline.archive.journal import Journal
+from pipeline.ground.errors import Crowded, ItemError
+from pipeline.ground.files import sha256
+from pipeline.ground.hints import Exemplar, Hints
+from pipeline.ground.items import Kind, Unit, Verb
 from pipeline.ground.settings import Settings
+from pipeline.media.medium import Job, Memory, Tools
+from pipeline.nets.engine import Engine
+from pipeline.nets.resolve import resolve
 from pipeline.run.driver import run_archive
 from pipeline.run.summary import Summary
 from tests.conftest import landscape
@@ -48,6 +57,10 @@ def test_approved_pictures_steer_the_others_of_their_folder_alone(folder: Path) 
     steered = outputs(folder)
     assert {key for key in steered if steered[key] != approved[key]} == {"box/2.png", "box/3.png"}
     assert steered["other/1.png"] == plain["other/1.png"]
+    with Journal(folder / "out", read_only=True) as journal:
+        said = {row.key: row.reason for row in journal.rows()}
+    by_one = "steered by 1 approved picture of its folder"
+    assert said == {"box/1.png": "", "box/2.png": by_one, "box/3.png": by_one, "other/1.png": "same as box/1.png"}
 
     def blue(output: str) -> float:
         pixels = cv2.imread(str(folder / output / "box/2.png")).astype(float)
@@ -87,3 +100,20 @@ def test_an_approved_output_that_somebody_painted_over_steers_no_more(folder: Pa
     cv2.imwrite(str(folder / "out" / "box/1.png"), np.full((150, 200, 3), 90, np.uint8))
     assert run(folder).worked == 2
     assert run(folder).worked == 0
+
+
+def test_the_guard_of_memory_counts_what_steers(folder: Path) -> None:
+    run(folder)
+    source, made = folder / "in/box/1.png", folder / "out/box/1.png"
+    exemplar = Exemplar(str(source), sha256(source), "box/1.png", sha256(made))
+    unit = Unit(Verb.MAKE, "2", Kind.PHOTO, source, "2.png", "2.png", hints=Hints(exemplars=(exemplar,)))
+
+    def wished(share: float, whole: float, *, alone: bool = False) -> Tools:
+        job = Job(Settings(), resolve("embedded"), Engine("opencv", "float32"), folder / "out", folder)
+        return Tools.loaded(replace(job, memory=Memory(share, whole))).wished(replace(unit, alone=alone))
+
+    with pytest.raises(ItemError, match="too large for the memory: 200 x 150 needs"):
+        wished(100, 100)
+    with pytest.raises(Crowded):
+        wished(100, 10**9)
+    assert wished(100, 10**9, alone=True).steered == 1

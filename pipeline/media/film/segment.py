@@ -12,6 +12,7 @@ import av
 from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
+from pipeline.colour.doubt import Doubting
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.media.film.encoders import add_picture, fed_format, fed_range, settle_encoder
 from pipeline.media.film.fields import REACH, progressive
@@ -35,12 +36,14 @@ class Piece:
         decoded: frames that were decoded for it, those beyond its borders included.
         nets: how often the net was asked.
         size: bytes of the part file.
+        doubt: of the most doubtful of its shots, 0..100; None where the net was not asked.
     """
 
     frames: int
     decoded: int
     nets: int
     size: int
+    doubt: int | None = None
 
 
 def piece(source: Path, index: Index, span: range, net: Net, options: FilmOptions, part: Path) -> Piece:
@@ -80,7 +83,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
             out.mux(stream.encode(None))
     except FFmpegError as error:
         raise _unwritten(error) from None
-    return Piece(len(span), painter.decoded, painter.nets, part.stat().st_size)
+    return Piece(len(span), painter.decoded, painter.nets, part.stat().st_size, painter.doubt)
 
 
 def _unwritten(error: FFmpegError) -> OutputError | ItemError:
@@ -100,7 +103,12 @@ class _Painter:
         self._options = options
         self._canvas = painted
         self._weave = weave
-        self._predict = upright(net.predict, index.geometry.rotation)
+        self._doubting = Doubting(net)
+        self._predict = upright(self._doubting.predict_of_shot, index.geometry.rotation)
+
+    @property
+    def doubt(self) -> int | None:
+        return self._doubting.doubt
 
     def frames(self, source: Path, span: range) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the coloured frames of a span, in order."""
@@ -153,6 +161,7 @@ class _Painter:
 
         for number, ab in steadied(work, seen(), self._predict):
             yield number, coloured(held.popleft(), ab, self._canvas)
+        self._doubting.end_shot()
 
     def _seen(self, number: int, frame: VideoFrame, work: Plan) -> Seen:
         layout = self._canvas.layout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,12 +21,19 @@ from pipeline.ground.files import sha256
 from pipeline.ground.hints import Exemplar
 from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.memory import Shape
 from pipeline.media.photo.read import read
 from pipeline.nets.net import Net
 
 _KEPT: Final = 4  # folders
 _LEAST_SATURATION: Final = 0.05
 _ASPECT: Final = 0.02  # by which an output's may differ from its original's: else it shows more than the picture
+
+Room = Callable[[Shape], None]
+
+
+def _all_there_is(shape: Shape) -> None:
+    """Ask nothing."""
 
 
 class Series:
@@ -35,7 +43,9 @@ class Series:
         """Know nothing."""
         self._cells = OrderedDict[tuple[Any, ...], Cells | None]()
 
-    def steered(self, net: Net, exemplars: tuple[Exemplar, ...], output: Path, settings: Settings) -> Net:
+    def steered(
+        self, net: Net, exemplars: tuple[Exemplar, ...], output: Path, settings: Settings, room: Room = _all_there_is
+    ) -> Net:
         """Return a net that is steered by approved pictures.
 
         Args:
@@ -43,15 +53,16 @@ class Series:
             exemplars: the pictures.
             output: OUTPUT.
             settings: how they are read, and by how much chroma is multiplied afterwards.
+            room: asked before one of them is decoded; what it raises is passed on.
 
         Raises:
             ItemError: one of them is not what it was when the run began; the next one takes it as it is.
         """
         if not exemplars:
             return net
-        key = (exemplars, settings.palette, settings.saturation)
+        key = (exemplars, net.spec.sha256, settings.palette, settings.saturation)
         if key not in self._cells:
-            found = [self._example(each, net, output, settings) for each in exemplars]
+            found = [self._example(each, net, output, settings, room) for each in exemplars]
             fit = [each for each in found if each is not None]
             self._cells[key] = cells_of(fit) if fit else None
             if len(self._cells) > _KEPT:
@@ -60,7 +71,7 @@ class Series:
         return net if cells is None else Steered(net, cells)
 
     def _example(
-        self, exemplar: Exemplar, net: Net, output: Path, settings: Settings
+        self, exemplar: Exemplar, net: Net, output: Path, settings: Settings, room: Room
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]] | None:
         source, made = Path(exemplar.source), output / exemplar.output
         try:
@@ -70,11 +81,12 @@ class Series:
             raise _changed(exemplar, os.strerror(error.errno or 0)) from None
         if not same:
             raise _changed(exemplar, "it was changed")
-        grey = eight_bits(_pixels(source, settings))
-        coloured = eight_bits(_pixels(made, settings))
-        if coloured.ndim == 2 or abs(_aspect(coloured) / _aspect(grey) - 1) > _ASPECT:
+        grey = eight_bits(_pixels(source, settings, room))
+        aspect, lightness = _aspect(grey), net_lightness(grey, net.spec.input_size)
+        del grey  # one of the two is in memory at a time, as the guard counts
+        coloured = eight_bits(_pixels(made, settings, room))
+        if coloured.ndim == 2 or abs(_aspect(coloured) / aspect - 1) > _ASPECT:
             return None
-        lightness = net_lightness(grey, net.spec.input_size)
         ab = net.predict(lightness)
         small: Any = cv2.resize(coloured, ab.shape[1::-1], interpolation=cv2.INTER_AREA)
         # Saturation is put to what comes out again.
@@ -82,8 +94,8 @@ class Series:
         return lightness, ab, approved.astype(np.float32)
 
 
-def _pixels(path: Path, settings: Settings) -> NDArray[Any]:
-    pixels: NDArray[Any] = read(path, max_megapixels=settings.max_megapixels, damaged=True).pixels
+def _pixels(path: Path, settings: Settings, room: Room) -> NDArray[Any]:
+    pixels: NDArray[Any] = read(path, max_megapixels=settings.max_megapixels, damaged=True, room=room).pixels
     return pixels
 
 

@@ -192,7 +192,7 @@ def leave(lease: Path) -> None:
         _ready.pop(lease, None)
 
 
-def absolute(job: Job, roots: Sequence[Path]) -> tuple[Job, tuple[Path, ...]]:
+def absolute(job: Job, roots: Sequence[Path | Origin]) -> tuple[Job, tuple[Path | Origin, ...]]:
     """Return a job and INPUTs whose paths mean the same in any working folder."""
     settings, net = job.settings, job.net
     settings = replace(
@@ -201,15 +201,19 @@ def absolute(job: Job, roots: Sequence[Path]) -> tuple[Job, tuple[Path, ...]]:
         certificate_key=_absolute(settings.certificate_key),
         caption_font=_absolute(settings.caption_font),
     )
-    spec = replace(
+    own = tuple(replace(each, spec=each.spec and _found_anywhere(each.spec)) for each in job.own)
+    output, tmp_dir = Path(_absolute(job.output)), Path(_absolute(job.tmp_dir))
+    made = replace(job, settings=settings, net=_found_anywhere(net), output=output, tmp_dir=tmp_dir, own=own)
+    return made, tuple(root if isinstance(root, Origin) else Path(_absolute(root)) for root in roots)
+
+
+def _found_anywhere(net: NetSpec) -> NetSpec:
+    return replace(
         net,
         path=Path(_absolute(net.path)),
         prototxt=net.prototxt and Path(_absolute(net.prototxt)),
         points=net.points and Path(_absolute(net.points)),
     )
-    output, tmp_dir = Path(_absolute(job.output)), Path(_absolute(job.tmp_dir))
-    made = replace(job, settings=settings, net=spec, output=output, tmp_dir=tmp_dir)
-    return made, tuple(root if isinstance(root, Origin) else Path(_absolute(root)) for root in roots)
 
 
 def _absolute(path: Path | str) -> str:

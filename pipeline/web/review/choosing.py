@@ -16,7 +16,7 @@ from pipeline.web.review.preview import settings_of
 
 
 def choose(source: Path, number: int, wanted: list[Variant], output: Path) -> str:
-    """Write the palette and the saturation of a variant into OUTPUT's hints; return the key of the picture.
+    """Write the net, the palette and the saturation of a variant into OUTPUT's hints; return the key of the picture.
 
     What is the archive's own anyway is not written down.
 
@@ -27,7 +27,7 @@ def choose(source: Path, number: int, wanted: list[Variant], output: Path) -> st
         output: OUTPUT.
 
     Raises:
-        SettingsError: there is no such variant, or it needs another net than the archive's.
+        SettingsError: there is no such variant.
         InputError: OUTPUT does not know the picture.
         OutputError: OUTPUT has no journal, or cannot be written.
     """
@@ -38,17 +38,19 @@ def choose(source: Path, number: int, wanted: list[Variant], output: Path) -> st
         key = _key(journal, source)
         run = journal.last_run()
     own = settings_of(run.settings if run else {})
-    if chosen.model != own.model:
-        raise SettingsError(
-            f"Variant {number} is of the net {chosen.model}, and one picture cannot have a net of its own: "
-            f"`colorize run --model {chosen.model}` takes it for the whole archive, which has {own.model}."
-        )
     change: dict[str, Any] = {
+        "model": None if chosen.model == own.model else _lasting(chosen.model),
         "palette": None if chosen.palette == own.palette else chosen.palette,
         "saturation": None if chosen.saturation == own.saturation else chosen.saturation,
     }
     decide(key, "", change, output)
     return key
+
+
+def _lasting(model: str) -> str:
+    """Return a net as hints name it: a file by its whole path, whatever folder the next run is called in."""
+    path = Path(model).expanduser()
+    return str(path.absolute()) if path.is_file() or "/" in model else model
 
 
 def _key(journal: Journal, source: Path) -> str:

@@ -130,7 +130,7 @@ def sheet(tiles: Sequence[Shown]) -> NDArray[np.uint8]:
 def page(tiles: Sequence[Shown], title: str) -> str:
     """Return a page of one file that shows all, and loads nothing."""
     items = "\n".join(
-        f'<li><img alt="{escaped(each.label)}" src="data:image/jpeg;base64,'
+        f'<li><img alt="The picture, {escaped(each.label)}" src="data:image/jpeg;base64,'
         f'{base64.b64encode(jpeg(each.pixels)).decode()}"><p>{escaped(each.label)}</p></li>'
         for each in tiles
     )

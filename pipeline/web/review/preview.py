@@ -18,28 +18,33 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in
 from pipeline.archive.spelling import unescape
 from pipeline.colour.palette import repainted
+from pipeline.colour.pointed import pointed
 from pipeline.colour.recipe import Look, coloured, with_hints
+from pipeline.colour.verdict import judge
 from pipeline.ground.errors import Cause, ColorizeError, InputError
-from pipeline.ground.hints import Exemplar, Hints, own_mark
+from pipeline.ground.hints import Hints, own_mark
 from pipeline.ground.items import KEPT, Kind
 from pipeline.ground.settings import Settings
 from pipeline.media.photo.series import Series
+from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
 from pipeline.run.engine import settled_net
-from pipeline.web.gallery.entries import Entry, entry_of
-from pipeline.web.review.said import hints_for, steering
-from pipeline.web.review.small import Small, jpeg, read_small
+from pipeline.run.own_nets import OwnNets
+from pipeline.web.gallery.entries import Entry, File, entry_of
+from pipeline.web.review.said import Book
+from pipeline.web.review.small import Small, jpeg, read_poster, read_small
 
 _SIDE: Final = 1024  # pixels
 _KEPT: Final = 8  # pictures that stay prepared
+_NETS: Final = 2  # the archive's, and one that a picture has of its own
 
 
 @dataclass(slots=True)
 class _Prepared:
-    """A picture that was read, and the net's answers to it, by palette and by what steers it."""
+    """A picture that was read, and nets' answers to it, by all that they depend on."""
 
     small: Small
-    answers: dict[tuple[str, tuple[Exemplar, ...]], NDArray[np.float32]] = field(default_factory=dict)
+    answers: dict[tuple[object, ...], NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Previews:
@@ -50,15 +55,16 @@ class Previews:
         self._output, self._net_of = output, net_of
         self._lock = threading.Lock()
         self._series = Series()
-        self._net: tuple[Settings, Net] | None = None
-        self._prepared = OrderedDict[tuple[str, str], _Prepared]()
+        self._nets = OrderedDict[Settings, Net]()
+        self._own: tuple[Settings, OwnNets] | None = None
+        self._prepared = OrderedDict[tuple[str, str, int], _Prepared]()
 
     def of(self, key: str, told: Mapping[str, Any]) -> bytes:
         """Return a JPEG of a picture as it would be made, or nothing where its output is that already.
 
         Args:
             key: of the picture.
-            told: what is said of it now, as the page has it; see `hints_for`.
+            told: what is said of it now, as the page has it; see `Book.hints_for`.
 
         Raises:
             InputError: there is no such picture, or none that takes colours.
@@ -70,11 +76,17 @@ class Previews:
             item, run = entry_of(journal, key), journal.last_run()
             if item is None or run is None:
                 raise InputError(f"{key}: no such picture here.")
-            series = run.settings.get("series") == "folder"
-            written = written_hints(self._output)
-            exemplars = steering(journal, item, written) if series else ()
-        hints = hints_for(item, told, written, [Path(unescape(each)) for each in run.inputs])
-        hints = replace(hints, exemplars=() if hints.decision else exemplars)
+            settings = settings_of(run.settings)
+            book = Book(
+                written_hints(self._output),
+                [Path(unescape(each)) for each in run.inputs],
+                lambda model: self._own_nets(settings).mark(model),
+            )
+            hints = book.hints_for(item, told)
+            steered = settings.series == "folder" and not hints.decision
+            hints = replace(hints, exemplars=book.steering(journal, item) if steered else ())
+        if item.row.kind == Kind.FILM:
+            hints = _of_film(hints, hints_in(item.row.fingerprint))
         made = hints_in(item.row.fingerprint)
         approved = hints.decision == "approved" and own_mark(hints.mark) == own_mark(made)
         same = item.row.status in KEPT and (approved or hints.mark == made)
@@ -83,9 +95,8 @@ class Previews:
         source = _source(item, hints)
         if source is None:
             return b""
-        settings = settings_of(run.settings)
         with self._lock:
-            return self._made((key, item.source.digest if item.source else ""), source, settings, hints)
+            return self._made(key, source, replace(settings, model=hints.model or settings.model), hints)
 
     def warm(self) -> None:
         """Load the net, so that the first preview need not wait for it; what is wrong with it that one says."""
@@ -99,16 +110,25 @@ class Previews:
         """Wait for the preview that is being made, and make no more."""
         self._lock.acquire()
 
-    def _loaded(self, settings: Settings) -> Net:
-        if self._net is None or self._net[0] != settings:
-            self._net = settings, self._net_of(settings)
-            self._prepared.clear()
-        return self._net[1]
+    def _own_nets(self, settings: Settings) -> OwnNets:
+        if self._own is None or self._own[0] != settings:
+            self._own = settings, OwnNets(settings, Engine(settings.engine, settings.precision))
+        return self._own[1]
 
-    def _made(self, name: tuple[str, str], source: Path, settings: Settings, hints: Hints) -> bytes:
+    def _loaded(self, settings: Settings) -> Net:
+        if settings not in self._nets:
+            self._nets[settings] = self._net_of(settings)
+            self._prepared.clear()
+        self._nets.move_to_end(settings)
+        if len(self._nets) > _NETS:
+            self._nets.popitem(last=False)
+        return self._nets[settings]
+
+    def _made(self, key: str, source: File, settings: Settings, hints: Hints) -> bytes:
         net = self._loaded(settings)
         size = net.spec.input_size
-        prepared = self._prepared.get(name) or _Prepared(read_small(source, settings, _SIDE, [size]))
+        name = key, source.digest, size
+        prepared = self._prepared.get(name) or _Prepared(_read(source, settings, size))
         self._prepared[name] = prepared
         self._prepared.move_to_end(name)
         if len(self._prepared) > _KEPT:
@@ -116,14 +136,16 @@ class Previews:
         small = prepared.small
         if hints.decision == "left-grey":
             return jpeg(small.shown(small.pixels))
-        palette = hints.palette or settings.palette
-        told = replace(settings, palette=palette)
-        answer = (palette, hints.exemplars)
-        if answer not in prepared.answers:
-            steered = self._series.steered(repainted(net, palette), hints.exemplars, self._output, told)
-            prepared.answers[answer] = steered.predict(small.lightness[size])
+        told = replace(settings, palette=hints.palette or settings.palette)
         saturation = settings.saturation if hints.saturation is None else hints.saturation
-        look = Look(saturation, settings.lightness, hints)
+        steered = self._series.steered(repainted(net, told.palette), hints.exemplars, self._output, told)
+        asked, left = pointed(steered, hints, saturation)
+        answer: tuple[object, ...] = (settings, told.palette, hints.exemplars)
+        if left is not hints:  # the net took the strokes itself
+            answer += (hints.strokes, saturation)
+        if answer not in prepared.answers:
+            prepared.answers[answer] = asked.predict(small.lightness[size])
+        look = Look(saturation, settings.lightness, left)
         ab = with_hints(prepared.answers[answer], small.pixels, look)
         return jpeg(small.shown(coloured(small.pixels, ab, look)))
 
@@ -140,7 +162,24 @@ def settings_of(said: Mapping[str, Any]) -> Settings:
         return Settings()
 
 
-def _source(item: Entry, hints: Hints) -> Path | None:
+def _of_film(hints: Hints, made: str) -> Hints:
+    """Return what a film takes of hints; raises `InputError` where that is nothing new, and points were put."""
+    taken = hints.of_film
+    if hints.strokes and taken.mark == made:
+        raise InputError("A point is of one moment, and films take none; the rest holds for each frame.")
+    return taken
+
+
+def _read(source: File, settings: Settings, size: int) -> Small:
+    if not source.film:
+        return read_small(source.path, settings, _SIDE, [size])
+    small = read_poster(source.path, _SIDE, [size])
+    if judge(small.pixels, None).kind == "color":
+        raise InputError("No preview: what is shown of the film is in colour already, and keeps its own.")
+    return small
+
+
+def _source(item: Entry, hints: Hints) -> File | None:
     """Return the original that takes colours; None where nothing is said that would change it."""
     row = item.row
     if row.status not in KEPT or item.source is None:
@@ -148,11 +187,9 @@ def _source(item: Entry, hints: Hints) -> Path | None:
             return None
         why = row.reason if row.status not in KEPT else "the original is not at hand"
         raise InputError(f"No preview: {why or row.status}.")
-    if row.kind == Kind.FILM:
-        raise InputError("Films take no colours by hints yet; they are approved and rejected.")
     if row.made_cause == Cause.IN_COLOUR and hints.decision != "left-grey":
         raise InputError("It is in colour already, so its hints are not used; --on-color-list recolors single ones.")
-    return item.source.path
+    return item.source
 
 
 def with_any_engine(settings: Settings) -> Net:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from pipeline.web.gallery.entries import Entry as Item
 from pipeline.web.gallery.entries import entry_of
 
 # What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
-_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "note")
+_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
 
 
 def said_of_all(output: Path) -> list[dict[str, Any]]:
@@ -34,44 +35,56 @@ def said_of_all(output: Path) -> list[dict[str, Any]]:
     ]
 
 
-def hints_for(item: Item, told: Mapping[str, Any], said: Mapping[str, Entry], roots: Sequence[Path]) -> Hints:
-    """Return the hints that a run would take for an item if this were written down.
+@dataclass(frozen=True, slots=True)
+class Book:
+    """What is said of the pictures of an OUTPUT, read once, as a run would take it.
 
-    Args:
-        item: of the journal.
-        told: what the page says; null takes back what is written.
-        said: the entries of OUTPUT's hints.
+    Attributes:
+        written: the entries of OUTPUT's hints.
         roots: INPUTs, in whose folders hints may stand, too.
-
-    Raises:
-        SettingsError: one of them makes no sense.
+        net_of: from the name of a net to what is found under it; see `Hints.net`.
     """
-    key = item.row.key
-    written = dict(said.get(key, {}))
-    for name in _SHOWN:
-        if name in told:
-            written.pop(name, None)
-            if told[name] not in (None, "", []):
-                written[name] = told[name]
-    beside = _beside(item, roots)
-    digest = f"sha256:{item.row.source_sha256}"
-    return hints_of({**beside, **said.get(digest, {}), **written}, key)
 
+    written: Mapping[str, Entry]
+    roots: Sequence[Path]
+    net_of: Callable[[str], str]
 
-def steering(journal: Journal, item: Item, written: Mapping[str, Entry]) -> tuple[Exemplar, ...]:
-    """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
-    folder = item.row.key.rpartition("/")[0]
-    keys = [key for key, said in written.items() if said.get("decision") == "approved" and key != item.row.key]
-    found = [entry_of(journal, key) for key in keys if key.rpartition("/")[0] == folder]
-    return chosen(
-        [
-            Exemplar(str(each.source.path), each.source.digest, each.place, each.output.digest)
-            for each in found
-            if each and each.source and each.output and each.row.kind != Kind.FILM and each.row.status == Status.DONE
-            and own_mark(hints_in(each.row.fingerprint)) == hints_of(written[each.row.key], each.row.key).mark
-            and (each.source.digest, each.output.digest) == (each.row.source_sha256, each.row.output_sha256)
-        ]
-    )  # fmt: skip
+    def hints_for(self, item: Item, told: Mapping[str, Any]) -> Hints:
+        """Return the hints that a run would take for an item if this were written down.
+
+        Args:
+            item: of the journal.
+            told: what the page says; null takes back what is written.
+
+        Raises:
+            SettingsError: one of them makes no sense.
+        """
+        key, digest = item.row.key, f"sha256:{item.row.source_sha256}"
+        written = dict(self.written.get(key, {}))
+        for name in _SHOWN:
+            if name in told:
+                written.pop(name, None)
+                if told[name] not in (None, "", []):
+                    written[name] = told[name]
+        hints = hints_of({**_beside(item, self.roots), **written, **self.written.get(digest, {})}, key)
+        return replace(hints, net=self.net_of(hints.model)) if hints.model else hints
+
+    def steering(self, journal: Journal, item: Item) -> tuple[Exemplar, ...]:
+        """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
+        folder = item.row.key.rpartition("/")[0]
+        keys = [key for key, said in self.written.items() if said.get("decision") == "approved"]
+        keys = [key for key in keys if key != item.row.key and key.rpartition("/")[0] == folder]
+        items = [entry_of(journal, key) for key in keys]
+        found = [each for each in items if each and each.row.kind != Kind.FILM and each.row.status == Status.DONE]
+        return chosen(
+            [
+                Exemplar(str(each.source.path), each.source.digest, each.place, each.output.digest)
+                for each in found
+                if each.source and each.output
+                and own_mark(hints_in(each.row.fingerprint)) == own_mark(self.hints_for(each, {}).mark)
+                and (each.source.digest, each.output.digest) == (each.row.source_sha256, each.row.output_sha256)
+            ]
+        )  # fmt: skip
 
 
 def _beside(item: Item, roots: Sequence[Path]) -> Entry:
@@ -79,11 +92,13 @@ def _beside(item: Item, roots: Sequence[Path]) -> Entry:
     if item.source is None:
         return {}
     path = item.source.path
-    said = dict[str, Any]()
+    said, by_content = dict[str, Any](), dict[str, Any]()
     for folder in reversed(path.parents):
         if any(root == folder or root in folder.parents for root in roots):
-            said |= _read(folder / NAME).get(path.relative_to(folder).as_posix(), {})
-    return said
+            entries = _read(folder / NAME)
+            said |= entries.get(path.relative_to(folder).as_posix(), {})
+            by_content |= entries.get(f"sha256:{item.row.source_sha256}", {})
+    return said | by_content
 
 
 def _read(path: Path) -> Mapping[str, Entry]:

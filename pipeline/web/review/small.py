@@ -63,6 +63,15 @@ def read_small(source: Path, settings: Settings, side: int, sizes: Iterable[int]
     return Small(pixels, picture.profile, lightness)
 
 
+def read_poster(source: Path, side: int, sizes: Iterable[int]) -> Small:
+    """Read a film's poster, the rest as `read_small`; raises `ItemError` where no frame of it can be decoded."""
+    from pipeline.web.gallery.poster import poster
+
+    frames, _ = poster(source, side)
+    pixels = np.ascontiguousarray(np.asarray(frames[0].convert("RGB"))[:, :, ::-1])
+    return Small(pixels, b"", {size: net_lightness(pixels, size) for size in set(sizes)})
+
+
 def jpeg(pixels: NDArray[np.uint8]) -> bytes:
     """Encode RGB (H, W, 3) uint8."""
     data: bytes = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -3,7 +3,7 @@
 const Decisions = (() => {
   let kept = new Map(), where = "", listener = () => {}, changed = () => {};
   let past = [], future = [], pending = null, timer = 0;
-  const EMPTY = { sha256: "", decision: null, rating: null, points: [], saturation: null, warmth: null, palette: null, note: "" };
+  const EMPTY = { sha256: "", decision: null, rating: null, points: [], saturation: null, warmth: null, palette: null, model: null, note: "" };
   const SAID = Object.keys(EMPTY).filter(name => name !== "sha256");
 
   async function open(identity, onTrouble, onChange) {
