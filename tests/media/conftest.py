@@ -14,17 +14,19 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from pipeline.ground.hints import NO_HINTS, Hints
-from pipeline.ground.items import Kind, Result, Unit, Verb
+from pipeline.ground.items import Kind, Result, Unit
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.media.photo.embed import png_chunks
 from pipeline.media.photo.jpeg.marks import photoshop
 from pipeline.media.photo.jpeg.record import segment
 from pipeline.media.photo.metadata import Metadata
+from pipeline.media.table import first_verb
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run.worker import Worker
 from tests.conftest import landscape
+from tests.media.specimens import whole
 from tests.photo.test_profile import gamma, grey_profile
 
 XMP = (
@@ -85,13 +87,16 @@ def make(tmp_path: Path) -> Iterator[Make]:
     settings = Settings(engine="opencv", precision="float32", on_color="recolor")
 
     def call(
-        data: bytes, name: str, output: str = "", *, hints: Hints = NO_HINTS, **changes: Any
+        data: bytes, name: str, output: str = "", *, hints: Hints = NO_HINTS, kind: Kind = Kind.PHOTO, **changes: Any
     ) -> tuple[Result, Path]:
         source = tmp_path / name
         source.write_bytes(data)
         job = Job(replace(settings, **changes), resolve("embedded"), Engine("opencv", "float32"), tmp_path / "out", tmp)
-        output = output or name
-        answer = Worker(job).do(Unit(Verb.MAKE, name, Kind.PHOTO, source, output, output, hints=hints))
+        output, verb = output or name, first_verb(kind, job.settings)
+        found = source.stat()
+        unit = Unit(verb, name, kind, source, output, output, found.st_size, found.st_mtime_ns, hints=hints)
+        unit = replace(unit, parts_place=".colorize/parts/item")
+        answer = whole(Worker(job), unit)
         assert isinstance(answer, Result), answer
         assert answer.status == "done", answer.reason
         return answer, tmp_path / "out" / output

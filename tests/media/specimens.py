@@ -9,16 +9,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.ground.items import Kind, Unit
+from pipeline.ground.items import Answer, Halt, Kind, Part, Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.media.photo.read import read
 from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.nets.engine import Engine
-from pipeline.nets.spec import Answer, Feed, NetSpec
+from pipeline.nets.spec import Answer as Predicted
+from pipeline.nets.spec import Feed, NetSpec
+from pipeline.run.assembly import Assembly
+from pipeline.run.worker import Worker
 from tests.conftest import in_colour, landscape, write_tiff
 
-SPEC = NetSpec("painted", Path("painted.onnx"), "00", 8, Feed(), Answer(), ())
+SPEC = NetSpec("painted", Path("painted.onnx"), "00", 8, Feed(), Predicted(), ())
 ENGINE = Engine("opencv", "float32")
 
 
@@ -92,3 +95,19 @@ def first_unit(source: Path, kind: Kind, settings: Settings) -> Unit:
         mtime_ns=found.st_mtime_ns if found else 0,
         parts_place=".colorize/parts/item",
     )
+
+
+def whole(worker: Worker, first: Unit, order: Callable[[list[Unit]], list[Unit]] = lambda units: units) -> Answer:
+    """Do all units of an item, one after another; the answer that ends it."""
+    answer = worker.do(first)
+    if isinstance(answer, Halt) or answer.status is not Status.DONE or first.verb is Verb.MAKE:
+        return answer
+    assembly = Assembly(first, answer.spans, seconds=answer.seconds)
+    units = order(assembly.units())
+    while units:
+        unit = units.pop(0)
+        answer = worker.do(unit)
+        if isinstance(answer, Halt) or unit.verb is Verb.JOIN or answer.filed is None or unit.span is None:
+            return assembly.finished(answer) if isinstance(answer, Result) and unit.verb is Verb.JOIN else answer
+        units += assembly.add(Part(unit.span, answer.status, answer.filed, answer.seen, answer.seconds))
+    raise AssertionError("no unit ended the item")

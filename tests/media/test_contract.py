@@ -13,12 +13,11 @@ import pytest
 
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import Cause, EngineError, ModelError, OutputError
-from pipeline.ground.items import Answer, Halt, Kind, Part, Result, Seen, Status, Unit, Verb
+from pipeline.ground.items import Answer, Halt, Kind, Result, Seen, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.table import IN_PIECES, WHOLE, WORKABLE, first_verb, suffix
-from pipeline.run.assembly import Assembly
 from pipeline.run.worker import Worker
-from tests.media.specimens import SPECIMENS, Painted, first_unit, job, shown
+from tests.media.specimens import SPECIMENS, Painted, first_unit, job, shown, whole
 
 SETTINGS = Settings(format="png", encoder="ffv1")  # nothing is lost after the colour was made
 CASES = {str(kind): (kind, SETTINGS) for kind in sorted(WORKABLE)} | {
@@ -54,21 +53,6 @@ class Bench:
     def file(self, result: Result) -> Path:
         assert result.filed is not None
         return self.output / result.filed.place
-
-
-def whole(worker: Worker, first: Unit, order: Callable[[list[Unit]], list[Unit]] = lambda units: units) -> Answer:
-    answer = worker.do(first)
-    if isinstance(answer, Halt) or answer.status is not Status.DONE or first.verb is Verb.MAKE:
-        return answer
-    assembly = Assembly(first, answer.spans, seconds=answer.seconds)
-    units = order(assembly.units())
-    while units:
-        unit = units.pop(0)
-        answer = worker.do(unit)
-        if isinstance(answer, Halt) or unit.verb is Verb.JOIN or answer.filed is None or unit.span is None:
-            return assembly.finished(answer) if isinstance(answer, Result) and unit.verb is Verb.JOIN else answer
-        units += assembly.add(Part(unit.span, answer.status, answer.filed, answer.seen, answer.seconds))
-    raise AssertionError("no unit ended the item")
 
 
 @pytest.fixture(params=CASES)

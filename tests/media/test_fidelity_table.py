@@ -1,4 +1,4 @@
-"""The table of docs/fidelity.md, measured: copies are read back with exiftool, djpeg, jpegtran and Pillow."""
+"""The table of docs/fidelity.md, measured: copies are read back with exiftool, djpeg, jpegtran, tifffile and Pillow."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
+from pipeline.ground.items import Kind
 from pipeline.media.photo.jpeg import turbo
 from pipeline.media.photo.jpeg.record import original
 from tests.conftest import landscape
 from tests.media.conftest import XMP, Make, exif, grey_source
 
+tifffile = pytest.importorskip("tifffile", reason="reads 16 bits of colour; extra: scans")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "fidelity.md"
 TOOLS = ("exiftool", "djpeg", "jpegtran")
 needs_tools = pytest.mark.skipif(
@@ -67,6 +70,23 @@ VEILED = {
     "WebP, lossless": lambda: _saved(_veiled(), "WEBP", lossless=True, exact=True),
     "WebP, lossy": lambda: _saved(_veiled(), "WEBP"),
 }
+# The same in 16 bits, and as several pictures in one file: where the format has that.
+DEEP = GREY.astype(np.uint16) * 256 + VEIL
+DEEPER = {"PNG": lambda: _saved(Image.fromarray(DEEP), "PNG"), "TIFF": lambda: _saved(Image.fromarray(DEEP), "TIFF")}
+_GREYS = [GREY, GREY[::-1], GREY[:, ::-1]]
+SEVERAL: dict[str, tuple[str, dict[str, object]]] = {
+    "JPEG, grey": ("MPO", {"quality": 90}),
+    "PNG": ("PNG", {}),
+    "TIFF": ("TIFF", {"compression": "tiff_lzw"}),
+    "WebP, lossless": ("WEBP", {"lossless": True}),
+    "WebP, lossy": ("WEBP", {}),
+}
+
+
+def _several(column: str) -> bytes:
+    format, options = SEVERAL[column]
+    first, *others = (Image.fromarray(np.ascontiguousarray(grey)) for grey in _GREYS)
+    return _saved(first, format, save_all=True, append_images=others, **options)
 
 
 def _veiled() -> Image.Image:
@@ -123,6 +143,55 @@ def _alpha_row(make: Make, column: str, name: str) -> str:
     return "kept" if np.abs(alpha.astype(int) - VEIL).max() == 0 else "dropped"
 
 
+def _depth_row(make: Make, column: str, name: str) -> str:
+    """The bits of a sample as exiftool reads them, of sources of 8 and of 16; of these each level counts."""
+    found = [_bits(make(SOURCES[column][1](), name)[1])]
+    if column in DEEPER:
+        output = make(DEEPER[column](), name)[1]
+        found.append(_bits(output))
+        exact = np.array_equal(cv2.cvtColor(_rgb16(output), cv2.COLOR_RGB2GRAY), DEEP)
+        return " and ".join(map(str, found)) if exact else "levels lost"
+    return str(found[0])
+
+
+def _bits(path: Path) -> int:
+    said = told(path)
+    if path.suffix == ".webp":  # which knows no other
+        return 8
+    tag = {".png": "PNG:BitDepth", ".tif": "EXIF:BitsPerSample", ".jpg": "File:BitsPerSample"}[path.suffix]
+    return int(str(said[tag]).split()[0])
+
+
+def _rgb16(path: Path) -> np.ndarray:
+    """Colours of 16 bits, which Pillow has not: by tifffile, or OpenCV."""
+    if path.suffix == ".tif":
+        made: np.ndarray = tifffile.imread(path)
+        return made
+    return cv2.cvtColor(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), cv2.COLOR_BGR2RGB)
+
+
+def _pages_row(make: Make, column: str, name: str) -> str:
+    """Which of three pictures in one file Pillow finds in the copy, by their luma."""
+    if column not in SEVERAL:
+        return "-"
+    data = _several(column)
+    result, output = make(data, name, kind=Kind.PAGES if column == "TIFF" else Kind.PHOTO)
+    with Image.open(io.BytesIO(data)) as image:
+        wanted = [np.asarray(frame.convert("L")).astype(int) for frame in ImageSequence.Iterator(image)]
+    with Image.open(output) as image:
+        made = [np.asarray(frame.convert("L")).astype(int) for frame in ImageSequence.Iterator(image)]
+    limit = 8 if column == "WebP, lossy" else 0
+    alike = all(np.abs(one - other).max() <= limit for one, other in zip(made, wanted, strict=False))
+    if len(wanted) != 3 or not alike:
+        return "wrong"
+    if len(made) == 3:
+        return "all"
+    if len(made) == 1 and "first of 3 frames" in result.reason:
+        return "the first; said"
+    behind = output.read_bytes().endswith(data[-len(data) // 3 :])
+    return "the first; the others behind it, uncoloured" if len(made) == 1 and behind else "wrong"
+
+
 def _column(make: Make, column: str) -> dict[str, str]:
     name, data = SOURCES[column][0], SOURCES[column][1]()
     _, output = make(data, name)
@@ -145,6 +214,7 @@ def _column(make: Make, column: str) -> dict[str, str]:
     found["profile"] = "tones kept" if "ICC_Profile:RedTRC" in after else "dropped" if _has_profile(before) else "-"
     found["orientation"] = _orientation_row(make, name, data)
     found["alpha"] = _alpha_row(make, column, name)
+    found["depth"], found["pages"] = _depth_row(make, column, name), _pages_row(make, column, name)
     return found
 
 
@@ -152,7 +222,9 @@ def _has_profile(before: dict[str, object]) -> bool:
     return any(key.startswith("ICC_Profile:") for key in before)
 
 
-ROWS = ("luma", "original inside", "orientation", "EXIF", "IPTC", "XMP", "profile", "resolution", "alpha")
+ROWS = (
+    "luma", "original inside", "depth", "orientation", "EXIF", "IPTC", "XMP", "profile", "resolution", "alpha", "pages",
+)  # fmt: skip
 
 
 @needs_tools

@@ -68,7 +68,7 @@ def test_alpha_of_a_page_comes_through(tmp_path: Path) -> None:
     clear = np.dstack([landscape(2)] * 3)
     source = write_tiff(tmp_path / "a.tif", np.dstack([landscape(1)] * 3 + [VEIL]), clear)
     unit, worker = first_unit(source, Kind.PAGES, Settings()), Worker(job(tmp_path / "out", Settings()))
-    from tests.media.test_contract import whole
+    from tests.media.specimens import whole
 
     result = whole(worker, unit)
     assert isinstance(result, Result)

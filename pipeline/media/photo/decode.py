@@ -32,6 +32,8 @@ _UPRIGHT: Final[dict[int, Callable[[NDArray[Any]], NDArray[Any]]]] = {
 }
 _HALF: Final = cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_IGNORE_ORIENTATION
 _BAND_PIXELS: Final = 1 << 22
+_JPEG: Final = (6, 7)  # compressions of a TIFF, of which YCbCr is handed out as RGB
+_UNSURE: Final = (33003, 33004)  # JPEG 2000, as RGB or not, whatever the photometric interpretation says
 _decoding = threading.Lock()
 # What is wrong with a file stands in the manifest; their logs would be printed where nobody has set up logging.
 for _library in ("PIL", "tifffile", "imagecodecs"):
@@ -97,6 +99,8 @@ def with_pillow(image: Image.Image) -> Decoded:
     Raises:
         Refused: it can't; its own words are the message.
     """
+    if image.format == "SUN" and image.width * len(image.getbands()) % 2 and _runs(image):
+        raise Refused("of a kind that is not supported: Pillow slants rows of an odd length")
     with _decoding, captured_stderr() as said:
         try:
             image.load()
@@ -104,9 +108,16 @@ def with_pillow(image: Image.Image) -> Decoded:
             samples = _samples(_plain(image))
         except DAMAGE as error:
             raise Refused(f"unexpected end of file: {error}" if isinstance(error, EOFError) else str(error)) from error
+    if image.format == "XBM":  # its ones are ink
+        samples = np.invert(samples)
     if image.format == "PPM" and samples.dtype == np.int32:  # scaled by Pillow, whatever its maximum was
         samples = samples.astype(np.uint16)
     return Decoded(samples, said.text, PILLOW)
+
+
+def _runs(image: Image.Image) -> bool:
+    """Tell whether it is stored in run lengths."""
+    return any("rle" in each[0] for each in getattr(image, "tile", ()))
 
 
 def _samples(image: Image.Image) -> NDArray[Any]:
@@ -158,11 +169,42 @@ def with_tifffile(data: bytes, page: int = 0) -> Decoded:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             found = file.pages[page]
             samples = np.asarray(found.asarray())
-            if samples.dtype == np.uint8 and int(getattr(found, "photometric", 1)) == 0:
-                samples = 255 - samples  # as the others do; of deeper ones nobody does
+            photometric, palette = int(getattr(found, "photometric", 1)), getattr(found, "colormap", None)
+            bits = int(getattr(found, "bitspersample", 8))
+            compression = int(getattr(found, "compression", 1))
     except Exception as error:  # of any kind, as its parsers meet them
         raise Refused(f"broken data stream: {error}") from error
-    return _one_picture(samples, TIFFFILE)
+    if compression in _UNSURE:
+        raise Refused("of a kind that is not supported: be it RGB or YCbCr")
+    if samples.dtype == np.uint8 and bits < 8 and photometric != 3:
+        samples = np.rint(samples * (255 / ((1 << bits) - 1))).astype(np.uint8)
+    return _one_picture(
+        _shown(samples, 2 if photometric == 6 and compression in _JPEG else photometric, palette), TIFFFILE
+    )
+
+
+def _shown(samples: NDArray[Any], photometric: int, palette: NDArray[Any] | None) -> NDArray[Any]:
+    """Return grey or RGB of what tifffile hands out as it is stored (photometric interpretations of TIFF 6.0)."""
+    if photometric == 3 and palette is not None and samples.ndim == 2:
+        return np.ascontiguousarray(np.moveaxis(palette[:, samples], 0, 2))
+    if photometric == 5 and samples.ndim == 3 and samples.shape[2] == 4 and samples.dtype.kind == "u":
+        return of_inks(samples)
+    if photometric not in (0, 1, 2):
+        raise Refused("of a kind that is not supported")
+    # As the others do; of deeper ones nobody does.
+    return 255 - samples if samples.dtype == np.uint8 and photometric == 0 else samples
+
+
+def of_inks(samples: NDArray[Any]) -> NDArray[Any]:
+    """Return RGB of cyan, magenta, yellow and black, as Pillow takes them: each lets through what black leaves.
+
+    Args:
+        samples: uint8 or uint16 (H, W, 4), all of an ink at the top.
+    """
+    top = np.float32(np.iinfo(samples.dtype).max)
+    left = top - samples[:, :, 3:].astype(np.float32)
+    made = (top - samples[:, :, :3].astype(np.float32)) * left / top
+    return np.rint(made).astype(samples.dtype)
 
 
 def with_imagecodecs(data: bytes, codec: str) -> Decoded:
@@ -187,7 +229,7 @@ def with_imagecodecs(data: bytes, codec: str) -> Decoded:
 
 
 def _one_picture(samples: NDArray[Any], decoder: str) -> Decoded:
-    if samples.ndim not in (2, 3):
+    if samples.ndim not in (2, 3) or not samples.size:
         raise Refused("of a kind that is not supported: more than one picture in one")
     return Decoded(bgr(samples), "", decoder)
 

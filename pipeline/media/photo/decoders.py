@@ -49,7 +49,9 @@ HEIC: Final = _format("HEIC", rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)", "HE
 BMP: Final = _format("BMP", rb"BM", "BMP", order=(PILLOW, OPENCV))
 GIF: Final = _format("GIF", rb"GIF8[79]a", "GIF")
 QOI: Final = _format("QOI", rb"qoif", "QOI")
-AVIF: Final = _format("AVIF", rb"....ftyp(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4}){0,8}?avi[fs])", "AVIF")
+AVIF: Final = _format(
+    "AVIF", rb"....ftyp(?:avi[fs]|(?:mif1|msf1).{4}(?:.{4}){0,8}?avi[fs])", "AVIF", order=(PILLOW, OPENCV)
+)
 # The last one has no mark of its own; Pillow looks at the rest of its header.
 FORMATS: Final = (
     JPEG,

@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from pipeline.ground.opened import status_of
-from pipeline.media.photo.decoders import PNG, WEBP, Format
+from pipeline.media.photo.decoders import WEBP, Format
+from pipeline.media.photo.precision import bits_of
 from pipeline.media.photo.tiff import Directory
 
 # Bytes of a picture in colour; larger ones are written in bands.
@@ -90,7 +91,7 @@ def shape_of(
     channels, depth = (4, 2) if image is None else _MODES.get(image.mode, (1 if image.mode[:1] == "I" else 4, 2))
     if image is not None and image.mode == "P" and image.has_transparency_data:
         channels = 4
-    if format is PNG and head[24:25] == b"\x10":
+    if bits_of(format, head) > 8:
         depth = 2
     stored = status_of(file).st_size
     progressive = image is not None and bool(image.info.get("progressive"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
@@ -50,6 +52,30 @@ def without_large_texts(data: bytes) -> bytes:
         else:
             left -= size
     return b"".join((*kept, data[at:])) if kept else data
+
+
+def with_transparency(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
+    """Put transparency behind grey of which one level is said to be transparent (tRNS); no decoder at hand does.
+
+    Args:
+        samples: of the file `data`, (H, W) bool, uint8 or uint16; others are left as they are.
+        data: the whole file.
+
+    Returns:
+        (H, W, 2) where there is transparency, else `samples`.
+    """
+    if samples.ndim != 2 or data[25:26] != b"\0":
+        return samples
+    for chunk in _chunks(data):
+        if chunk.name == b"IDAT":
+            break
+        if chunk.name == b"tRNS" and chunk.end - chunk.body == 6:
+            bits, level = data[24], int.from_bytes(data[chunk.body : chunk.body + 2], "big")
+            grey = samples if samples.dtype != bool else samples.astype(np.uint8) * np.uint8(255)
+            clear = level if bits >= 8 else level * 255 // ((1 << bits) - 1)
+            top = np.iinfo(grey.dtype).max
+            return np.dstack([grey, np.where(grey == clear, 0, top).astype(grey.dtype)])
+    return samples
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:

@@ -17,9 +17,22 @@ from pipeline.ground.errors import Cause, ItemError, out_of_memory
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
 from pipeline.ground.opened import opened, size_of
-from pipeline.media.photo import damage, heif, orientation, png, read_tiff, words
+from pipeline.media.photo import damage, fits, heif, orientation, png, precision, read_tiff, words
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
-from pipeline.media.photo.decoders import HEIC, IMAGECODECS, JPEG, LIBHEIF, OPENCV, PILLOW, PNG, TIFF, Format, recognise
+from pipeline.media.photo.decoders import (
+    AVIF,
+    HEIC,
+    IMAGECODECS,
+    JPEG,
+    JPEG2000,
+    LIBHEIF,
+    OPENCV,
+    PILLOW,
+    PNG,
+    TIFF,
+    Format,
+    recognise,
+)
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.segments import check_scans
 from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
@@ -182,10 +195,12 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     image = source.image
     source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
     decoded = _decoded(source)
+    if format is PNG:
+        decoded = replace(decoded, samples=png.with_transparency(decoded.samples, source.data()))
     phrase = _damage(source, decoded)
     profile = (image.info.get("icc_profile") or b"") if image else b""
     notes = (_frames(image) if image else "", _named(source, decoded), source.note)
-    picture = _picture(decoded, Meaning(_bits(source, decoded)), profile, phrase, damaged, *notes)
+    picture = _picture(decoded, _meaning(source, decoded), profile, phrase, damaged, *notes)
     if source.half and image is not None and decoded.decoder == OPENCV:
         turned = _orientation(source) >= 5
         picture = replace(picture, whole=image.size if turned else image.size[::-1])
@@ -226,11 +241,15 @@ def _decoded(source: _Source) -> Decoded:
 
 
 def _order(source: _Source) -> tuple[str, ...]:
-    """Pillow comes first where OpenCV would show ink, and is passed over where it can't even open the file."""
+    """Pillow comes first where OpenCV would show ink, last where it knows 8 bits alone, and not if it can't open it."""
     names, image = source.format.order, source.image
+    others = tuple(name for name in names if name != PILLOW)
     if image is None:
-        return tuple(name for name in names if name != PILLOW)
-    return (PILLOW, *(name for name in names if name != PILLOW)) if image.mode == "CMYK" else names
+        return others
+    if image.mode == "CMYK":
+        return (PILLOW, *others)
+    deep = source.format in (AVIF, JPEG2000) and precision.bits_of(source.format, source.data()) > 8
+    return (*others, PILLOW) if deep and image.mode not in ("I;16", "LA") else names
 
 
 class _Next(Exception):
@@ -252,10 +271,13 @@ def _opencv(source: _Source) -> Decoded:
 
 def _pillow(source: _Source) -> Decoded:
     assert source.image is not None
-    return with_pillow(source.image)
+    made = with_pillow(source.image)
+    return replace(made, samples=fits.as_meant(made.samples, source.data())) if source.image.format == "FITS" else made
 
 
 def _imagecodecs(source: _Source) -> Decoded:
+    if damage.cut_short(source.format, source.data()):  # it would fill up the rest without a word
+        raise Refused("")
     made = with_imagecodecs(source.data(), "jpeg" if source.format is JPEG else "jpeg2k")
     return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
 
@@ -278,6 +300,8 @@ def _failure(source: _Source) -> ItemError:
     known = refusal(source.head, source.format.name) if source.image is None else None
     if known and (not short or (source.format is JPEG and known.cause is Cause.NOT_SUPPORTED)):
         return known
+    if source.format.order == (PILLOW,) and source.format not in damage.LOOKED_INTO:
+        said.append("not supported")  # who alone knows a format does not know all of it
     return words.failure(said, cut_short=short, kind=source.format.name)
 
 
@@ -321,15 +345,14 @@ def _picture(
     return Picture(np.ascontiguousarray(colour), alpha, meaning.bits, profile, note)
 
 
-def _bits(source: _Source, decoded: Decoded) -> int:
-    head, image = source.head, source.image
-    if source.format is PNG and len(head) > 24 and head[12:16] == b"IHDR":
-        return head[24]
-    if image is None:
-        return decoded.samples.dtype.itemsize * 8
-    if image.mode == "1":
-        return 1
-    return {"I": 16, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
+def _meaning(source: _Source, decoded: Decoded) -> Meaning:
+    format, image = source.format, source.image
+    bits = precision.bits_of(format, source.data())
+    if not bits and image is not None:
+        bits = {"1": 1, "I": 16, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
+    # Pillow of JPEG 2000, and libheif, fill samples up with zeros.
+    shifted = decoded.decoder == (PILLOW if format is JPEG2000 else LIBHEIF)
+    return Meaning(bits or decoded.samples.dtype.itemsize * 8, shifted=shifted)
 
 
 def _frames(image: Image.Image) -> str:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.ground.errors import ItemError
+from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.opened import size_of
 from pipeline.media.photo import channels, orientation, words
 from pipeline.media.photo.alone import alone
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_opencv, with_pillow, with_tifffile
 from pipeline.media.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
 from pipeline.media.photo.directories import DAMAGE, seek
-from pipeline.media.photo.samples import Meaning
+from pipeline.media.photo.samples import Meaning, divided
 from pipeline.media.photo.tiff import (
     Directory,
     as_first,
@@ -25,6 +25,7 @@ from pipeline.media.photo.tiff import (
     cut_short,
     damaged_deflate,
     header_of_bigtiff,
+    strips_of,
     wrong_strips,
 )
 
@@ -73,14 +74,23 @@ def decode(file: io.BufferedReader, chosen: Directory) -> Found:
         except Refused as error:
             said[name] = str(error)
     else:
-        raise words.failure(list(said.values()), cut_short=cut_short(file, chosen), kind="TIFF")
+        raise _failure(chosen, said, cut_short(file, chosen))
     if said and cut_short(file, chosen):  # the next decoder would only fill it in
         raise ItemError(words.TRUNCATED)
     phrase = _phrase(file, chosen, made)
     samples = _without_extra(_as_signed(made.samples, chosen), chosen)
+    if _is_multiplied(made, chosen):
+        samples = divided(samples)
     decoded = Decoded(samples, made.said, made.decoder)
     meaning = chosen.meaning(shifted=made.decoder == OPENCV)
     return Found(decoded, meaning, chosen.profile, phrase, _notes(chosen, made, said))
+
+
+def _failure(chosen: Directory, said: dict[str, str], short: bool) -> ItemError:
+    missing = said[TIFFFILE] == "" or "imagecodecs" in said[TIFFFILE]
+    if missing and not short and (kind := chosen.unusual):
+        return ItemError(f"TIFF {kind}: `pip install 'colorize-archive[scans]'` brings what reads it", Cause.LIBRARY)
+    return words.failure(list(said.values()), cut_short=short, kind="TIFF")
 
 
 def _notes(chosen: Directory, made: Decoded, said: dict[str, str]) -> list[str]:
@@ -95,6 +105,8 @@ def _notes(chosen: Directory, made: Decoded, said: dict[str, str]) -> list[str]:
 def _as_signed(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
     """Undo what decoders make of samples whose sign they do not know."""
     kind, type_of = chosen.sample_format, samples.dtype
+    if channels.suits(chosen):
+        return samples
     if kind == 2 and type_of == np.uint8:
         return samples.view(np.int8)
     if kind == 2 and type_of == np.uint16:
@@ -103,6 +115,8 @@ def _as_signed(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
 
 
 def _order(chosen: Directory) -> tuple[str, ...]:
+    if chosen.apart and chosen.bits > 8 and not channels.suits(chosen):
+        return (TIFFFILE,)  # the others mix planes up
     return (OPENCV, PILLOW, TIFFFILE) if _suits_opencv(chosen) else TIFF.order
 
 
@@ -165,6 +179,14 @@ def _without_extra(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
     return kept[:, :, 0] if chosen.colours == 1 else kept
 
 
+def _is_multiplied(made: Decoded, chosen: Directory) -> bool:
+    """Tell whether colours come multiplied by their transparency: Pillow divides, and OpenCV multiplies 8 bits."""
+    if made.samples.ndim == 2 or chosen.opaque_extra or made.decoder == PILLOW:
+        return False
+    by_opencv = made.decoder == OPENCV and not channels.suits(chosen) and made.samples.dtype == np.uint8
+    return made.samples.shape[2] in (2, 4) and (chosen.associated or by_opencv)
+
+
 def _phrase(file: io.BufferedReader, chosen: Directory, made: Decoded) -> str:
     """Return what is wrong inside; a decoder that only warns is heard through OpenCV, which alone passes it on."""
     said = made.said
@@ -173,6 +195,8 @@ def _phrase(file: io.BufferedReader, chosen: Directory, made: Decoded) -> str:
             said = f"{said}\n{_opencv(file, chosen).said}"
         except Refused as error:
             said = f"{said}\n{error}"
+    if made.decoder == TIFFFILE and any(size == 0 for _, size in strips_of(chosen)):
+        return words.ZEROS  # it fills up what is not there
     phrase = words.heard(said) or damaged_deflate(file, chosen) or wrong_strips(file, chosen)
     if phrase and cut_short(file, chosen):
         raise ItemError(words.TRUNCATED)

@@ -13,6 +13,8 @@ _DNL = "JPEG whose height is given at its end (DNL) is not supported; save it as
 _DPX = "DPX is not supported; save it as TIFF"
 _MNG = "MNG and JNG are not supported; save it as PNG or JPEG"
 _METAFILE = "a Windows metafile is not supported; save it as TIFF or PNG"
+# A format whose files begin with nothing of its own: that one cannot be opened says little.
+_UNMARKED = "TGA"
 # First bytes, cause, reason.
 _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"8BPS", Cause.NOT_SUPPORTED, "a Photoshop document is not supported; save it as TIFF"),
@@ -40,6 +42,7 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"\x8aMNG", Cause.NOT_SUPPORTED, _MNG),
     (b"\x8bJNG", Cause.NOT_SUPPORTED, _MNG),
     (b"P7\n", Cause.NOT_SUPPORTED, "PAM is not supported; save it as PGM or PNG"),
+    (b"PF", Cause.NOT_SUPPORTED, "PFM in colour is not supported; save it as TIFF"),
     (b"AT&T", Cause.NOT_SUPPORTED, "DjVu is not supported; save it as TIFF"),
     (b"version https://git-lfs", Cause.NO_PICTURE, "not a picture: it is a Git LFS pointer; fetch the file itself"),
 )
@@ -59,7 +62,7 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
             return ItemError(reason, cause)
     if head[128:132] == b"DICM":
         return ItemError("DICOM is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
-    if kind:
+    if kind and kind != _UNMARKED:
         article = "an" if kind[0] in "AEIOaeio" else "a"
         return ItemError(f"damaged: {article} {kind} file whose header cannot be read")
     return _no_picture(head) or ItemError("not a picture, or of a kind that is not known", Cause.NOT_SUPPORTED)

@@ -23,7 +23,7 @@ class Meaning:
     Attributes:
         bits: of a sample.
         white: the number that is white, where the file says so; 0 where it doesn't.
-        shifted: the decoder moved samples of 9 to 15 bits up to 16.
+        shifted: the decoder moved samples up to 8 or 16 bits, and filled them with zeros.
         range: black and white as SMinSampleValue and SMaxSampleValue say; None where they don't.
         inverted: 0 is white; of 8 bits the decoders have seen to it.
         guess: 16 bits may hold the numbers of a camera or scanner that has fewer.
@@ -47,8 +47,10 @@ def scaled(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
     Returns:
         Samples as uint8 or uint16; 8 and 16 bits as they are. And what had to be guessed, for a person; often empty.
     """
-    if samples.dtype in (bool, np.uint8):
-        return (samples if samples.dtype == np.uint8 else samples.astype(np.uint8) * np.uint8(255)), ""
+    if samples.dtype == bool:
+        return samples.astype(np.uint8) * np.uint8(255), ""
+    if samples.dtype == np.uint8:
+        return (_filled(samples, meaning.bits) if meaning.shifted and meaning.bits < 8 else samples), ""
     pixels, guessed = _deep(samples, meaning)
     return (np.invert(pixels) if meaning.inverted and samples.dtype.itemsize > 1 else pixels), guessed
 
@@ -72,15 +74,20 @@ def _deep(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
 def _of_16_bits(samples: NDArray[np.uint16], meaning: Meaning) -> tuple[Pixels, str]:
     bits = meaning.bits
     if 8 < bits < 16:
-        if meaning.shifted:
-            return samples | (samples >> np.uint16(bits)), ""
-        return _stretched(samples, (1 << bits) - 1), ""
+        return (_filled(samples, bits) if meaning.shifted else _stretched(samples, (1 << bits) - 1)), ""
     if 255 < meaning.white < 65535 and int(samples.max()) <= meaning.white:
         return _stretched(samples, meaning.white), f"white is taken at {meaning.white}, as its MaxSampleValue says"
-    if meaning.guess and 255 < (largest := int(samples.max())) <= 4095:
-        white = 1023 if largest <= 1023 else 4095
+    if meaning.guess and 0 < (largest := int(samples.max())) <= 4095:
+        white = next(each for each in (255, 1023, 4095) if largest <= each)
         return _stretched(samples, white), f"no sample is above {largest}: white is taken at {white}"
     return samples, ""
+
+
+def _filled(samples: Pixels, bits: int) -> Pixels:
+    """Scale samples of so many bits, which were moved up to 8 or 16, to the whole range of these."""
+    moved = samples.dtype.type(8 * samples.dtype.itemsize - bits)
+    made: Pixels = _stretched(samples >> moved, (1 << bits) - 1, samples.dtype.type)
+    return made
 
 
 def _covers(range: tuple[float, float], samples: NDArray[Any]) -> bool:
@@ -104,7 +111,9 @@ def _of_integers(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
     largest = int(samples.max(initial=0))
     top = int(np.iinfo(samples.dtype).max)
     said = meaning.white if 255 < meaning.white < top and meaning.white >= largest else 0
-    white = said or next((each for each in (255, 65535) if largest <= each and top > 65535), top)
+    if not said and meaning.bits % 8 == 0 < meaning.bits < samples.dtype.itemsize * 8:
+        said = (1 << meaning.bits) - 1
+    white = said or next((each for each in (255, 65535, 4294967295) if largest <= each < top), top)
     if white == 255 or samples.dtype == np.int8:
         return _stretched(samples, white, np.uint8), f"{_named(samples)}: white is taken at {white}"
     return _stretched(samples, white), f"{_named(samples)}: white is taken at {white}"
@@ -138,6 +147,23 @@ def _of_floats(samples: NDArray[Any]) -> tuple[Pixels, str]:
         return made, ""
     beyond = "; some lie outside, and are clipped" if largest > white * 1.001 or least < black - 0.01 * white else ""
     return made, f"float samples: black is taken at {black:g}, white at {white:g}{beyond}"
+
+
+def divided(samples: NDArray[Any]) -> NDArray[Any]:
+    """Undo that colours were multiplied by the transparency behind them ("associated" alpha; TIFF 6.0, page 77).
+
+    Args:
+        samples: whole numbers or floats (H, W, 2 or 4); of floats 1 is opaque.
+    """
+    whole = samples.dtype.kind != "f"
+    kind = np.float32 if samples.dtype.itemsize < 4 else np.float64
+    top = kind(np.iinfo(samples.dtype).max if whole else 1)
+    made = samples.copy()
+    for at in range(0, len(samples), 64):
+        alpha: Any = samples[at : at + 64, :, -1:].astype(kind)
+        colour = samples[at : at + 64, :, :-1] * (top / np.where(alpha > 0, alpha, top))
+        made[at : at + 64, :, :-1] = np.minimum(colour + 0.5 * whole, top)
+    return made
 
 
 def parted(pixels: Pixels) -> tuple[Pixels, Pixels | None]:

@@ -23,7 +23,8 @@ from pipeline.media.photo.words import TRUNCATED, ZEROS
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIPS, _STRIP_SIZES, _TILES, _TILE_SIZES = 273, 279, 324, 325
 _SAMPLES, _MAX_VALUE, _COLOUR_MAP, _SUBDIRECTORIES, _EXTRA, _FORMAT = 277, 281, 320, 330, 338, 339
-_SMIN_VALUE, _SMAX_VALUE = 340, 341
+_SMIN_VALUE, _SMAX_VALUE, _PLANAR = 340, 341, 284
+_SEPARATE: Final = 2
 _PROFILE: Final = 34675
 _DNG_VERSION: Final = 50706
 _RAW: Final = (32803, 34892)  # colour filter array, linear raw
@@ -35,10 +36,20 @@ _DEFLATE: Final = (8, 32946)
 _PACKBITS: Final = 32773
 # Compressions whose decoder in libtiff warns of damage and goes on: fax (2 to 4) and JPEG (7).
 _FORGIVING: Final = (2, 3, 4, 7)
-_TRANSPARENCY: Final = (1, 2)
-_COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+_ASSOCIATED: Final = 1
+_RARE: Final = {
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    50001: "WebP",
+    50002: "JPEG XL",
+}
+_TRANSPARENCY: Final = (_ASSOCIATED, 2)
+_COLOURS: Final = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3, 9: 3}
+_LAB: Final = (8, 9)
 
-_NUMBERS: Final = frozenset((254, 255, 256, 257, 258, 259, 262, 273, 277, 279, 281, 320, 324, 325, 330, 338, 339))
+_NUMBERS: Final = frozenset((254, 255, 256, 257, 258, 259, 262, 273, 277, 279, 281, 284, 320, 324, 325, 330, 338, 339))
 
 # What is to be known of a page behind the one that is taken.
 _OF_PAGES: Final = (254, 255, 262, 330, 50706)
@@ -118,10 +129,29 @@ class Directory:
         # Where the tag is missing, other programs take the channel for transparency.
         return 0 if count <= 0 or _EXTRA not in self.tags or any(kind in _TRANSPARENCY for kind in kinds) else count
 
+    @property
+    def unusual(self) -> str:
+        """What only the decoders of the extra `scans` read, as a phrase; usually nothing."""
+        if compression := _RARE.get(self.tags.get(_COMPRESSION, 1)):
+            return f"compressed as {compression}"
+        usual = self.bits in (1, 2, 4, 8, 10, 12, 14) or self.bits % 16 == 0 or self.sample_format == _FLOAT
+        return "" if usual else f"with {self.bits}-bit samples"
+
+    @property
+    def apart(self) -> bool:
+        """Each of its channels is a plane of its own."""
+        return self.tags.get(_PLANAR, 1) == _SEPARATE and max(numbers(self.tags.get(_SAMPLES, 1))) > 1
+
+    @property
+    def associated(self) -> bool:
+        """Its colours are multiplied by their transparency already."""
+        return _ASSOCIATED in numbers(self.tags.get(_EXTRA, (0,)))[:1]
+
     def meaning(self, *, shifted: bool) -> Meaning:
         """Return how the samples are to be taken; `shifted` as in `Meaning`."""
         white = max(numbers(self.tags.get(_MAX_VALUE, 0)))
-        return Meaning(self.bits, white, shifted, self._range(), self.grey_is_inverted, guess=self.sample_format == 1)
+        guess = self.sample_format == _INTEGER and self.tags.get(_PHOTOMETRIC) not in _LAB
+        return Meaning(self.bits, white, shifted, self._range(), self.grey_is_inverted, guess)
 
     def _range(self) -> tuple[float, float] | None:
         low, high = (self.tags.get(tag) for tag in (_SMIN_VALUE, _SMAX_VALUE))
