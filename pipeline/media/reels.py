@@ -35,6 +35,7 @@ class Films:
         from pipeline.media.film.excerpt import scan_part
         from pipeline.media.film.index import save, spans
         from pipeline.media.film.scan import scan
+        from pipeline.media.film.signals import refuse_unknown_signals
 
         index = scan_part(unit.source, unit.viewing) if unit.viewing.partial else scan(unit.source)
         seen = _seen(index)
@@ -42,6 +43,7 @@ class Films:
         if unit.viewing == WHOLE and tools.keeps(unit, in_colour=index.all_color):
             return tools.keep_colour(unit, _with_hash(seen, unit.source))
         options = _options(unit, tools)
+        refuse_unknown_signals(index, keep_colour=options.on_color == "keep")
         if unfit := unfit_sounds(index, options):
             reason = f"its sound ({', '.join(unfit)}) does not fit into {options.container}; choose container mkv"
             raise ItemError(reason, Cause.FORMAT_LIMIT)
@@ -185,10 +187,17 @@ def _with_hash(seen: Seen, source: Path) -> Seen:
 def _notes(index: Index) -> str:
     """Say what was damaged or guessed, or nothing."""
     from pipeline.media.film.index import KINDS
+    from pipeline.media.film.signals import remarks
 
-    notes = []
+    notes = [*remarks(index)]
+    if index.cut_short:
+        notes.append("cut short: the file ends in the middle; what is there is colorized")
     if index.faults:
         notes.append(f"damaged inside: {index.faults:,} packets or frames were concealed by the decoder")
+    if index.restarts:
+        again = len(index.restarts)
+        places = f"in {again:,} places" if again > 1 else "in the middle"
+        notes.append(f"its clock starts again {places}: picture and sound go on where they were")
     if index.mended:
         notes.append(f"{index.mended:,} timestamps were missing or out of order and were filled in")
     kinds = {KINDS[kind] for kind in index.kinds}

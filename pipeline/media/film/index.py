@@ -91,6 +91,9 @@ class Index:
         chroma: float32 (s,): mean chroma of each shot in Lab units.
         faults: packets that did not decode, and frames that the decoder marked as damaged.
         mended: frames whose timestamp was missing or out of order.
+        restarts: where the film's clock starts again, what is added to its times from there on; see `clock`.
+        changes: what changes in the middle, and what is made of it, as phrases for a person.
+        cut_short: the file stops in the middle of something that it began.
         streams: one line for each stream of the file, for people: "1 audio aac 48000 Hz 5.1 (eng)".
         stretches: of an excerpt; empty for a whole film.
     """
@@ -108,6 +111,9 @@ class Index:
     chroma: NDArray[np.float32]
     faults: int = 0
     mended: int = 0
+    restarts: tuple[int, ...] = ()
+    changes: tuple[str, ...] = ()
+    cut_short: bool = False
     streams: tuple[str, ...] = ()
     stretches: tuple[Stretch, ...] = ()
 
@@ -205,7 +211,8 @@ def load(path: Path) -> Index:
             raise ValueError("another version")
         geometry = head.pop("geometry")
         geometry["display_matrix"] = tuple(geometry["display_matrix"])
-        head["streams"] = tuple(head["streams"])
+        for name in ("streams", "restarts", "changes"):
+            head[name] = tuple(head.get(name, ()))
         head["stretches"] = tuple(Stretch(**each) for each in head.get("stretches", ()))
         time_base, rate = Fraction(head.pop("time_base")), Fraction(head.pop("rate"))
         return Index(geometry=Geometry(**geometry), time_base=time_base, rate=rate, **head, **arrays)

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.media.film.check import check
+from pipeline.media.film.clock import Followers
 from pipeline.media.film.containers import Container, container_for
 from pipeline.media.film.encoders import Encoder, fed_format, fed_range, settle_encoder
 from pipeline.media.film.excerpt import place, place_chapters, together
@@ -191,6 +192,8 @@ class _Join:
             return
         copy.metadata.update(_lasting(stream.metadata))
         copy.disposition = stream.disposition
+        if stream.type == "video" and not is_cover(stream):
+            self.lost.append(f"{what} is another picture, and is kept as it is")
         self.copied[stream.index] = copy
 
     def copy(self, whole: InputContainer, picture: Peekable, out: OutputContainer) -> None:
@@ -206,6 +209,7 @@ class _Join:
 
     def _copied_packets(self, whole: InputContainer, sources: list[Stream]) -> Any:
         last: dict[int, int] = {}
+        followers = Followers(self.index.restarts, self.index.time_base)
         for packet in whole.demux(*sources):
             number = packet.stream.index
             if not packet.size:
@@ -214,10 +218,11 @@ class _Join:
                 if not is_cover(packet.stream):
                     continue
                 packet.pts = packet.dts = round(self.start / packet.time_base)
-            moved = place(self.index, _when(packet)) if self.index.stretches else self.start
+            step = Fraction(0) if is_cover(packet.stream) else followers.step(number, _when(packet))
+            moved = place(self.index, _when(packet) + step) if self.index.stretches else self.start
             if moved is None and not is_cover(packet.stream):
                 continue
-            shift = round((moved or 0) / packet.time_base)
+            shift = round(((moved or 0) - step) / packet.time_base)
             packet.pts = None if packet.pts is None else packet.pts - shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             if packet.dts is not None and number in last and packet.dts < last[number]:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import ItemError
+from pipeline.media.film.clock import Clock
+from pipeline.media.film.ending import ends_early
 from pipeline.media.film.index import KINDS, Geometry, Index
 from pipeline.media.film.planes import Layout, layout_of, luma_of, plane, settled_matrix, settled_range
 from pipeline.media.film.shots import CutScores, cuts
@@ -53,7 +55,8 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
         if not notes.count:
             empty = "damaged or cut short: the film holds no frames"
             raise ItemError("no frame of the film can be decoded" if faults.count else empty)
-        return notes.index(container, stream, faults.count)
+        index = notes.index(container, stream, faults.count)
+    return replace(index, cut_short=ends_early(path, index.container))
 
 
 class Notes:
@@ -69,7 +72,10 @@ class Notes:
         self._scores = array("f")
         self._judged: list[tuple[int, int, float]] = []
         self._cut_scores = CutScores()
-        self._damaged = self._mended = self._last_duration = 0
+        self._damaged = self._last_duration = 0
+        self._clock = Clock()
+        self._said: dict[str, str] = {}
+        self._changes: dict[str, str] = {}
         self._layout: Layout | None = None
         self._geometry: Geometry | None = None
         self._interlaced = False
@@ -77,7 +83,8 @@ class Notes:
     def take(self, frame: VideoFrame) -> None:
         """Note the next frame."""
         layout = self._checked(frame)
-        self._timestamps.append(self._time_of(frame))
+        last = self._timestamps[-1] if self._timestamps else None
+        self._timestamps.append(self._clock.time(stamp(frame), last, self._last_duration or self._step))
         self._last_duration = frame.duration or self._last_duration
         self._damaged += frame.is_corrupt
         self._interlaced |= frame.interlaced_frame
@@ -95,6 +102,7 @@ class Notes:
         if self._geometry is None or self._layout is None:
             self._layout = layout_of(frame.format.name)
             self._geometry = _geometry(frame, self._stream)
+            self._watch(frame)
             return self._layout
         size = self._geometry.width, self._geometry.height
         if (frame.width, frame.height) != size:
@@ -107,18 +115,21 @@ class Notes:
                 f"the pixel format changes from {self._layout.pix_fmt} to {frame.format.name} at frame {self.count}: "
                 "cut the film there"
             )
+        self._watch(frame)
         return self._layout
 
-    def _time_of(self, frame: VideoFrame) -> int:
-        last = self._timestamps[-1] if self._timestamps else None
-        said = stamp(frame)
-        if last is None:
-            self._mended += said is None
-            return said or 0
-        if said is None or said <= last:
-            self._mended += 1
-            return last + (self._last_duration or self._step)
-        return said
+    def _watch(self, frame: VideoFrame) -> None:
+        """Notice what changes and is written once for the whole film."""
+        assert self._geometry is not None
+        codec = self._stream.codec_context
+        now = {
+            "sample aspect": str(codec.sample_aspect_ratio or ""),
+            "range": str(settled_range(frame, codec.codec.canonical_name)),
+            "matrix": str(settled_matrix(frame)),
+        }
+        for name, value in now.items():
+            if self._said.setdefault(name, value) != value and name not in self._changes:
+                self._changes[name] = f"its {name} changes about frame {self.count:,}: the first is taken for all"
 
     def _judge(self, frame: VideoFrame, layout: Layout) -> None:
         if not layout.colour or _without_chroma(frame, layout):
@@ -162,7 +173,9 @@ class Notes:
             kinds=kinds,
             chroma=chroma,
             faults=faults + self._damaged,
-            mended=self._mended,
+            mended=self._clock.mended,
+            restarts=tuple(self._clock.restarts),
+            changes=tuple(self._changes.values()),
             streams=tuple(_line(each) for each in container.streams),
         )
 
@@ -197,7 +210,7 @@ def _geometry(frame: VideoFrame, stream: VideoStream) -> Geometry:
         frame_range=settled_range(frame, stream.codec_context.codec.canonical_name),
         range_said=int(frame.color_range),
         matrix=settled_matrix(frame),
-        matrix_said=int(frame.colorspace),
+        matrix_said=int(stream.codec_context.colorspace),
         primaries=int(frame.color_primaries),
         transfer=int(frame.color_trc),
         rotation=int(frame.rotation) if matrix else 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ _SAFE: Final = {
 }
 # AVFMT_FLAG_BITEXACT: no version and no random numbers in what a muxer writes.
 BITEXACT: Final = 0x400
+# AVColorSpace: from these swscale converts; where a frame says another, it refuses the frame.
+_CONVERTED: Final = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 9})
+_UNSAID: Final = 2
 _ATTACHED: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _POINTERS: Final = (
     b"ffconcat",
@@ -52,7 +56,16 @@ class _Once:
     def __init__(self, file: io.BufferedReader[Any]) -> None:
         self.name: str = str(file.name)
         self._file, self._failed = file, False
-        self.seek, self.tell, self.seekable, self.readable = file.seek, file.tell, file.seekable, file.readable
+        self.tell, self.seekable, self.readable = file.tell, file.seekable, file.readable
+
+    def seek(self, offset: int, whence: int) -> int:
+        """Go to a place; where there is none, say so as FFmpeg does: a damaged film is no fault of the system."""
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return -errno.EINVAL
 
     def read(self, size: int) -> bytes:
         """Return what comes next; nothing where it has failed before."""
@@ -121,7 +134,7 @@ def moving_picture(container: InputContainer) -> VideoStream:
         raise ItemError(f"no film: {kind}")
     stream = pictures[0]
     if stream.codec_context is None:
-        raise ItemError("no decoder here knows this film's codec")
+        raise ItemError("no decoder here knows this film's codec, or what describes it is damaged")
     stream.thread_type = "SLICE"
     stream.codec_context.thread_count = 1
     return stream
@@ -159,8 +172,12 @@ def decoded(container: InputContainer, stream: VideoStream, faults: Faults | Non
             # The demuxer gave up in the middle: what the decoder still holds is shown.
             faults.count += 1
             packet, ended = None, True
+        faults.count += packet is not None and packet.is_corrupt  # the file ends in the middle of it, or says so
         try:
-            yield from stream.decode(packet)
+            for frame in stream.decode(packet):
+                if int(frame.colorspace) not in _CONVERTED:
+                    frame.colorspace = _UNSAID
+                yield frame
         except av.error.EOFError:
             return
         except FFmpegError:
