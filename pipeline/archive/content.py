@@ -29,8 +29,9 @@ PICTURE_SUFFIXES = _words(
 )
 # Without .ts and .dat: the first is TypeScript more often than a film; both are known by their content.
 FILM_SUFFIXES = _words(
-    ".3g2 .3gp .asf .avi .divx .dv .f4v .flc .fli .flv .ivf .m1v .m2ts .m2v .m4v .mj2 .mkv .mov .mp4 .mpe .mpeg .mpg "
-    ".mts .mxf .nut .ogm .ogv .qt .rm .rmvb .vob .webm .wmv .y4m"
+    ".264 .265 .3g2 .3gp .asf .avc .avi .divx .dv .f4v .flc .fli .flv .h263 .h264 .h265 .hevc .ivf .m1v .m2ts .m2v "
+    ".m4v .mj2 .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .vob .webm .wmv "
+    ".y4m"
 )
 
 _PICTURES = (

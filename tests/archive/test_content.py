@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.archive.content import HEAD, kind_of
+from pipeline.ground.items import Kind
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -82,3 +83,8 @@ def test_files_of_other_programs_are_known_by_content_alone(folder: str, kind: s
     files = sorted((FIXTURES / folder).iterdir())
     assert files
     assert [path.name for path in files if kind_of(path.read_bytes()[:HEAD], "") != kind] == []
+
+
+@pytest.mark.parametrize("suffix", [".h264", ".hevc", ".mjpeg", ".y4m"])
+def test_a_raw_stream_is_a_film_by_its_suffix(suffix: str) -> None:
+    assert kind_of(b"\x00\x00\x00\x01\x67\x42", suffix) is Kind.FILM
