@@ -345,7 +345,6 @@ def test_a_unit_that_never_ends_is_ended_and_the_others_are_done(bench: Bench, m
 @in_processes
 def test_what_hangs_is_not_waited_for_after_a_signal(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(child.HANG_VARIABLE, bench.sources[0].stem)
-    monkeypatch.setattr(loky, "GRACE", 0.5)
     monkeypatch.setattr(limits, "GRACE", 0.5)
     stop, done = Stop(), []
     for unit, _ in bench.executor().answers(taking(bench.units()), stop):
