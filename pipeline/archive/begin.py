@@ -46,7 +46,7 @@ def begin(
         elif decision.action is Action.RENEW and decision.result is not None:
             inherit(journal, found.key, decision.result.key)
         elif decision.action is Action.MARK and decision.result is not None:
-            journal.mark(found.key, decision.result.status, decision.result.reason)
+            journal.mark(found.key, decision.result.status, decision.result.reason, decision.result.cause)
         elif decision.adopt is not None:
             journal.unmark(found.key)
             times = (found.size, found.mtime_ns, decision.adopt)

@@ -166,7 +166,7 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            if "full" in str(error):
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
                 raise OutputError(f"No space is left for {self.path}: make room and run again.") from None
             raise OutputError(f"The journal {self.path} cannot be used: {error}.{self._advice()}") from None
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Known
 from pipeline.archive.names import Names
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Forecast, Result, Seen, Status
-
-SETTINGS_CHANGED: Final = "settings changed"
-SOURCE_CHANGED: Final = "source changed"
-HINTS_CHANGED: Final = "hints changed"
 
 
 class Action(StrEnum):
@@ -29,6 +25,18 @@ class Action(StrEnum):
     FORGET = "forget"  # its row says nothing any more
 
 
+class Because(StrEnum):
+    """What a decision hangs on, where the program goes by it; as `Decision.why` begins."""
+
+    OTHER = ""
+    SETTINGS = "settings changed"
+    SOURCE = "source changed"
+    HINTS = "hints changed"
+    NAME = "its output has another name now"
+    EDITED = "edited"  # somebody has changed its output
+    SAME = "same"  # as another source: its output is copied
+
+
 class Decision(NamedTuple):
     """What is to be done with one thing that was found, or that the journal knows and is gone.
 
@@ -40,6 +48,7 @@ class Decision(NamedTuple):
         result: what is recorded.
         adopt: the time of its output, where times are to be taken over: the contents are the same.
         forecast: of a film that is to be done, what it will take; put in by the run.
+        because: what it hangs on, for the program.
     """
 
     found: Found
@@ -49,6 +58,7 @@ class Decision(NamedTuple):
     result: Result | None = None
     adopt: int | None = None
     forecast: Forecast | None = None
+    because: Because = Because.OTHER
 
 
 def settled(found: Found, status: Status, cause: Cause, reason: str) -> Decision:
@@ -59,9 +69,15 @@ def settled(found: Found, status: Status, cause: Cause, reason: str) -> Decision
     return Decision(found, None, Action.RECORD, why, result)
 
 
-def marked(found: Found, row: Known, status: Status, reason: str) -> Decision:
+def anew(found: Found, names: Names | None, because: Because) -> Decision:
+    """Return the decision that a worker does again what was settled."""
+    return Decision(found, names, Action.TODO, str(because), because=because)
+
+
+def marked(found: Found, row: Known, status: Status, reason: str, cause: Cause = Cause.NONE) -> Decision:
     """Return the decision that a row stays and gets a status."""
+    because = Because.EDITED if status is Status.EDITED else Because.OTHER
     if row.status == status:
-        return Decision(found, None, Action.KEEP, f"{status}: {reason}")
-    result = Result(found.key, status, Cause.NONE, reason)
-    return Decision(found, None, Action.MARK, f"{status}: {reason}", result)
+        return Decision(found, None, Action.KEEP, f"{status}: {reason}", because=because)
+    result = Result(found.key, status, cause, reason)
+    return Decision(found, None, Action.MARK, f"{status}: {reason}", result, because=because)

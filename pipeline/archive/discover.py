@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import operator
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,8 @@ from pipeline.ground.items import PICTURED, Kind
 from pipeline.media.photo.directories import TIFF_MARKS
 from pipeline.media.photo.pages import has_several_pages
 
-# Left behind by operating systems and network drives, in lower case; README lists them. Names that begin with "._" or
-# ".trash" are too.
+# Left behind by operating systems and network drives, in lower case; README lists them.
+_JUNK_STARTS = ("._", ".trash")
 _JUNK = frozenset(
     {
         "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "icon\r", "#recycle",
@@ -40,6 +41,8 @@ HIDDEN = "a hidden name"
 OTHER_OUTPUT = "filled by this program: its pictures are no originals"
 
 Identity = tuple[int, int]
+
+_NAME: Callable[[os.DirEntry[str]], str] = operator.attrgetter("name")
 
 
 class Found(NamedTuple):
@@ -262,6 +265,8 @@ def _sorted_entries(path: str, junk: list[str]) -> list[os.DirEntry[str]]:
                 junk.append(called)
             else:
                 kept.append(each)
+    if "".join([each.name for each in kept]).isascii():
+        return sorted(kept, key=_NAME)
     return sorted(kept, key=lambda each: os.fsencode(each.name))
 
 
@@ -278,7 +283,9 @@ def _junk(name: str) -> str:
     low = name.lower()
     if low in _JUNK:
         return low.strip()
-    return next((f"{start}*" for start in ("._", ".trash") if low.startswith(start)), "")
+    if low.startswith(_JUNK_STARTS):
+        return next(f"{start}*" for start in _JUNK_STARTS if low.startswith(start))
+    return ""
 
 
 def _head(path: str) -> bytes:

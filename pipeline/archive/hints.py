@@ -26,7 +26,7 @@ from pipeline.ground.items import Kind
 NAME: Final = "hints.toml"
 _LARGEST: Final = 64_000_000  # bytes: 400,000 entries of a page
 MOST_FILM_QUALITY: Final = 63  # the most that a setting may say
-BY_HINT: Final = "not wanted, by a hint"
+NOT_WANTED: Final = "not wanted, by a hint"
 READ: Final = "hints of the pictures here, which were read"
 _BY_CONTENT: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -113,7 +113,7 @@ class HintBook:
             SettingsError: it makes no sense.
         """
         for number, found in enumerate(folder.files):
-            if found.kind is None and os.path.basename(found.path) == NAME:  # noqa: PTH119 - fast, for many
+            if found.path.endswith(NAME) and found.kind is None and os.path.basename(found.path) == NAME:  # noqa: PTH119
                 self._take(found, f"{folder.place}/" if folder.place else "")
                 folder.files[number] = found._replace(kind=Kind.EXCLUDED, reason=READ)
 
@@ -128,6 +128,11 @@ class HintBook:
             self._beside[key] = {**self._beside.get(key, {}), **entry}
             self._index({key: entry})
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing is said of anything so far."""
+        return not (self._written or self._beside)
+
     def meet(self, found: Found, sha256_before: str) -> Hints:
         """Say that a picture was found, and return its hints.
 
@@ -135,7 +140,7 @@ class HintBook:
             found: it.
             sha256_before: as an earlier run knew it, of the same contents; empty where none did.
         """
-        if found.kind is not None or not (self._written or self._beside):
+        if found.kind is not None or self.silent:
             return NO_HINTS
         hints = self._hints(found, sha256_before)
         if hints is not NO_HINTS:
@@ -189,7 +194,9 @@ class HintBook:
 
     def mark(self, key: str, kind: Kind) -> str:
         """Return what is added to the fingerprint of an output: `Hints.mark` of what its kind takes."""
-        hints = self.of(key)
+        hints = self._met.get(key)
+        if hints is None:
+            return ""
         return hints.of_film.mark if kind is Kind.FILM else hints.mark
 
     def unused(self) -> list[str]:

@@ -14,7 +14,8 @@ from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
-from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Filed, Kind, Result, Status
+from pipeline.ground.errors import Cause
+from pipeline.ground.items import KEPT, MADE, Filed, Kind, Result, Status
 
 _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
@@ -176,7 +177,8 @@ class Journal(Claims):
         """Yield the colorized items whose sources have, or had, this size and hash; no repeats first."""
         query = (
             f"{SELECT} WHERE status IN ('done', 'gone') AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
-            "AND source_sha256 = ? AND 'done' IN (status, was) ORDER BY cause, key LIMIT 100"
+            "AND source_sha256 = ? AND 'done' IN (status, was) "
+            "ORDER BY CASE was WHEN '' THEN cause ELSE was_cause END, key LIMIT 100"
         )
         with self.speaking():
             for found in self.db.execute(query, (size, sha256[:8], sha256)).fetchall():
@@ -204,21 +206,22 @@ class Journal(Claims):
         with self.speaking():
             return self.db.execute(query).fetchall()
 
-    def mark(self, key: str, status: Status, reason: str) -> None:
+    def mark(self, key: str, status: Status, reason: str, cause: Cause = Cause.NONE) -> None:
         """Say what became of a finished item's output or source; what was known of how it was made stays."""
         query = (
             "UPDATE items SET was = CASE WHEN status IN ('done', 'copied') THEN status ELSE was END, "
             "was_reason = CASE WHEN status IN ('done', 'copied') THEN reason ELSE was_reason END, "
-            "status = ?, reason = ? WHERE key = ?"
+            "was_cause = CASE WHEN status IN ('done', 'copied') THEN cause ELSE was_cause END, "
+            "status = ?, reason = ?, cause = ? WHERE key = ?"
         )
         with self.speaking():
-            self.db.execute(query, (status, reason, key))
+            self.db.execute(query, (status, reason, cause, key))
             self.db.execute("UPDATE claims SET pending = 0 WHERE key = ?", (key,))
 
     def unmark(self, key: str) -> None:
         """Say that a finished item is again as it was made."""
         with self.speaking():
-            query = "UPDATE items SET status = was, reason = was_reason WHERE key = ? AND was != ''"
+            query = "UPDATE items SET status = was, reason = was_reason, cause = was_cause WHERE key = ? AND was != ''"
             self.db.execute(query, (key,))
 
     def adopt(self, key: str, sizes: tuple[int, int, int], *, fingerprint: str, run_id: str) -> None:
@@ -240,8 +243,9 @@ class Journal(Claims):
 
     def doubtful(self) -> int:
         """Return of how many items it is doubtful whether they are in colour."""
+        query = "SELECT count(*) FROM items WHERE unsure AND status IN ('done', 'copied', 'skipped')"
         with self.speaking():
-            return int(self.db.execute("SELECT count(*) FROM items WHERE instr(reason, ?)", (DOUBTFUL,)).fetchone()[0])
+            return int(self.db.execute(query).fetchone()[0])
 
 
 def remove_superseded(earlier: Filed | None, output: Path) -> None:

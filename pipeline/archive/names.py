@@ -7,8 +7,10 @@ import os
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Set
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.refused import NOTHING, Refused
@@ -21,11 +23,10 @@ _RESERVED = ("manifest.csv", ".colorize")  # in the root of OUTPUT
 _SUFFIX = re.compile(r"\.(?=[^.]*[A-Za-z])[^\s.~]{1,15}\Z")
 _HASH_DIGITS = (8, 16, 32, 64)
 
-_Member = tuple[str, ...]  # the name of a folder, or the name of a file and the suffix of its output
+_Member = tuple[str, ...]  # the name of a folder; or of a file: its name, both halves of that, its output's suffix
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(NamedTuple):
     """Where one item's output goes, relative to OUTPUT, as the system spells it, with "/" between parts.
 
     Attributes:
@@ -55,7 +56,8 @@ class Naming:
             suffix: from an item's kind and its source's own suffix, "" for none, to that of its output, with its dot.
             refused: written otherwise.
         """
-        self._suffix, self._refused = suffix, refused
+        self._suffix = lru_cache(maxsize=1024)(suffix)  # an archive has few
+        self._refused, self._takes_all = refused, not refused
         self._renamed: dict[str, str] = {}
 
     def names(self, folder: Folder) -> dict[str, Names]:
@@ -76,8 +78,9 @@ class Naming:
 
     def _member(self, found: Found) -> _Member:
         assert found.kind is not None
-        name = posixpath.basename(found.place)
-        return name, self._suffix(found.kind, _split(name)[1])
+        name = found.place.rpartition("/")[2]
+        stem, own = _split(name)
+        return name, stem, own, self._suffix(found.kind, own)
 
     def _folder_name(self, member: _Member, level: int) -> tuple[str, ...]:
         (name,) = member
@@ -85,8 +88,9 @@ class Naming:
         return (self._tagged(spelled, name, "", _HASH_DIGITS[level - 1]) if level else spelled,)
 
     def _file_names(self, member: _Member, level: int) -> tuple[str, ...]:
-        name, suffix = member
-        stem, own = _split(name)
+        name, stem, own, suffix = member
+        if level == 0 and self._takes_all:
+            return stem + suffix, name
         spell = self._refused.spell
         if level == 0:
             return spell(stem + suffix), spell(name)
@@ -130,9 +134,11 @@ def _apart(
         taken: folds of names that are used already.
     """
     chosen = {member: choice(member, 0) for member in members}
-    levels = dict.fromkeys(chosen, 0)
     folds = {member: set(map(fold, names)) for member, names in chosen.items()}
-    claims = Counter(each for own in folds.values() for each in own)
+    if _are_apart(chosen, folds, taken):
+        return chosen
+    levels = dict.fromkeys(chosen, 0)
+    claims = Counter(chain.from_iterable(folds.values()))
     while True:
         met = {each for each, count in claims.items() if count > 1 or each in taken}
         meeting = [
@@ -148,8 +154,16 @@ def _apart(
             claims.update(folds[member])
 
 
+def _are_apart(chosen: Mapping[_Member, tuple[str, ...]], folds: Mapping[_Member, set[str]], taken: Set[str]) -> bool:
+    """Tell whether the plainest names of a folder will do, as they nearly always do."""
+    used = set(chain.from_iterable(folds.values()))
+    longest = max(map(len, chain.from_iterable(chosen.values())), default=0)
+    # No character takes more than four bytes.
+    return longest * 4 <= _LONGEST and len(used) == sum(map(len, folds.values())) and used.isdisjoint(taken)
+
+
 def _is_too_long(name: str) -> bool:
-    return len(name) * 4 > _LONGEST and len(os.fsencode(name)) > _LONGEST  # no character takes more than four bytes
+    return len(name) * 4 > _LONGEST and len(os.fsencode(name)) > _LONGEST
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.archive.decision import SOURCE_CHANGED, Action, Decision
+from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names
@@ -101,7 +101,7 @@ class OtherArchive:
 
     def note(self, inputs: tuple[str, ...], decision: Decision) -> None:
         """Note what was decided of a source of a name that a run over these other INPUTs finished."""
-        self._balance[inputs] += (decision.action is Action.DONE) - (decision.why == SOURCE_CHANGED)
+        self._balance[inputs] += (decision.action is Action.DONE) - (decision.because is Because.SOURCE)
 
     def moved(self, inputs: Sequence[str]) -> list[tuple[str, ...]]:
         """Return INPUTs of earlier runs that are these: as many, and most of their sources lie here now, unchanged."""

@@ -40,7 +40,7 @@ class Outputs:
 
     def __init__(self, output: Path) -> None:
         """Take OUTPUT."""
-        self._output = output
+        self._output, self._prefix = output, f"{output}/"
         self._ended: int | None = None
 
     def look(self, row: Known, *, begun: bool = False, sure: bool = False) -> Output:
@@ -53,7 +53,7 @@ class Outputs:
         """
         place = unescape(row.output)
         try:
-            found = os.lstat(f"{self._output}/{place}") if inside.is_inside(place) else None
+            found = os.lstat(self._prefix + place) if inside.is_inside(place) else None
         except OSError:
             found = None
         if found is None or (found.st_size == 0 and stat.S_ISREG(found.st_mode) and row.output_size):

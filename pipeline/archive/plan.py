@@ -8,9 +8,9 @@ from typing import Final
 
 from pipeline.archive.absent import Absent
 from pipeline.archive.census import Census
-from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, SOURCE_CHANGED, Action, Decision, marked, settled
+from pipeline.archive.decision import Action, Because, Decision, anew, marked, settled
 from pipeline.archive.discover import Folder, Found, examine
-from pipeline.archive.hints import BY_HINT
+from pipeline.archive.hints import NOT_WANTED
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles, OtherArchive
@@ -73,8 +73,9 @@ class Plan:
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
-        for found in folder.files:
-            self._meet(found, known.get(found.key))
+        if not self._wishes.hints.silent:
+            for found in folder.files:
+                self._meet(found, known.get(found.key))
         if self._wishes.series:
             steer([(found, known.get(found.key)) for found in folder.files], self._wishes.hints, self._outputs)
         folder.files = [self._examined(found, known.get(found.key)) for found in folder.files]
@@ -91,7 +92,8 @@ class Plan:
         self._wishes.hints.meet(found, row.source_sha256 if row is not None and same else "")
 
     def _examined(self, found: Found, row: Known | None) -> Found:
-        return self._wishes.hints.see(examine(self._recall(found, row)))
+        found = examine(self._recall(found, row))
+        return self._wishes.hints.see(found) if found.kind is Kind.FILM else found
 
     def _recall(self, found: Found, row: Known | None) -> Found:
         """Put in what an earlier run found a file to be: saves opening it.
@@ -104,7 +106,9 @@ class Plan:
         if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
             return found
         kind = _KINDS[row.kind]
-        return found._replace(kind=kind) if self._wishes.are_met_by(row, kind) else found
+        if not self._wishes.are_met_by(row, kind):
+            return found
+        return Found(found.path, found.place, found.key, kind, found.size, found.mtime_ns, found.reason)
 
     @cached_property
     def _runs(self) -> dict[str, Run]:
@@ -142,7 +146,7 @@ class Plan:
         same = row is not None and self._is_unchanged(found, row)
         unwanted = self._wishes.hints.of(found.key).decision == "rejected"
         if row is not None and row.status == Status.REJECTED:
-            if unwanted or row.reason != BY_HINT:
+            if unwanted or row.cause != Cause.BY_HINT:
                 return say(Action.KEEP, f"rejected: {row.reason}")
             return say(Action.TODO, "no longer rejected")
         if unwanted and found.kind in PICTURED:
@@ -155,51 +159,55 @@ class Plan:
         if row is None:
             return say(Action.TODO, "unfinished" if begun else "new")
         if row.status in PROBLEMS:
-            again = not same or self._wishes.may_mend(row, self._runs.get(row.run_id))
-            why = f"{row.status} before: {row.reason}" if same else SOURCE_CHANGED
-            return say(Action.TODO if again else Action.KEEP, why)
+            if not same:
+                return anew(found, names, Because.SOURCE)
+            again = self._wishes.may_mend(row, self._runs.get(row.run_id))
+            return say(Action.TODO if again else Action.KEEP, f"{row.status} before: {row.reason}")
         if row.status in KEPT:
             return self._of_made(found, names, row, begun=begun, same=same)
         if not same:
-            return say(Action.TODO, "found again" if row.status == Status.VANISHED else SOURCE_CHANGED)
+            lost = row.status == Status.VANISHED
+            return say(Action.TODO, "found again") if lost else anew(found, names, Because.SOURCE)
         if row.kind not in PICTURED or row.status in (Status.VANISHED, Status.UNSUPPORTED):
             return say(Action.TODO, f"{row.status} before: {row.reason}")
         if not self._wishes.are_met_by(row, found.kind or Kind.OTHER):
-            return say(Action.TODO, SETTINGS_CHANGED)
+            return anew(found, names, Because.SETTINGS)
         return say(Action.DONE, f"{row.status}: {row.reason}")
 
     def _of_made(self, found: Found, names: Names | None, row: Known, *, begun: bool, same: bool) -> Decision:
         """Decide on what has an output; what somebody made of that is kept."""
         outdated = self._outdated(found, names, row, same)
-        approved = bool(outdated) and self._wishes.approve(row, found.kind or Kind.OTHER)
-        output = self._outputs.look(row, begun=begun, sure=bool(outdated))
+        approved = outdated is not Because.OTHER and self._wishes.approve(row, found.kind or Kind.OTHER)
+        output = self._outputs.look(row, begun=begun, sure=outdated is not Because.OTHER)
         kept = output.state is State.EDITED and not self._wishes.replace_edited
         lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
         if kept or lost:
             return marked(found, row, *_EDITED if kept else _REJECTED)
         if approved and output.state is State.OURS:
             return Decision(found, names, Action.DONE, f"approved, though {outdated}")
-        if outdated or output.state is not State.OURS:
-            return Decision(found, names, Action.TODO, outdated or _WHY[output.state])
+        if outdated is not Because.OTHER:
+            return anew(found, names, outdated)
+        if output.state is not State.OURS:
+            return Decision(found, names, Action.TODO, _WHY[output.state])
         times = (row.source_size, row.source_mtime_ns, row.output_mtime_ns)
         stale = times != (found.size, found.mtime_ns, output.mtime_ns) or row.status not in MADE
         return Decision(found, names, Action.DONE, "done before", adopt=output.mtime_ns if stale else None)
 
-    def _outdated(self, found: Found, names: Names | None, row: Known, same: bool) -> str:
-        """Return why a finished item would be made otherwise now, or nothing."""
+    def _outdated(self, found: Found, names: Names | None, row: Known, same: bool) -> Because:
+        """Return why a finished item would be made otherwise now; `OTHER`: it would not."""
         if not same:
-            return SOURCE_CHANGED
+            return Because.SOURCE
         kind = found.kind or Kind.OTHER
         if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, kind):
             hinted = hints_in(row.fingerprint) != self._wishes.hints.mark(row.key, kind)
-            return HINTS_CHANGED if hinted else SETTINGS_CHANGED
+            return Because.HINTS if hinted else Because.SETTINGS
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
-        return "its output has another name now" if wanted not in (None, unescape(row.output)) else ""
+        return Because.NAME if wanted not in (None, unescape(row.output)) else Because.OTHER
 
     def _reject(self, found: Found, row: Known | None) -> Decision:
         if row is not None and row.status in KEPT:
-            return marked(found, row, Status.REJECTED, BY_HINT)
-        return settled(found, Status.REJECTED, Cause.NONE, BY_HINT)
+            return marked(found, row, Status.REJECTED, NOT_WANTED, Cause.BY_HINT)
+        return settled(found, Status.REJECTED, Cause.BY_HINT, NOT_WANTED)
 
     def _settled_by(self, found: Found, *, made_before: bool) -> tuple[Status, Cause, str] | None:
         """Return what is known of a thing without a worker, or None."""

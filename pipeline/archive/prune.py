@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pipeline.archive.hints import BY_HINT
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
@@ -15,7 +14,7 @@ from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.items import Status
 
 _NOT_WANTED: Final = "not wanted, by `colorize reject`"
@@ -82,7 +81,7 @@ def drop_rejected(journal: Journal) -> None:
     """Remove the outputs of what hints reject, as `reject` does; after the plan that says so was written."""
     outputs = Outputs(journal.output)
     for row in journal.of_status(Status.REJECTED):
-        if row.reason == BY_HINT and row.output and outputs.look(row, sure=True).state is State.OURS:
+        if row.cause == Cause.BY_HINT and row.output and outputs.look(row, sure=True).state is State.OURS:
             _remove(journal, row.output)
 
 

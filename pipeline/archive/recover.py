@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pipeline.archive.database import journal_path
+from pipeline.archive.hints import NOT_WANTED
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
@@ -21,8 +22,8 @@ from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, check_own, res
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
 from pipeline.ground import inside
-from pipeline.ground.errors import OutputError
-from pipeline.ground.items import KEPT, MADE, Kind, Status
+from pipeline.ground.errors import Cause, OutputError
+from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Kind, Status
 
 _NUMBERS: Final = {"chroma": float, "width": int, "height": int, "bits": int, "frames": int, "seconds": float}
 
@@ -180,7 +181,9 @@ def _unwanted(row: dict[str, str]) -> dict[str, Any] | None:
     if told is None:
         return None
     made_as = _made_as(row) if row.get("output_sha256") else ""
-    return told | {"status": Status.REJECTED, "reason": row.get("reason", ""), "was": made_as}
+    reason = row.get("reason", "")
+    cause = Cause.BY_HINT if reason == NOT_WANTED else Cause.NONE  # a manifest says it in words alone
+    return told | {"status": Status.REJECTED, "reason": reason, "cause": cause, "was": made_as}
 
 
 def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
@@ -194,12 +197,13 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
     told, made_as = _told(row), _made_as(row)
     if told is None:
         return None
-    own = {
-        "status": made_as, "cause": "in colour" if made_as is Status.COPIED else "",
+    own: dict[str, Any] = {
+        "status": made_as, "cause": Cause.IN_COLOUR if made_as is Status.COPIED else Cause.NONE,
         "output_size": found.st_size, "output_mtime_ns": found.st_mtime_ns,
     }  # fmt: skip
     if edited:  # what was written had a size that nobody knows any more
         own |= {"status": Status.EDITED, "was": made_as, "was_reason": row.get("reason", ""), "reason": EDITED_REASON}
+        own |= {"was_cause": own["cause"], "cause": Cause.NONE}
         own["output_size"] = UNKNOWN_SIZE
     return told | own
 
@@ -219,7 +223,7 @@ def _told(row: dict[str, str]) -> dict[str, Any] | None:
     told = {name: value for name, value in row.items() if name in COLUMNS}
     own = {
         "key": row["source"], "source_size": UNKNOWN_SIZE, "source_mtime_ns": 0, "output_size": 0, "output_mtime_ns": 0,
-        "cause": "", "fingerprint": RECOVERED, "run_id": RECOVERED,
+        "cause": "", "fingerprint": RECOVERED, "run_id": RECOVERED, "unsure": int(DOUBTFUL in row.get("reason", "")),
     }  # fmt: skip
     return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
 

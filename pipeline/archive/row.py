@@ -31,7 +31,8 @@ class Row:
         hints_sha256: of what a person said of this item; empty where nothing was said.
         attempts: how often it was recorded.
         output_mtime_ns: of the output as it was written; 0 where nobody looked.
-        was, was_reason: status and reason before it was edited, gone or rejected.
+        was, was_reason, was_cause: status, reason and cause before it was edited, gone or rejected.
+        unsure: whether the verdict is doubtful, 0 or 1.
     """
 
     key: str = _column("source")
@@ -64,6 +65,18 @@ class Row:
     output_mtime_ns: int = _column()
     was: str = _column()
     was_reason: str = _column()
+    was_cause: str = _column()
+    unsure: int = _column()
+
+    @property
+    def made_cause(self) -> str:
+        """The cause with which it was made, whatever has become of it since."""
+        return self.was_cause if self.was else self.cause
+
+    @property
+    def made_reason(self) -> str:
+        """The reason with which it was made, whatever has become of it since."""
+        return self.was_reason if self.was else self.reason
 
 
 HINTED = "+"  # stands in a fingerprint before the mark of the hints
@@ -120,6 +133,7 @@ def row_of(
         "output_mtime_ns": 0,
         "was": "",
         "was_reason": "",
+        "was_cause": "",
     }
 
 

@@ -89,6 +89,14 @@ MIGRATIONS = (
     -- How doubtful the net's answer is, 0 to 100.
     ALTER TABLE items ADD COLUMN doubt INTEGER;
     """,
+    """
+    -- What versions before said in sentences alone: who does not want it, and what is doubtful of its verdict.
+    ALTER TABLE items ADD COLUMN was_cause TEXT NOT NULL DEFAULT '';
+    ALTER TABLE items ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;
+    UPDATE items SET was_cause = cause, cause = '' WHERE status IN ('edited', 'gone', 'rejected') AND was != '';
+    UPDATE items SET cause = 'by hint' WHERE status = 'rejected' AND reason = 'not wanted, by a hint';
+    UPDATE items SET unsure = 1 WHERE instr(reason, ' (doubtful)') OR instr(was_reason, ' (doubtful)');
+    """,
 )
 
 

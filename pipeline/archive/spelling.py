@@ -23,6 +23,8 @@ def escape(path: str) -> str:
     Nearly every path stays as it is. One with bytes that are not UTF-8 (old Latin-1 archives) shows them as `\xe9`,
     and its backslashes doubled; so does one that could be mistaken for such a spelling.
     """
+    if "\\" not in path and path.isascii():
+        return path
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -35,7 +37,7 @@ def escape(path: str) -> str:
 
 def unescape(spelling: str) -> str:
     """Return the path as the system takes it, from its spelling by `escape`."""
-    if not _LOOKS_ESCAPED.search(spelling):
+    if "\\" not in spelling or not _LOOKS_ESCAPED.search(spelling):
         return spelling
 
     def byte(match: re.Match[bytes]) -> bytes:

@@ -11,7 +11,7 @@ from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Known
 from pipeline.archive.row import hints_in, marked
 from pipeline.archive.schema import Run
-from pipeline.ground.errors import Cause
+from pipeline.ground.errors import OF_THE_SYSTEM, Cause
 from pipeline.ground.hints import own_mark
 from pipeline.ground.items import Kind
 
@@ -26,7 +26,7 @@ REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
 # What another version of the program may be able to do.
 _OF_A_VERSION: Final = frozenset({Cause.NOT_SUPPORTED, Cause.FAULT})
 # What may have passed since, or what the plan sees for itself.
-_PASSING: Final = frozenset({Cause.SYSTEM, Cause.IN_THE_WAY, Cause.LIBRARY, Cause.MODEL})
+_PASSING: Final = OF_THE_SYSTEM | {Cause.IN_THE_WAY, Cause.LIBRARY, Cause.MODEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class Wishes:
 
     def are_met_by(self, row: Known, kind: Kind) -> bool:
         """Tell whether an output is as it would be made now."""
-        wanted, mark = self.listed.get(row.key, self.fingerprints).get(kind, ()), self.hints.mark(row.key, kind)
+        wanted = (self.listed.get(row.key, self.fingerprints) if self.listed else self.fingerprints).get(kind, ())
+        mark = self.hints.mark(row.key, kind)
         return row.fingerprint in ([marked(each, mark) for each in wanted] if mark else wanted)
 
     def approve(self, row: Known, kind: Kind) -> bool:

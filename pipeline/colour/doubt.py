@@ -12,10 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net, guessed
+from pipeline.nets.net import Around, Net, guessed
 from pipeline.nets.prediction import Guess
-from pipeline.nets.spec import NetSpec
 
 Floats = NDArray[np.float32]
 
@@ -65,30 +63,19 @@ def figures(ab: Floats, lightness: Floats) -> Figures:
     return Figures(_flat_change(small, light), float(np.sqrt(small.var(axis=(0, 1)).sum())))
 
 
-class Doubting:
+class Doubting(Around):
     """A net that remembers how doubtful its last answer is (implements `Net`)."""
 
     def __init__(self, net: Net) -> None:
         """Take a net; its answers are what the picture gets before hints."""
-        self._net = net
+        self.net = net
         self._shot = list[int]()
         self.doubt: int | None = None
         """Of its last answer, or of a film's most doubtful shot."""
 
-    @property
-    def spec(self) -> NetSpec:
-        """What the net is."""
-        return self._net.spec
-
-    @property
-    def engine(self) -> Engine:
-        """What runs it."""
-        return self._net.engine
-
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""
-        net = self._net
-        guess = guessed(net, lightness)
+        guess = guessed(self.net, lightness)
         self.doubt = doubt(guess, lightness)
         return guess.ab
 

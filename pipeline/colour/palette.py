@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.calm import calmed
-from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net, guessed
+from pipeline.nets.net import Around, Net, guessed
 from pipeline.nets.prediction import Guess
-from pipeline.nets.spec import NetSpec
 
 Floats = NDArray[np.float32]
 
@@ -100,21 +98,11 @@ _LEAST_SPAN: Final = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class WithPalette:
+class WithPalette(Around):
     """A net whose answers are treated (implements `GuessingNet`)."""
 
     net: Net
     palette: Palette
-
-    @property
-    def spec(self) -> NetSpec:
-        """What the net is."""
-        return self.net.spec
-
-    @property
-    def engine(self) -> Engine:
-        """What runs it."""
-        return self.net.engine
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""

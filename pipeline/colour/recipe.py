@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour import signal as of_film
 from pipeline.colour.compose import compose
 from pipeline.colour.exact import exact_bands, exact_rgb
-from pipeline.colour.hints import hinted
+from pipeline.colour.hints import hinted, hinted_evenly
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
+from pipeline.colour.signal import Signal
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.pixels import Sample, eight_bits, grey_of
 from pipeline.nets.net import Net
@@ -117,3 +120,36 @@ def planes(
         return chroma_planes(grey, ab, saturation=look.left)
     size = grey.shape[0], grey.shape[1]
     return chroma_planes(halved(grey), ab, size=size, saturation=look.left)
+
+
+def frame_lightness(luma: NDArray[Any], signal: Signal, size: int) -> NDArray[np.float32]:
+    """Return what a net of this input size S sees of a film's frame: float32 (S, S), lightness 0..100.
+
+    Args:
+        luma: uint8 or uint16 (H, W), the film's own.
+        signal: what its samples mean.
+        size: side of the net's square input.
+    """
+    return of_film.seen_by_net(luma, size, signal)
+
+
+def frame_planes(
+    luma: NDArray[Any], ab: NDArray[np.float32], signal: Signal, look: Look, turns: int = 0
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the chroma that goes beside a film's own luma.
+
+    Args:
+        luma: uint8 or uint16 (H, W), as it is encoded.
+        ab: float32 (h, w, 2), Lab units, turned as `luma` is.
+        signal: what the samples of the planes mean.
+        look: how it is put to use; its hints name no places of single moments.
+        turns: quarter turns counter-clockwise after which the frame is upright.
+
+    Returns:
+        U, V: of the dtype and at the size that `signal` tells.
+    """
+    if look.hints.colours:
+        upright = np.ascontiguousarray(np.rot90(ab * np.float32(look.saturation), turns))
+        wished = hinted_evenly(upright, np.rot90(luma, turns).shape, look.hints)
+        ab = np.ascontiguousarray(np.rot90(wished, -turns))
+    return of_film.chroma_planes(luma, ab, signal, look.left)

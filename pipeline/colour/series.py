@@ -15,10 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net, guessed
+from pipeline.nets.net import Around, Net, guessed
 from pipeline.nets.prediction import Guess
-from pipeline.nets.spec import NetSpec
 
 Floats = NDArray[np.float32]
 
@@ -103,21 +101,11 @@ def _seen(lightness: Floats, ab: Floats) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class Steered:
+class Steered(Around):
     """A net whose answers are steered (implements `GuessingNet`)."""
 
     net: Net
     cells: Cells
-
-    @property
-    def spec(self) -> NetSpec:
-        """What the net is."""
-        return self.net.spec
-
-    @property
-    def engine(self) -> Engine:
-        """What runs it."""
-        return self.net.engine
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""

@@ -46,11 +46,16 @@ class Cause(StrEnum):
     MEMORY = "memory"
     MODEL = "model"  # the net that a person chose for this item
     SYSTEM = "system"  # a disk, a permission: it may pass
+    FOLDER_GONE = "folder gone"  # with all that lay in it: is a disk lost?
     IN_THE_WAY = "in the way"
     CRASH = "crash"
     TIME = "time"  # longer than item_timeout
     FAULT = "fault"  # of this program
     SAME = "same"  # it is done: as another source of the same bytes
+    BY_HINT = "by hint"  # a person does not want it
+
+
+OF_THE_SYSTEM: Final = frozenset({Cause.SYSTEM, Cause.FOLDER_GONE})
 
 
 class ColorizeError(Exception):
@@ -106,6 +111,17 @@ class LockedError(ColorizeError):
 
 class Crowded(ColorizeError):
     """A picture needs more memory than one of several workers may take; it is done when no other is at work."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, without its full stop; its type's name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def in_short(error: BaseException) -> str:
+    """Return what an error of a library says in one line of 200 characters at most, without its full stop."""
+    said = str(getattr(error, "err", "") or error)  # OpenCV keeps what matters there
+    return " ".join(said.split())[:200].rstrip(". :") or type(error).__name__
 
 
 class ItemError(ColorizeError):

@@ -67,7 +67,7 @@ class Verb(StrEnum):
     REPEAT = "repeat"  # copy what was made of another source of the same bytes
 
 
-# Stands in the reason of an item whose verdict on colour may well be wrong; the summary counts them by it.
+# Stands in the reason of an item whose verdict on colour may well be wrong; see `Seen.unsure`.
 DOUBTFUL = " (doubtful)"
 
 Depth = TypeVar("Depth", "np.uint8", "np.uint16")
@@ -190,6 +190,7 @@ class Seen:
         bits: of a sample.
         frames: pages or frames; 0 for what has but one picture.
         doubt: of the net's answer, 0..100; of a film that to its most doubtful shot. None where it was not asked.
+        unsure: the verdict may well be wrong, and no person has said which it is.
     """
 
     source_size: int = 0
@@ -202,6 +203,7 @@ class Seen:
     bits: int = 0
     frames: int = 0
     doubt: int | None = None
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ EXTRA_MODULES = {
     "credentials": "c2pa",
 }
 LITTLE_SPACE = 2**30
+_BY_MEMORY = "as many as the free memory holds"
 
 Found = TypeVar("Found")
 
@@ -272,7 +273,7 @@ def _jobs(settings: Settings, found: Diagnosis) -> tuple[int | str, str]:
         return settings.jobs, "--jobs"
     jobs = automatic_jobs(found.model["bytes"])
     by_cores = jobs >= found.machine["cores"]
-    return jobs, "one for each core" if by_cores else "as many as the free memory holds"
+    return jobs, "one for each core" if by_cores else _BY_MEMORY
 
 
 def _folders(settings: Settings) -> list[dict[str, Any]]:
@@ -319,5 +320,5 @@ def _advise(found: Diagnosis) -> None:
         fastest = Engine(best["engine"], best["precision"])
         if fastest != Engine(found.use["engine"], found.use["precision"]):
             found.advice.append(f"Leave engine and precision to auto: {fastest} is faster here and agrees.")
-    if found.use and found.use["why_jobs"].startswith("as many"):
+    if found.use and found.use["why_jobs"] == _BY_MEMORY:
         found.advice.append("More free memory would let more workers run; close what is not needed.")

@@ -7,11 +7,13 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour import recipe
 from pipeline.colour.reference import lab_of
 from pipeline.ground import resources
 from pipeline.ground.errors import OutputError
@@ -127,12 +129,13 @@ def measure_picture(
         table: from `figures.bin_table`.
     """
     side = net.spec.input_size
-    truth = _truth_of(picture, side, table)
+    small: Any = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    truth = _truth_of(small, table)
+    ab = figures.enlarge(recipe.predict(small, net), side)
 
     def predict(shown: Floats) -> Floats:
         return figures.enlarge(net.predict(np.ascontiguousarray(shown)), side)
 
-    ab = predict(truth.lightness)
     return Measured(
         name=name,
         rows={factor: _row(truth, ab * np.float32(factor)) for factor in dict.fromkeys((GREY, *saturations))},
@@ -157,8 +160,8 @@ class _Truth:
     bin_count: int
 
 
-def _truth_of(picture: Pixels, side: int, table: NDArray[np.intp]) -> _Truth:
-    lab = lab_of(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA))  # type: ignore[arg-type]
+def _truth_of(small: Pixels, table: NDArray[np.intp]) -> _Truth:
+    lab = lab_of(small)
     lightness, ab = np.ascontiguousarray(lab[:, :, 0]), np.ascontiguousarray(lab[:, :, 1:])
     return _Truth(
         lightness,

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.archive import discover
 from pipeline.archive.places import check_places
+from pipeline.colour import recipe
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import InputError, ItemError
@@ -105,7 +106,7 @@ def evaluate_photographs(
 
 def _measure_bare(picture: Pixels, net: Net, bare: dict[float, list[Faults]]) -> None:
     lightness = net_lightness(picture, net.spec.input_size)
-    ab = enlarge(net.predict(lightness), net.spec.input_size)
+    ab = enlarge(recipe.predict(picture, net), net.spec.input_size)
     for factor, found in bare.items():
         found.append(faults(lightness, ab * np.float32(factor)))
 

@@ -28,7 +28,7 @@ class Stills:
         picture = read(unit.source, max_megapixels=settings.max_megapixels, damaged=take, room=room, half=half)
         verdict = judge(picture.pixels, picture.alpha)
         doubt = "" if unit.on_color or not verdict.doubtful else DOUBTFUL
-        seen = seen_of(picture, verdict, sha256=files.sha256(unit.source))
+        seen = replace(seen_of(picture, verdict, sha256=files.sha256(unit.source)), unsure=bool(doubt))
         if tools.keeps(unit, in_colour=verdict.kind == "color"):
             return tools.keep_colour(unit, seen, doubt)
         net = Doubting(tools.net)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import EngineError, ModelError
+from pipeline.ground.errors import EngineError, ModelError, in_short
 from pipeline.nets.engine import Engine
 from pipeline.nets.prediction import Guess, Points, decode, encode
 from pipeline.nets.spec import NetSpec
@@ -65,6 +65,24 @@ def guessed(net: Net, lightness: NDArray[np.float32]) -> Guess:
     return net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
 
 
+class Around:
+    """Base of a net that treats what the net in it answers, and is that one in all else."""
+
+    __slots__ = ()
+
+    net: Net
+
+    @property
+    def spec(self) -> NetSpec:
+        """See `Net.spec`."""
+        return self.net.spec
+
+    @property
+    def engine(self) -> Engine:
+        """See `Net.engine`."""
+        return self.net.engine
+
+
 @dataclass(frozen=True, slots=True)
 class LoadedNet:
     """A net that an engine has loaded (implements `GuessingNet`, `PointedNet`)."""
@@ -91,6 +109,7 @@ class LoadedNet:
         except (MemoryError, ModelError):
             raise
         except Exception as error:  # each engine has its own; what they are fed is always of one kind
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise EngineError(f"The engine {self.engine} stopped working on {self.spec.name}: {said[:300]}") from error
+            raise EngineError(
+                f"The engine {self.engine} stopped working on {self.spec.name}: {in_short(error)}"
+            ) from error
         return decode(raw, self.spec)

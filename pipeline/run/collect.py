@@ -11,13 +11,11 @@ from typing import Final
 from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.archive.manifest import ManifestDrawer
 from pipeline.archive.own import MANIFEST
-from pipeline.archive.pieces import Begun, Pieces, parts_place
-from pipeline.archive.places import source_path
+from pipeline.archive.pieces import Begun, Pieces
 from pipeline.archive.schema import Claim
-from pipeline.archive.spelling import unescape
-from pipeline.ground.errors import Cause, ColorizeError, InputError
+from pipeline.ground.errors import OF_THE_SYSTEM, Cause, ColorizeError, InputError
 from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Halt, Result, Status, Unit, Verb
-from pipeline.media.table import IN_PIECES, first_verb
+from pipeline.media.table import IN_PIECES
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
 from pipeline.run.executors.executor import Executor
@@ -67,20 +65,7 @@ class Collector:
         return halted
 
     def _first(self, claim: Claim) -> Unit:
-        verb = first_verb(claim.kind, self._context.settings)
-        unit = Unit(
-            verb=verb,
-            key=claim.key,
-            kind=claim.kind,
-            source=source_path(self._context.roots, unescape(claim.key)),
-            output=claim.output,
-            copy_output=claim.copy_output,
-            size=claim.size,
-            mtime_ns=claim.mtime_ns,
-            parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
-            on_color=self._context.choices.get(claim.key, ""),
-            hints=self._context.hints.of(claim.key),
-        )
+        unit = self._context.first_unit(claim)
         return self._twins.look(unit) if claim.company else unit
 
     def _take(self) -> Unit | None:
@@ -105,7 +90,7 @@ class Collector:
             return answer.error
         if isinstance(answer, Alone):
             return None
-        fault = answer.status is Status.FAILED and answer.cause is Cause.SYSTEM
+        fault = answer.status is Status.FAILED and answer.cause in OF_THE_SYSTEM
         if not fault:
             self._faults *= unit.verb is Verb.LOOK  # what was only hashed is no proof of anything
         elif not self._failed_before(answer.key):
@@ -117,7 +102,7 @@ class Collector:
     def _failed_before(self, key: str) -> bool:
         """Tell whether an earlier run met a fault here too: that one is no news of a disk."""
         row = self._journal.row(key)
-        return row is not None and row.status == Status.FAILED and row.cause == Cause.SYSTEM
+        return row is not None and row.status == Status.FAILED and row.cause in OF_THE_SYSTEM
 
     def _too_many(self, answer: Result) -> InputError | None:
         if self._faults < FAULTS_IN_A_ROW:
@@ -160,7 +145,7 @@ class Collector:
         self._schedule.put(self._twins.ended(unit.key))
         self._assemblies.pop(unit.key, None)
         if unit.kind in IN_PIECES:
-            if result.cause in (Cause.SYSTEM, Cause.TIME):  # a later run goes on from what is there
+            if result.cause in OF_THE_SYSTEM | {Cause.TIME}:  # a later run goes on from what is there
                 self._kept.add(unit.key)
             else:
                 self._pieces.remove(unit.key)

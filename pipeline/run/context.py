@@ -10,12 +10,16 @@ from pathlib import Path
 
 from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import Root
+from pipeline.archive.pieces import parts_place
+from pipeline.archive.places import Root, source_path
 from pipeline.archive.refused import NOTHING, Refused
 from pipeline.archive.row import marked
-from pipeline.ground.items import PICTURED, Kind, Result
+from pipeline.archive.schema import Claim
+from pipeline.archive.spelling import unescape
+from pipeline.ground.items import PICTURED, Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job
+from pipeline.media.table import first_verb
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import memory_of
@@ -86,6 +90,27 @@ class Context:
         """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
         plain = self.fingerprints_of_listed.get(key, self.fingerprints).get(kind, ("",))[0]
         return marked(plain, self.hints.mark(key, kind))
+
+    def source_of(self, key: str) -> Path:
+        """Return where the source of an item lies."""
+        return source_path(self.roots, unescape(key))
+
+    def first_unit(self, claim: Claim) -> Unit:
+        """Return what is done first with an item."""
+        verb = first_verb(claim.kind, self.settings)
+        return Unit(
+            verb=verb,
+            key=claim.key,
+            kind=claim.kind,
+            source=self.source_of(claim.key),
+            output=claim.output,
+            copy_output=claim.copy_output,
+            size=claim.size,
+            mtime_ns=claim.mtime_ns,
+            parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
+            on_color=self.choices.get(claim.key, ""),
+            hints=self.hints.of(claim.key),
+        )
 
     @property
     def bom(self) -> bool:

@@ -24,13 +24,12 @@ from pipeline.archive.manifest import check_manifest, is_drawn, note_change, not
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.own import resolved
-from pipeline.archive.places import check_places, source_path
+from pipeline.archive.places import check_places
 from pipeline.archive.plan import Plan
 from pipeline.archive.prune import drop_rejected
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.shard import Shard, refuse_other_share
-from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError
@@ -169,7 +168,7 @@ def _plan(context: Context, journal: Journal) -> Plan:
         series=settings.series == "folder",
         listed=context.fingerprints_of_listed,
         hints=context.hints,
-        source_of=lambda key: source_path(context.roots, unescape(key)),
+        source_of=context.source_of,
     )
     naming = Naming(lambda kind, own: suffix(kind, own, settings), context.refused)
     return Plan(_counting_junk(shard.of_folders(folders), context.junk), naming, journal, wishes)

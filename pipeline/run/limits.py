@@ -8,6 +8,7 @@ from typing import Final
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind, Result, Status, Unit
 from pipeline.ground.settings import Settings
+from pipeline.run.signals import Stop
 
 # `--item-timeout auto`: seconds for any unit, bytes of the source that get a second more, seconds for a film's frame.
 ANY: Final = 300.0
@@ -50,3 +51,17 @@ class Awake:
         self._seconds += min(moment - self._last, _LONGEST_STEP)
         self._last = moment
         return self._seconds
+
+
+class Patience:
+    """Tells when what is in flight is not waited for any more, because a stop was asked for."""
+
+    def __init__(self, clock: Awake) -> None:
+        self._clock = clock
+        self._asked: float | None = None
+
+    def is_over(self, stop: Stop) -> bool:
+        """Tell whether the first signal is longer ago than `GRACE`; to be asked from it on."""
+        if stop.requested and self._asked is None:
+            self._asked = self._clock.now()
+        return self._asked is not None and self._clock.now() - self._asked > GRACE

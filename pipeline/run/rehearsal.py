@@ -9,17 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any, Final
 
-from pipeline.archive.decision import Action, Decision
+from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import source_path
 from pipeline.archive.schema import Claim
-from pipeline.archive.spelling import unescape
 from pipeline.ground import files
-from pipeline.ground.items import Unit, Verb
 from pipeline.run.context import Context
 from pipeline.run.twins import Twins
 
-SAME_AS: Final = "; same as "  # before the key of the item whose output is copied
 _HEAD: Final = 1 << 16  # bytes that are compared before files are hashed: scans of one size are seldom alike
 
 
@@ -56,10 +52,13 @@ class Rehearsal:
     def _known_better(self, decision: Decision, first: str) -> Decision:
         moved = self._moved.get(decision.found.key)
         if moved is None:
-            return decision._replace(why=f"{decision.why}{SAME_AS}{first}", forecast=None) if first else decision
+            if not first:
+                return decision
+            why = f"{decision.why}; same as {first}"
+            return decision._replace(why=why, because=Because.SAME, forecast=None)
         if moved.action is Action.MOVE:
             return decision._replace(action=Action.MOVE, why=f"renamed, was {moved.found.key}", forecast=None)
-        return decision._replace(why=f"renamed, was {moved.found.key}, and made anew")
+        return decision._replace(why=f"renamed, was {moved.found.key}, and made anew", because=Because.OTHER)
 
 
 def doubles_of(context: Context, journal: Journal, run_id: str) -> dict[str, str]:
@@ -67,7 +66,7 @@ def doubles_of(context: Context, journal: Journal, run_id: str) -> dict[str, str
     alike: dict[tuple[int, int], list[Claim]] = {}
     for claim in journal.claims(run_id):
         if claim.company:
-            alike.setdefault((claim.size, _head(_source(context, claim))), []).append(claim)
+            alike.setdefault((claim.size, _head(context.source_of(claim.key))), []).append(claim)
     twins = Twins(journal, context.fingerprint)
     doubles: dict[str, str] = {}
     for (size, _), group in alike.items():
@@ -80,32 +79,14 @@ def _among(group: list[Claim], context: Context, twins: Twins) -> Iterator[tuple
     first: dict[tuple[str, ...], str] = {}
     for claim in group:
         try:
-            sha256 = files.sha256(_source(context, claim))
+            sha256 = files.sha256(context.source_of(claim.key))
         except OSError:
             continue
-        made = twins.made(_unit(context, claim), sha256)
+        made = twins.made(context.first_unit(claim), sha256)
         fits = (sha256, context.fingerprint(claim.kind, claim.key), PurePath(claim.output).suffix.lower())
         key = made.key if made is not None else first.setdefault(fits, claim.key)
         if key != claim.key:
             yield claim.key, key
-
-
-def _unit(context: Context, claim: Claim) -> Unit:
-    source = _source(context, claim)
-    return Unit(
-        Verb.LOOK,
-        claim.key,
-        claim.kind,
-        source,
-        claim.output,
-        claim.copy_output,
-        size=claim.size,
-        mtime_ns=claim.mtime_ns,
-    )
-
-
-def _source(context: Context, claim: Claim) -> Path:
-    return source_path(context.roots, unescape(claim.key))
 
 
 def _head(source: Path) -> int:

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from pipeline.archive.decision import HINTS_CHANGED, SETTINGS_CHANGED, Action, Decision
+from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.spelling import escape
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.facts import summary_facts
 from pipeline.run.forecast import films_line, forecast_words
 from pipeline.run.progress import duration, printable
-from pipeline.run.rehearsal import SAME_AS
 from pipeline.run.summary import Summary
 
 _NAMED: Final = 5  # kinds of junk
@@ -77,9 +76,9 @@ class Anew:
 
     def see(self, decision: Decision) -> None:
         """Count one decision."""
-        self._anew += decision.action is Action.TODO and decision.why == SETTINGS_CHANGED
-        self._hinted += decision.action is Action.TODO and decision.why == HINTS_CHANGED
-        self._kept += decision.action is not Action.TODO and decision.why.startswith(str(Status.EDITED))
+        self._anew += decision.action is Action.TODO and decision.because is Because.SETTINGS
+        self._hinted += decision.action is Action.TODO and decision.because is Because.HINTS
+        self._kept += decision.action is not Action.TODO and decision.because is Because.EDITED
 
     def lines(self) -> Iterator[str]:
         """Yield a line on it where there is something to say."""
@@ -105,7 +104,7 @@ def plan_lines(decisions: Iterable[Decision], *, as_json: bool = False) -> Itera
             continue
         counts["gone" if gone else "here"] += 1
         counts[decision.action] += 1
-        counts["same"] += SAME_AS in decision.why
+        counts["same"] += decision.because is Because.SAME
         films += [decision.forecast] if decision.forecast else []
         output = escape(decision.names.output) if decision.names and decision.action is Action.TODO else ""
         yield _plan_json(decision, output) if as_json else _plan_line(decision, output)

@@ -83,6 +83,6 @@ def _twin_of(row: Row) -> Twin:
         seen=Seen(**{each.name: getattr(row, each.name) for each in fields(Seen)}),
         model=row.model,
         engine=row.engine,
-        reason="" if row.cause == Cause.SAME else row.reason,
+        reason="" if row.made_cause == Cause.SAME else row.made_reason,
         metadata=row.metadata,
     )

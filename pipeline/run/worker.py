@@ -54,7 +54,7 @@ class Worker:
         except FileNotFoundError as error:
             answer = failure(unit.key, error, seen)
             if lost_folder(unit.source):
-                answer = Result(unit.key, Status.FAILED, Cause.SYSTEM, FOLDER_GONE)
+                answer = Result(unit.key, Status.FAILED, Cause.FOLDER_GONE, FOLDER_GONE)
         except Exception as error:
             answer = failure(unit.key, error, seen)
         return replace(answer, seconds=round(time.perf_counter() - began, 4))

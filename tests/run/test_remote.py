@@ -232,6 +232,7 @@ def test_a_host_without_input_or_of_another_version_is_named(place: Place, tmp_p
     "fault",
     [
         lambda unit: Result(unit.key, Status.VANISHED, Cause.SYSTEM, "the file was found, then gone"),
+        lambda unit: Result(unit.key, Status.FAILED, Cause.FOLDER_GONE, "in whatever words"),
         lambda unit: Halt(OutputError("The output cannot be written: stale file handle.")),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import Row
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
@@ -101,6 +101,10 @@ def test_a_folder_that_is_gone_is_a_fault_and_nothing_that_vanished(
     monkeypatch.setattr(driver, "begin", unplug)
     summary = run()
     assert (summary.counts, summary.exit_code) == ({"done": 1, "failed": 1}, 3)
+    with Journal(tmp_path / "colour", read_only=True) as journal:
+        row = journal.row("box/1.png")
+    assert row is not None
+    assert row.cause == Cause.FOLDER_GONE
 
 
 @pytest.mark.parametrize("mounted_on", ["folder that stays", "nothing"])

@@ -90,7 +90,7 @@ def fill(scans: Path, colour: Path, count: int) -> None:
         with journal.transaction():
             run_id = journal.start_run(inputs=[scans], settings=asked, fingerprint=made, version="0")
             same = dict.fromkeys(COLUMNS, "") | {
-                "kind": "photo", "status": "done", "verdict": "neutral", "chroma": 0.5, "doubt": None,
+                "kind": "photo", "status": "done", "verdict": "neutral", "chroma": 0.5, "doubt": None, "unsure": 0,
                 "width": 4000, "height": 3000, "bits": 8, "frames": 0, "model": "embedded", "engine": str(engine),
                 "seconds": 0.5, "attempts": 1,
                 "source_size": source.st_size, "source_mtime_ns": source.st_mtime_ns, "source_sha256": "a" * 64,

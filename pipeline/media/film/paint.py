@@ -9,9 +9,10 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
-from pipeline.colour.hints import hinted_evenly
+from pipeline.colour import recipe
+from pipeline.colour.recipe import Look
+from pipeline.colour.signal import Signal, fitted
 from pipeline.ground.hints import NO_HINTS, Hints
-from pipeline.media.film.chroma import Signal, chroma_planes, fitted, seen_by_net
 from pipeline.media.film.index import Geometry
 from pipeline.media.film.planes import FULL, LIMITED, Layout, brought, layout_of, luma_of, plane, signal_of
 from pipeline.media.film.shape import on_its_side
@@ -27,16 +28,14 @@ class Canvas:
         layout: how the source's samples lie.
         fed: FFmpeg's name of the format that the encoder takes.
         signal: what its samples mean.
-        saturation: factor on the predicted chroma.
-        hints: what a person says of the film's colours, without strokes.
+        look: how colour is put to it.
     """
 
     geometry: Geometry
     layout: Layout
     fed: str
     signal: Signal
-    saturation: float = 1.0
-    hints: Hints = NO_HINTS
+    look: Look
 
     @property
     def source_signal(self) -> Signal:
@@ -47,7 +46,7 @@ class Canvas:
 def canvas(geometry: Geometry, fed: str, fed_range: int, saturation: float, hints: Hints = NO_HINTS) -> Canvas:
     """Prepare for a film whose encoder is fed the planar format `fed` in the range `fed_range`."""
     signal = signal_of(fed, fed_range, geometry.matrix)
-    return Canvas(geometry, layout_of(geometry.pix_fmt), fed, signal, saturation, hints)
+    return Canvas(geometry, layout_of(geometry.pix_fmt), fed, signal, Look(saturation, hints=hints))
 
 
 def upright(predict: Predict, rotation: int) -> Predict:
@@ -67,7 +66,7 @@ def upright(predict: Predict, rotation: int) -> Predict:
 
 def lightness_of(frame: VideoFrame, size: int, painted: Canvas) -> NDArray[np.float32]:
     """Return what the net sees of a frame: float32 (size, size), lightness 0..100."""
-    return seen_by_net(luma_of(frame, painted.layout), size, painted.source_signal)
+    return recipe.frame_lightness(luma_of(frame, painted.layout), painted.source_signal, size)
 
 
 def coloured(frame: VideoFrame, ab: NDArray[np.float32], painted: Canvas) -> VideoFrame:
@@ -83,20 +82,10 @@ def coloured(frame: VideoFrame, ab: NDArray[np.float32], painted: Canvas) -> Vid
     """
     result = _carrier(frame, painted)
     luma = fitted(luma_of(frame, painted.layout), painted.source_signal, painted.signal)
-    u, v = chroma_planes(luma, *_wished(ab, luma, painted))
+    turns = round(painted.geometry.rotation / 90) % 4
+    u, v = recipe.frame_planes(luma, ab, painted.signal, painted.look, turns)
     _fill(result, (luma, u, v), painted.signal.bits)
     return _tagged(result, painted)
-
-
-def _wished(ab: NDArray[np.float32], luma: NDArray[Any], painted: Canvas) -> tuple[NDArray[np.float32], Signal, float]:
-    """Return the ab of a frame as a person wants it, with what else `chroma_planes` is told."""
-    if not painted.hints.colours:
-        return ab, painted.signal, painted.saturation
-    turns = round(painted.geometry.rotation / 90) % 4
-    shape = np.rot90(luma, turns).shape
-    upright = np.rot90(ab * np.float32(painted.saturation), turns)
-    wished = hinted_evenly(np.ascontiguousarray(upright), shape, painted.hints)
-    return np.ascontiguousarray(np.rot90(wished, -turns)), painted.signal, 1.0
 
 
 def kept(frame: VideoFrame, painted: Canvas) -> VideoFrame:

@@ -11,8 +11,8 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from pipeline.colour.signal import Matrix, Signal
 from pipeline.ground.errors import ItemError
-from pipeline.media.film.chroma import Matrix, Signal
 
 Luma = NDArray[np.uint8] | NDArray[np.uint16]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.film.chroma import averaged
+from pipeline.colour.signal import averaged
 
 _SIZE: Final = (32, 24)
 _BINS: Final = 32

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.media.film.chroma import averaged
+from pipeline.colour.signal import averaged
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipeline.ground.errors import ItemError, SettingsError
+from pipeline.ground.errors import ItemError, SettingsError, in_short
 from pipeline.ground.files import read_plain, words
 from pipeline.media.photo.decoders import recognise
 from pipeline.media.photo.write import encode
@@ -112,7 +112,7 @@ def signed(data: bytes, format: str, source: Path | None, by: Certificate, said:
     except OSError:
         raise
     except Exception as error:  # c2pa's own, of many classes; ValueError and TypeError of a key that is none
-        raise ItemError(f"it cannot be signed: {_in_short(error)}") from None
+        raise ItemError(f"it cannot be signed: {in_short(error)}") from None
     return out.getvalue()
 
 
@@ -156,7 +156,3 @@ def _algorithm(c2pa: Any, key: bytes) -> Any:
     if isinstance(found, ed25519.Ed25519PrivateKey):
         return known.ED25519
     raise ValueError("its key is of a kind that signs no credentials")
-
-
-def _in_short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".:") or type(error).__name__

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import EngineError
+from pipeline.ground.errors import EngineError, in_short
 from pipeline.ground.homes import user_cache
 from pipeline.nets.content import content
 from pipeline.nets.net import Run
@@ -62,7 +62,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
     try:
         session = onnxruntime.InferenceSession(model, options, providers=[*gpus, (_CPU, {})])
     except Exception as error:  # its exceptions have no common class
-        raise EngineError(f"onnxruntime cannot read {spec.path}: {_short(error)}.") from None
+        raise EngineError(f"onnxruntime cannot read {spec.path}: {in_short(error)}.") from None
     if on_gpu and session.get_providers()[0] == _CPU:  # it falls back without a word
         raise EngineError("onnxruntime found no GPU it could use.")
     first = session.get_outputs()[0].name
@@ -71,10 +71,6 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
         try:
             return np.asarray(session.run([first], feed)[0])
         except Exception as error:
-            raise EngineError(f"onnxruntime cannot run {spec.path}: {_short(error)}.") from None
+            raise EngineError(f"onnxruntime cannot run {spec.path}: {in_short(error)}.") from None
 
     return run
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(". ")

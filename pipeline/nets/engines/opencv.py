@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import EngineError, ModelError
+from pipeline.ground.errors import EngineError, ModelError, in_short
 from pipeline.nets.content import content
 from pipeline.nets.net import Run
 from pipeline.nets.points import read_points
@@ -34,7 +34,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
     try:
         net = _read_caffe(spec) if spec.form == "caffe" else _read_onnx(spec)
     except cv2.error as error:
-        raise EngineError(f"OpenCV {cv2.__version__} cannot read {spec.path}: {_short(error)}.") from None
+        raise EngineError(f"OpenCV {cv2.__version__} cannot read {spec.path}: {in_short(error)}.") from None
 
     def run(feed: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         try:
@@ -42,7 +42,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
                 net.setInput(values.astype(np.float32, copy=False), name)  # it converts inside
             return np.asarray(net.forward())
         except cv2.error as error:
-            raise EngineError(f"OpenCV {cv2.__version__} cannot run {spec.path}: {_short(error)}.") from None
+            raise EngineError(f"OpenCV {cv2.__version__} cannot run {spec.path}: {in_short(error)}.") from None
 
     return run
 
@@ -74,9 +74,3 @@ def _read_caffe(spec: NetSpec) -> Any:
             raise ModelError(f"{spec.prototxt} has no layer {layer}: it is not the colorization net of Zhang 2016.")
         net.getLayer(number).blobs = [blob]
     return net
-
-
-def _short(error: cv2.error) -> str:
-    """Return the telling line of an OpenCV message."""
-    text = (getattr(error, "err", "") or str(error)).strip()
-    return " ".join(text.split())[:200].rstrip(". ")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import EngineError
+from pipeline.ground.errors import EngineError, in_short
 from pipeline.ground.homes import at_home, user_cache
 from pipeline.nets.content import content
 from pipeline.nets.net import Run
@@ -58,7 +58,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
             settings,
         )
     except RuntimeError as error:
-        raise EngineError(f"OpenVINO cannot read {spec.path}: {_short(error)}.") from None
+        raise EngineError(f"OpenVINO cannot read {spec.path}: {in_short(error)}.") from None
     request = compiled.create_infer_request()
     first = compiled.output(0)
 
@@ -67,7 +67,7 @@ def load(spec: NetSpec, precision: str = "float32", cache_dir: Path | None = Non
             request.infer(dict(feed), share_inputs=True)
             return np.asarray(request.get_tensor(first).data)
         except RuntimeError as error:
-            raise EngineError(f"OpenVINO cannot run {spec.path}: {_short(error)}.") from None
+            raise EngineError(f"OpenVINO cannot run {spec.path}: {in_short(error)}.") from None
 
     return run
 
@@ -112,7 +112,3 @@ def _read(core: openvino.Core, spec: NetSpec, precision: str, cache_dir: Path) -
 def has_bfloat16() -> bool:
     """Tell whether this processor computes in bfloat16 itself (AVX512-BF16 or AMX)."""
     return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(". ")

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import signal
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +22,10 @@ import dask
 import psutil
 from distributed import Client, LocalCluster
 
-from pipeline.ground.errors import ClusterError
+from pipeline.ground.errors import ClusterError, first_line
 from pipeline.run.executors.child import ONE_THREAD
 from pipeline.run.executors.fleet import Lost, Member
+from pipeline.run.executors.roll import Roll
 
 # Events say who comes and goes; one that was missed is made up for after so many seconds.
 _REFRESH: Final = 10.0
@@ -54,11 +54,9 @@ class Dask:
             self._client = Client(address or self._cluster, timeout=_CONNECT, set_as_default=False, name="colorize")
         except Exception as error:  # each protocol has its own
             self._end_cluster()
-            raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
-        self._lock = threading.Lock()
+            raise ClusterError(f"{self.place} does not answer: {first_line(error)}.") from None
         self._names: dict[str, str] = {}  # by address: a process that takes another's place may have the same
-        self._members: dict[str, Member] = {}
-        self._calls: dict[str, set[Future[Any]]] = {}
+        self._roll = Roll()
         self._ending: set[str] = set()  # addresses of workers that are told to end, and have not yet
         self._endings: list[Any] = []
         self._refreshed = 0.0
@@ -73,13 +71,7 @@ class Dask:
             self._refreshed = 0.0
 
     def _gone(self, address: str) -> None:
-        with self._lock:
-            name = self._names.pop(address, "")
-            self._members.pop(name, None)
-            calls = self._calls.pop(name, set())
-        for call in calls:
-            with contextlib.suppress(Exception):  # it came back at this very moment
-                call.set_exception(Lost())
+        self._roll.leave(self._names.pop(address, ""))
 
     def members(self) -> Mapping[str, Member]:
         """See `Fleet.members`."""
@@ -88,32 +80,28 @@ class Dask:
         if time.monotonic() - self._refreshed > _REFRESH:
             self._refreshed = time.monotonic()
             self._refresh()
-        with self._lock:
-            return dict(self._members)
+        return self._roll.members()
 
     def _refresh(self) -> None:
         try:
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
         except Exception as error:
-            raise ClusterError(f"{self.place} does not answer any more: {_first_line(error)}.") from None
+            raise ClusterError(f"{self.place} does not answer any more: {first_line(error)}.") from None
         for address in set(self._names) - set(workers):
             self._gone(address)
         self._ending &= set(workers)
-        with self._lock:
-            for address, told in workers.items():
-                if address not in self._names and address not in self._ending and told["status"] == "running":
-                    name = self._names[address] = f"{address} {uuid.uuid4().hex}"
-                    self._members[name] = Member(name, told["host"], told["memory_limit"] or 0)
-                    self._calls[name] = set()
+        for address, told in workers.items():
+            if address not in self._names and address not in self._ending and told["status"] == "running":
+                name = f"{address} {uuid.uuid4().hex}"
+                self._roll.expect(name)
+                self._names[address] = name  # from here on the news of its loss finds it
+                self._roll.join(Member(name, told["host"], told["memory_limit"] or 0))
 
     def call(self, member: str, label: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """See `Fleet.call`."""
-        done: Future[Any] = Future()
-        with self._lock:
-            if member not in self._calls:
-                done.set_exception(Lost())
-                return done
-            self._calls[member].add(done)
+        done = self._roll.begin(member)
+        if done.done():
+            return done
         key = f"{label}-{uuid.uuid4().hex}"
         coroutine = self._call(done, member, key, function, arguments)
         asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
@@ -136,8 +124,7 @@ class Dask:
         with contextlib.suppress(Exception), contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait({answer})
         future.release()
-        with self._lock:
-            self._calls.get(member, set()).discard(done)
+        self._roll.finish(member, done)
         with contextlib.suppress(Exception):  # lost at this very moment
             _hand_over(answer, done)
 
@@ -235,7 +222,7 @@ def _local(jobs: int) -> LocalCluster:
             )
     except Exception as error:
         raise ClusterError(
-            f"Dask's workers cannot be started here: {_first_line(error)}. Try fewer --jobs, or --executor loky."
+            f"Dask's workers cannot be started here: {first_line(error)}. Try fewer --jobs, or --executor loky."
         ) from None
 
 
@@ -243,7 +230,3 @@ def _local(jobs: int) -> LocalCluster:
 def _settings() -> Iterator[None]:
     with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
         yield
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -22,7 +22,7 @@ from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.media.medium import Job
 from pipeline.run.executors.child import ONE_THREAD, be_hurt, follow
 from pipeline.run.executors.executor import Take, crashed
-from pipeline.run.limits import GRACE, START, Awake, limit, too_long
+from pipeline.run.limits import START, Awake, Patience, limit, too_long
 from pipeline.run.signals import Stop
 from pipeline.run.worker import Worker
 
@@ -131,7 +131,7 @@ class Loky:
                         held.appendleft(unit)
                         break
                     flight.submit(unit)
-                if not flight.units or stop.at_once or flight.over(stop):
+                if not flight.units or stop.at_once or flight.patience.is_over(stop):
                     break
                 yield from flight.landed()
                 if flight.late():
@@ -160,7 +160,7 @@ class _Flight:
         self.units: dict[Future[Answer], Unit] = {}
         self._deadlines: dict[Future[Answer], float] = {}
         self._clock = Awake()
-        self._asked: float | None = None
+        self.patience = Patience(self._clock)
         self._start = START
 
     @property
@@ -202,12 +202,6 @@ class _Flight:
         for future, unit in self.units.items():
             (self._left.late if self._deadlines[future] < now else self._left.suspects).append(unit)
         return True
-
-    def over(self, stop: Stop) -> bool:
-        """Tell whether a stop was asked for so long ago that what is in flight is not waited for any more."""
-        if stop.requested and self._asked is None:
-            self._asked = self._clock.now()
-        return self._asked is not None and self._clock.now() - self._asked > GRACE
 
 
 def _start_tracker() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import __version__
+from pipeline.ground import heap
 from pipeline.ground.errors import ColorizeError, ModelError, OutputError
 from pipeline.ground.files import replacing, words
 from pipeline.ground.homes import user_cache
@@ -118,6 +119,7 @@ def enter(job: Job, weights: Path | None) -> str:
         net = _net_here(job.net) or (None if weights is None else _fetched(job.net, weights))
         if net is None:
             return f"has lost the net {job.net.name}"
+        heap.keep()
         with _turn:
             _ready[job.tmp_dir] = Worker(replace(job, net=net))
     except ColorizeError as error:

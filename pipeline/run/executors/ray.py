@@ -19,9 +19,10 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from pipeline.ground.errors import ClusterError
+from pipeline.ground.errors import ClusterError, first_line
 from pipeline.run.executors.child import ONE_THREAD
-from pipeline.run.executors.fleet import Lost, Member
+from pipeline.run.executors.fleet import Member
+from pipeline.run.executors.roll import Roll
 
 # How often it is looked whether the cluster has grown, in seconds.
 _REFRESH: Final = 5.0
@@ -69,13 +70,11 @@ class Ray:
                     **local,
                 )
         except Exception as error:
-            raise ClusterError(f"{self.place} does not answer: {_first_line(error)}.") from None
+            raise ClusterError(f"{self.place} does not answer: {first_line(error)}.") from None
         self._jobs = jobs
         self._kind = ray.remote(num_cpus=1, max_restarts=0, concurrency_groups={"watch": 1})(Colorize)
-        self._lock = threading.Lock()
         self._actors: dict[str, Any] = {}
-        self._members: dict[str, Member] = {}
-        self._calls: dict[str, set[Future[Any]]] = {}
+        self._roll = Roll()
         self._looked = float("-inf")
 
     def members(self) -> Mapping[str, Member]:
@@ -85,47 +84,35 @@ class Ray:
             try:
                 processors = int(ray.cluster_resources().get("CPU", 0))
             except Exception as error:
-                raise ClusterError(f"{self.place} does not answer any more: {_first_line(error)}.") from None
+                raise ClusterError(f"{self.place} does not answer any more: {first_line(error)}.") from None
             wanted = min(processors, self._jobs or processors)
             for _ in range(wanted - len(self._actors)):
                 self._begin()
-        with self._lock:
-            return dict(self._members)
+        return self._roll.members()
 
     def _begin(self) -> None:
         name = uuid.uuid4().hex
-        with self._lock:
-            actor = self._actors[name] = self._kind.remote()
-            self._calls[name] = set()
+        actor = self._actors[name] = self._kind.remote()
+        self._roll.expect(name)
         actor.host.remote().future().add_done_callback(lambda done: self._came_up(name, done))
         watch = actor.wait.options(concurrency_group="watch").remote()
         watch.future().add_done_callback(lambda _: self._gone(name))
 
     def _came_up(self, name: str, done: Future[Any]) -> None:
         if done.exception() is None:
-            with self._lock:
-                if name in self._actors:
-                    self._members[name] = Member(name, done.result())
+            self._roll.join(Member(name, done.result()))
 
     def _gone(self, name: str) -> None:
-        with self._lock:
-            self._actors.pop(name, None)
-            self._members.pop(name, None)
-            calls = self._calls.pop(name, set())
-            self._looked = float("-inf")
-        for call in calls:
-            with contextlib.suppress(Exception):  # it came back at this very moment
-                call.set_exception(Lost())
+        self._roll.leave(name)
+        self._actors.pop(name, None)
+        self._looked = float("-inf")
 
     def call(self, member: str, label: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """See `Fleet.call`."""
-        done: Future[Any] = Future()
-        with self._lock:
-            actor = self._actors.get(member)
-            if actor is None:
-                done.set_exception(Lost())
-                return done
-            self._calls[member].add(done)
+        done = self._roll.begin(member)
+        actor = self._actors.get(member)
+        if actor is None or done.done():  # lost, or at this very moment
+            return done
         found = actor.call.options(name=label).remote(function, arguments).future()
         found.add_done_callback(lambda answer: self._came_back(member, done, answer))
         return done
@@ -135,8 +122,7 @@ class Ray:
         if isinstance(error, RayActorError):
             self._gone(member)
             return
-        with self._lock:
-            self._calls.get(member, set()).discard(done)
+        self._roll.finish(member, done)
         with contextlib.suppress(Exception):  # lost at this very moment
             if error is None:
                 done.set_result(answer.result())
@@ -145,8 +131,7 @@ class Ray:
 
     def end(self, member: str) -> None:
         """See `Fleet.end`."""
-        with self._lock:
-            actor = self._actors.get(member)
+        actor = self._actors.get(member)
         if actor is not None:
             with contextlib.suppress(RayError, GetTimeoutError):
                 ray.kill(actor)
@@ -171,10 +156,6 @@ def _own_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 # Workers are one thread each; Ray hands on what the processes that begin them have.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.ground.errors import ClusterError, ModelError, OutputError
+from pipeline.ground.errors import Cause, ClusterError, ModelError, OutputError
 from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit
 from pipeline.media.medium import Job
 from pipeline.run import limits
@@ -18,7 +18,7 @@ from pipeline.run.executors.executor import Take, crashed
 from pipeline.run.executors.fleet import Fleet, Lost
 from pipeline.run.executors.member import Stranger
 from pipeline.run.signals import Stop
-from pipeline.run.worker import FOLDER_GONE, failure
+from pipeline.run.worker import failure
 
 # How often the driver looks whether a signal came while all workers are busy, in seconds.
 GLANCE: Final = 0.25
@@ -71,7 +71,7 @@ class _Round:
         self._held = deque[Flight]()  # taken, and in nobody's hands
         self._again = deque[Flight]()  # blamed for a lost worker: to be tried on another host
         self._alone: dict[str, Flight] = {}  # by host, what is to have its memory for itself
-        self._asked: float | None = None
+        self._patience = limits.Patience(self._clock)
         self._empty_since: float | None = None
         self._waiting_said = False
 
@@ -79,7 +79,7 @@ class _Round:
         self._held.append(Flight(first))
         self._muster()
         looked = float("-inf")
-        while not self._stop.at_once and not self._over():
+        while not self._stop.at_once and not self._patience.is_over(self._stop):
             if self._clock.now() - looked > GLANCE:  # of thousands of workers, not after each answer
                 looked = self._clock.now()
                 yield from self._late()
@@ -117,12 +117,6 @@ class _Round:
             self._waiting_said = True
             busy = f" ({self._crew.greeting} are getting ready)" if self._crew.greeting else ""
             self._say(f"Waiting for a worker of {self._crew.place}{busy}.")
-
-    def _over(self) -> bool:
-        """Tell whether a stop was asked for so long ago that what is in flight is not waited for any more."""
-        if self._stop.requested and self._asked is None:
-            self._asked = self._clock.now()
-        return self._asked is not None and self._clock.now() - self._asked > limits.GRACE
 
     def _is_more(self) -> bool:
         if not (self._held or self._again or self._alone):
@@ -234,7 +228,7 @@ class _Round:
             if isinstance(answer.error, OutputError):
                 return self._crew.leases.can_write()
             return isinstance(answer.error, ModelError)
-        if isinstance(answer, Result) and (answer.status is Status.VANISHED or answer.reason == FOLDER_GONE):
+        if isinstance(answer, Result) and (answer.status is Status.VANISHED or answer.cause is Cause.FOLDER_GONE):
             return flight.unit.source.exists()
         return False
 

@@ -25,10 +25,13 @@ ADVICE: Final[dict[str, str]] = {
     Cause.FORMAT_LIMIT: "The format of the output cannot hold it. Choose another --format.",
     Cause.MEMORY: "There was not enough memory for it. Run again with fewer --jobs.",
     Cause.SYSTEM: "The system did not let it be read or written. The next run tries it again.",
+    Cause.FOLDER_GONE: "Its folder was gone. Bring the disk back and run again.",
     Cause.IN_THE_WAY: "Something in OUTPUT has its name. Move that away and run again.",
     Cause.CRASH: "A decoder crashed on it twice. Another copy of the file may be whole.",
     Cause.TIME: "It took longer than --item-timeout allows.",
     Cause.SAME: "Another source has the same bytes: its output is a copy of that one's.",
+    Cause.MODEL: "Get that net, or take the hint back, and run again.",
+    Cause.BY_HINT: "A hint says that nobody wants it. Take that back and run again to have it.",
     Cause.FAULT: "A fault of this program. Please report it with the file.",
 }
 

@@ -187,7 +187,7 @@ def _source(item: Entry, hints: Hints) -> File | None:
             return None
         why = row.reason if row.status not in KEPT else "the original is not at hand"
         raise InputError(f"No preview: {why or row.status}.")
-    if row.cause == Cause.IN_COLOUR and hints.decision != "left-grey":
+    if row.made_cause == Cause.IN_COLOUR and hints.decision != "left-grey":
         raise InputError("It is in colour already, so its hints are not used; --on-color-list recolors single ones.")
     return item.source
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.colour import recipe
 from pipeline.colour.recipe import Look
-from pipeline.media.film.chroma import (
+from pipeline.colour.signal import (
     Signal,
     chroma_planes,
     differences,
