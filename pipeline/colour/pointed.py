@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from pipeline.colour.hints import drawn, in_shade
 from pipeline.ground.hints import Hints, Stroke
-from pipeline.nets.engine import Engine
-from pipeline.nets.net import Net, PointedNet
+from pipeline.nets.net import Around, Net, PointedNet
 from pipeline.nets.prediction import Points
-from pipeline.nets.spec import NetSpec
 
 Floats = NDArray[np.float32]
 
@@ -27,7 +25,7 @@ _LEAST_SATURATION: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Pointed:
+class Pointed(Around):
     """A net with points of colour in it (implements `Net`).
 
     Attributes:
@@ -41,16 +39,6 @@ class Pointed:
     itself: PointedNet
     strokes: tuple[Stroke, ...]
     saturation: float
-
-    @property
-    def spec(self) -> NetSpec:
-        """What the net is."""
-        return self.net.spec
-
-    @property
-    def engine(self) -> Engine:
-        """What runs it."""
-        return self.net.engine
 
     def predict(self, lightness: Floats) -> Floats:
         """See `Net.predict`."""

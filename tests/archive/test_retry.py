@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.archive.conftest import Archive
 
 
-PASSING = (Cause.SYSTEM, Cause.FOLDER_GONE, Cause.IN_THE_WAY, Cause.LIBRARY)
+PASSING = (Cause.SYSTEM, Cause.FOLDER_GONE, Cause.IN_THE_WAY, Cause.LIBRARY, Cause.MODEL)
 
 
 def failed(archive: Archive, cause: Cause, **options: object) -> None:

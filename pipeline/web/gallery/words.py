@@ -30,6 +30,7 @@ ADVICE: Final[dict[str, str]] = {
     Cause.CRASH: "A decoder crashed on it twice. Another copy of the file may be whole.",
     Cause.TIME: "It took longer than --item-timeout allows.",
     Cause.SAME: "Another source has the same bytes: its output is a copy of that one's.",
+    Cause.MODEL: "Get that net, or take the hint back, and run again.",
     Cause.BY_HINT: "A hint says that nobody wants it. Take that back and run again to have it.",
     Cause.FAULT: "A fault of this program. Please report it with the file.",
 }
