@@ -222,3 +222,10 @@ def test_the_first_page_alone_is_treated_as_a_photograph() -> None:
     first, every = Settings(pages="first"), Settings()
     assert (treated_as(Kind.PAGES, first), treated_as(Kind.PAGES, every)) == (Kind.PHOTO, Kind.PAGES)
     assert {treated_as(kind, first) for kind in (Kind.PHOTO, Kind.FILM)} == {Kind.PHOTO, Kind.FILM}
+
+
+def test_a_chart_that_changed_makes_outputs_anew_and_no_chart_is_as_before() -> None:
+    by: dict[str, str] = {"model_sha256": "m", "engine": "e"}
+    plain = fingerprint(Settings(), Kind.PHOTO, **by)
+    assert fingerprint(Settings(), Kind.PHOTO, **by, chart="") == plain
+    assert len({plain, *(fingerprint(Settings(), Kind.PHOTO, **by, chart=each) for each in "ab")}) == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +12,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from models.training.prepare import is_held_out
+
 # a set's pull grows with its size to this power, so that the two largest do not drown the small varied ones
 SET_POWER = 0.75
 SIDE = 128
-HELD_OUT_OF_1000 = 10
 
 
 def set_of(name: str) -> str:
     """The set a picture belongs to: what stands before `__` in its name."""
     return name.split("__")[0] if "__" in name else ""
-
-
-def is_held_out(name: str) -> bool:
-    """Whether a picture is kept for choices (temperature, saturation) and never trained on; by a hash of its name."""
-    return zlib.crc32(name.encode()) % 1000 < HELD_OUT_OF_1000
 
 
 @dataclass(frozen=True)

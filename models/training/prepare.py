@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +25,16 @@ import numpy.typing as npt
 
 SIDE = 128
 CHROMA_SIDE = 64
+HELD_OUT_OF_1000 = 10
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a picture is kept for choices (temperature, saturation) and never trained on; by a hash of its name."""
+    return zlib.crc32(name.encode()) % 1000 < HELD_OUT_OF_1000
 
 
 def photographs(source: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,12 +1,13 @@
 """Palettes: what is done to a net's answer before it is put to a picture.
 
 The numbers were set on 550 held-out photographs of the embedded net's training (`models/training/LOG.md`), none of them
-a measuring one. They are applied to whatever net is asked; "plain" is a net's own answer. A net that says how sure it
-is (`nets.prediction.Guess`) may be colourful where it is, and is modest elsewhere.
+a measuring one. They are applied to whatever net is asked; "plain" is a net's own answer. The answer of a net that says
+how sure it is (`nets.prediction.Guess`) is moved by a chart, to where the truth is found for what is answered so.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,32 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.calm import calmed
+from pipeline.colour.chart import chart, charted
 from pipeline.nets.net import Around, Net, guessed
 from pipeline.nets.prediction import Guess
 
 Floats = NDArray[np.float32]
 
 
-# Spreads, in Lab units, for which a `Modesty` is told; a straight line lies between two of them.
+# Spreads, in Lab units, for which `Palette.unsure_reds` is told; a straight line lies between two of them.
 SPREADS: Final = (6.0, 9.0, 11.0, 13.0, 16.0, 20.0, 28.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Modesty:
-    """How much colour a net may give by how sure it is.
-
-    Attributes:
-        gain: factor on chroma at each of `SPREADS`; in place of the palette's own.
-        knee: chroma above which a colour is strong.
-        left: share that is left of what chroma has above the knee, at each of `SPREADS`.
-        reds: share that is left of what red and purple chroma has above 12, at each of `SPREADS`; in place of the
-            palette's own.
-    """
-
-    gain: tuple[float, ...]
-    knee: float
-    left: tuple[float, ...]
-    reds: tuple[float, ...] = (1.0,) * len(SPREADS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +37,9 @@ class Palette:
         curve: chroma c becomes c (c / 15) ** curve: what is pale becomes paler, whites become white.
         gain: factor on chroma.
         reds: share that is left of what red and purple chroma has above 12: they become browns.
-        modesty: what takes the place of gain and reds for a net that says how sure it is.
+        chart: of a net that says how sure it is, the answer is moved by this chart (`colour.chart`) instead of by curve
+            and gain; empty: as of any other net.
+        unsure_reds: in place of `reds` then, at each of `SPREADS`.
     """
 
     stretch: bool = False
@@ -62,32 +48,23 @@ class Palette:
     curve: float = 0.0
     gain: float = 1.0
     reds: float = 1.0
-    modesty: Modesty | None = None
+    chart: str = ""
+    unsure_reds: tuple[float, ...] = (1.0,) * len(SPREADS)
 
-
-_NATURAL: Final = Modesty(
-    gain=(1.14, 1.04, 1.0, 0.95, 0.86, 0.82, 0.72),
-    knee=18.0,
-    left=(1.0, 1.0, 1.0, 1.0, 1.0, 0.8, 0.2),
-)
-_RESTRAINED: Final = Modesty(
-    gain=(1.12, 1.02, 0.98, 0.93, 0.84, 0.8, 0.7),
-    knee=15.0,
-    left=(1.0, 1.0, 1.0, 0.9, 0.8, 0.5, 0.1),
-    reds=(1.0, 1.0, 0.7, 0.4, 0.3, 0.3, 0.2),
-)
-_VIVID: Final = Modesty(
-    gain=(1.31, 1.2, 1.15, 1.09, 0.99, 0.94, 0.83),
-    knee=20.0,
-    left=(1.0, 1.0, 1.0, 1.0, 1.0, 0.9, 0.6),
-)
 
 PALETTES: Final = {
-    "natural": Palette(calm=0.7, cast=0.15, curve=0.2, gain=0.88, modesty=_NATURAL),
-    "restrained": Palette(stretch=True, calm=0.7, cast=0.15, curve=0.2, gain=0.88, reds=0.3, modesty=_RESTRAINED),
-    "vivid": Palette(calm=0.7, cast=0.15, curve=0.2, gain=1.04, modesty=_VIVID),
+    "natural": Palette(
+        calm=0.7, cast=0.15, curve=0.2, gain=0.88, chart="natural", unsure_reds=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.1)
+    ),
+    "restrained": Palette(
+        stretch=True, calm=0.7, cast=0.15, curve=0.2, gain=0.88, reds=0.3, chart="restrained",
+        unsure_reds=(1.0, 1.0, 0.8, 0.6, 0.4, 0.2, 0.1),
+    ),
+    "vivid": Palette(
+        calm=0.7, cast=0.15, curve=0.2, gain=1.04, chart="vivid", unsure_reds=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.4)
+    ),
     "plain": Palette(),
-}
+}  # fmt: skip
 
 _MIDDLE: Final = 15.0
 _RED_KNEE: Final = 12.0
@@ -124,6 +101,12 @@ def repainted(net: Net, name: str) -> Net:
     return with_palette(net.net if isinstance(net, WithPalette) else net, name)
 
 
+def chart_digest(name: str) -> str:
+    """Return a short hash of the chart that the palette `name` moves colours by; empty: it has none."""
+    by = PALETTES[name].chart
+    return hashlib.sha256(chart(by).tobytes()).hexdigest()[:16] if by else ""
+
+
 def treated(guess: Guess, lightness: Floats, palette: Palette) -> Floats:
     """Treat an answer.
 
@@ -137,12 +120,14 @@ def treated(guess: Guess, lightness: Floats, palette: Palette) -> Floats:
     """
     ab, spread = _calm(guess, lightness, palette.calm) if palette.calm else guess
     ab = ab - np.float32(palette.cast) * ab.mean(axis=(0, 1), keepdims=True)
-    chroma = np.hypot(ab[:, :, 0], ab[:, :, 1])
-    factor: Floats = ((np.maximum(chroma, 1e-3) / _MIDDLE) ** palette.curve).astype(np.float32)
-    if palette.modesty is None or spread is None:
-        factor *= np.float32(palette.gain) * _red_knee(ab, chroma * factor * palette.gain, palette.reds)
+    if palette.chart and spread is not None:
+        ab = charted(ab, spread, chart(palette.chart))
+        left: Floats = np.interp(spread, SPREADS, palette.unsure_reds).astype(np.float32)
+        factor = _red_knee(ab, np.hypot(ab[:, :, 0], ab[:, :, 1]), left)
     else:
-        factor *= _modest(ab, chroma * factor, spread, palette.modesty)
+        chroma = np.hypot(ab[:, :, 0], ab[:, :, 1])
+        factor = ((np.maximum(chroma, 1e-3) / _MIDDLE) ** palette.curve).astype(np.float32)
+        factor *= np.float32(palette.gain) * _red_knee(ab, chroma * factor * palette.gain, palette.reds)
     result: Floats = (ab * factor[:, :, np.newaxis]).astype(np.float32)
     return result
 
@@ -153,19 +138,6 @@ def _calm(guess: Guess, lightness: Floats, strength: float) -> Guess:
         return Guess(calmed(guess.ab, lightness, strength), None)
     both = calmed(np.dstack((guess.ab, guess.spread)), lightness, strength)
     return Guess(both[:, :, :2], both[:, :, 2])
-
-
-def _modest(ab: Floats, chroma: Floats, spread: Floats, modesty: Modesty) -> Floats:
-    """Return the factor on chroma (h, w) that a net may have which is as sure as that; `ab` says of which hue."""
-    gain, left, reds = (_at(spread, each) for each in (modesty.gain, modesty.left, modesty.reds))
-    factor = gain * _knee(chroma * gain, modesty.knee, left)
-    return factor * _red_knee(ab, chroma * factor, reds)
-
-
-def _at(spread: Floats, numbers: tuple[float, ...]) -> Floats:
-    """Return what lies between the numbers told for `SPREADS`."""
-    found: Floats = np.interp(spread, SPREADS, numbers).astype(np.float32)
-    return found
 
 
 def _red_knee(ab: Floats, chroma: Floats, left: Floats | float) -> Floats:

@@ -340,7 +340,9 @@ def treated_as(kind: Kind, settings: Settings) -> Kind:
     return Kind.PHOTO if kind is Kind.PAGES and settings.pages == "first" else kind
 
 
-def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: str, listed: str = "") -> str:
+def fingerprint(
+    settings: Settings, kind: Kind, *, model_sha256: str, engine: str, listed: str = "", chart: str = ""
+) -> str:
     """Return a short hash of all that changes an item's pixels or bytes: an output made under another is made anew.
 
     Only what differs from its neutral value counts, so a setting that is new and neutral repeats no work.
@@ -351,8 +353,10 @@ def fingerprint(settings: Settings, kind: Kind, *, model_sha256: str, engine: st
         model_sha256: hash of the net's file.
         engine: engine and precision as recorded in the manifest, such as "openvino/bfloat16".
         listed: what a person's list says of the item instead of `on_color`; empty where it says nothing.
+        chart: hash of the chart by which the net's colours are moved; empty where there is none.
     """
-    parts = _counting(settings, kind) | ({"listed": listed} if listed else {})
+    said = {"listed": listed, "chart": chart}
+    parts = _counting(settings, kind) | {name: value for name, value in said.items() if value}
     return _hash(parts | {"kind": kind, "model": model_sha256, "engine": engine, "version": FORMAT_VERSIONS[kind]})
 
 

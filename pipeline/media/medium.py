@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipeline.colour.palette import repainted, with_palette
+from pipeline.colour.palette import chart_digest, repainted, with_palette
 from pipeline.colour.pointed import pointed
 from pipeline.colour.recipe import Look
 from pipeline.ground import files, heap, inside
@@ -66,6 +66,11 @@ class Job:
     tmp_dir: Path
     memory: Memory = Memory()
     own: tuple[OwnNet, ...] = ()
+
+
+def chart_of(spec: NetSpec, palette: str) -> str:
+    """Return a hash of the chart by which a net's colours are moved under a palette; empty: by none."""
+    return chart_digest(palette) if spec.answer.spread else ""
 
 
 def loaded(net: NetSpec, engine: Engine, palette: str) -> Net:

@@ -18,7 +18,7 @@ from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
 from pipeline.ground.items import PICTURED, Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
-from pipeline.media.medium import Job
+from pipeline.media.medium import Job, chart_of
 from pipeline.media.table import first_verb
 from pipeline.nets.engine import Engine
 from pipeline.nets.spec import NetSpec
@@ -69,15 +69,16 @@ class Context:
         Outputs of any of them are as they would be made now.
         """
         by = {"model_sha256": self.net.sha256, "engine": str(self.engine)}
+        made = by | {"chart": self._chart}
         treated = {kind: treated_as(kind, self.settings) for kind in PICTURED}
-        found = {kind: (fingerprint(self.settings, treated[kind], **by),) for kind in PICTURED}
+        found = {kind: (fingerprint(self.settings, treated[kind], **made),) for kind in PICTURED}
         before = fingerprint_v1(self.settings, **by)
         return {kind: (*each, before) if treated[kind] is Kind.PHOTO else each for kind, each in found.items()}
 
     @cached_property
     def fingerprints_of_listed(self) -> Mapping[str, Mapping[Kind, tuple[str, ...]]]:
         """By key, the fingerprints of those of which a person has said something."""
-        by = {"model_sha256": self.net.sha256, "engine": str(self.engine)}
+        by = {"model_sha256": self.net.sha256, "engine": str(self.engine), "chart": self._chart}
 
         def under(word: str) -> Mapping[Kind, tuple[str, ...]]:
             kinds = {kind: treated_as(kind, self.settings) for kind in PICTURED}
@@ -85,6 +86,10 @@ class Context:
 
         words = {word: under(word) for word in set(self.choices.values())}
         return {key: words[word] for key, word in self.choices.items()}
+
+    @cached_property
+    def _chart(self) -> str:
+        return chart_of(self.net, self.settings.palette)
 
     def fingerprint(self, kind: Kind, key: str = "") -> str:
         """Return what the output of an item is made under, or those of this kind; empty for what is no picture."""
