@@ -50,8 +50,10 @@ class Contender:
 
 
 def emptied(job: Job) -> Job:
-    """Remove what a job has written so far, and make its folders."""
-    shutil.rmtree(job.output, ignore_errors=True)
+    """Remove what a job has written so far, and make its folders; OUTPUT stays, since workers hold it open."""
+    job.output.mkdir(parents=True, exist_ok=True)
+    for path in job.output.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     job.tmp_dir.mkdir(parents=True)
     return job
 

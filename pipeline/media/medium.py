@@ -194,7 +194,8 @@ class Tools:
 
         def check(shape: Shape) -> None:
             need = peak(shape, format, anew=self._is_arranged) + self.beside
-            self._make_room(need, unit, f"{shape.width} x {shape.height}")
+            said = f"{shape.width} x {shape.height}" if shape.pixels else f"a file of {shape.stored:,} bytes"
+            self._make_room(need, unit, said)
             if need > _LARGE:
                 heap.give_back()
 

@@ -113,7 +113,7 @@ def test_the_guard_of_memory_counts_what_steers(folder: Path) -> None:
         return Tools.loaded(replace(job, memory=Memory(share, whole))).wished(replace(unit, alone=alone))
 
     with pytest.raises(ItemError, match="too large for the memory: 200 x 150 needs"):
-        wished(100, 100)
+        wished(10**5, 10**5)
     with pytest.raises(Crowded):
-        wished(100, 10**9)
-    assert wished(100, 10**9, alone=True).steered == 1
+        wished(10**5, 10**9)
+    assert wished(10**5, 10**9, alone=True).steered == 1

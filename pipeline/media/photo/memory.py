@@ -48,7 +48,7 @@ class Shape:
 
     Attributes:
         format: its name in `decoders`.
-        width, height: in pixels.
+        width, height: in pixels; 0: not known yet, only how large the file is.
         channels: of a pixel, as decoded, transparency included.
         depth: bytes of a sample, as decoded: 1, 2, 4 or 8.
         stored: bytes of the file.

@@ -185,7 +185,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
         heif.prepare()
     stored = size_of(file)
     guard_stored(stored, limits.max_megapixels)
-    limits.room(Shape(format.name, 1, 1, stored=stored))  # all of it is read
+    limits.room(Shape(format.name, 0, 0, stored=stored))  # all of it is read
     source = _Source(file, head, format)
     if format is PNG:
         png.check(source.data())
