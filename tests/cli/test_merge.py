@@ -15,7 +15,7 @@ from pipeline.archive.shard import Shard
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.ground.errors import OutputError
-from tests.cli.test_run import Bench, bench
+from tests.cli.bench import Bench, bench
 from tests.conftest import in_colour, landscape, write_tiff
 
 __all__ = ["bench"]

@@ -31,7 +31,7 @@ from pipeline.run.executors.fleets import check_executor
 from pipeline.run.executors.lease import Leases
 from pipeline.run.executors.remote import Remote
 from pipeline.run.signals import Stop
-from tests.run.test_executors import children
+from tests.run.executor_bench import children
 
 Do = Callable[[str, Unit], Answer]
 
