@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmarks.memory import memory
 from pipeline.archive.database import journal_path
 from pipeline.ground.items import Answer, Filed, Result, Seen, Status, Unit, Verb
 from pipeline.ground.settings import Settings
@@ -42,19 +43,20 @@ def places(count: int) -> Iterator[str]:
         yield f"{number // _LINKS:03d}/{number // _FOLDER:05d}/scan {number:07d}.jpg"
 
 
-def fill(folder: Path, count: int) -> None:
-    """Make so many sources."""
+def link_all(folder: Path, count: int, data: bytes = _PICTURE) -> os.stat_result:
+    """Make so many files of the same bytes, links of a few; return what the system says of one."""
     first = folder
     for number, place in enumerate(places(count)):
         path = folder / place
         if number % _FOLDER == 0:
             path.parent.mkdir(parents=True, exist_ok=True)
         if number % _LINKS == 0:
-            path.write_bytes(_PICTURE)
+            path.write_bytes(data)
             os.utime(path, ns=(10**18, 10**18))
             first = path
         else:
             os.link(first, path)
+    return first.stat()
 
 
 class AtOnce:
@@ -104,9 +106,8 @@ def one_run(scans: Path, output: Path, die_after: int) -> None:
     with mock.patch.object(driver, "_executor", executor):
         settings = Settings(engine="opencv", precision="float32", executor="serial")
         summary = driver.run_archive([scans], output, settings, bar=False, quiet=True, voice=Voice(listeners=(hear,)))
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
-    cost = {"all": time.process_time() - began, "peak": peak, "worked": summary.worked, **marks}
+    peak = memory()["peak"] or 0
+    cost = {"all": time.process_time() - began, "peak": peak / 2**20, "worked": summary.worked, **marks}
     print(json.dumps(cost | {str(status): count for status, count in summary.counts.items()}))
 
 
@@ -125,7 +126,7 @@ def in_a_process(scans: Path, output: Path, die_after: int = 0) -> dict[str, flo
 def told(folder: Path, count: int) -> Iterator[str]:
     """Yield what is found of an archive of so many pictures, as it is found."""
     scans, output, killed = folder / "scans", folder / "colour", folder / "killed"
-    fill(scans, count)
+    link_all(scans, count)
     first = in_a_process(scans, output)
     assert (first["done"], first["worked"]) == (count, count), first
     size = journal_path(output).stat().st_size

@@ -141,13 +141,19 @@ class Room:
 @contextmanager
 def appearing(place: str, room: Room) -> Iterator[BinaryIO]:
     """Give a file to write that takes its place when the block ends well; the rest as `publish`. Raises `OSError`."""
+    with _part(place, room) as descriptor, os.fdopen(descriptor, "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _part(place: str, room: Room) -> Iterator[int]:
+    """Give the descriptor of a new file, to be closed in the block; it takes its place when that ends well."""
     name = f"{uuid.uuid4().hex}.part"
     with room.unfinished() as folder:
         try:
-            with os.fdopen(inside.create(name, folder), "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield inside.create(name, folder)
             _move(name, folder, place, room)
         finally:
             with suppress(FileNotFoundError):
@@ -237,15 +243,9 @@ def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
 
 
 def _place(chunks: Iterable[Bytes], place: str, room: Room, times: os.stat_result | None) -> tuple[int, str]:
-    name = f"{uuid.uuid4().hex}.part"
     try:
-        with room.unfinished() as folder:
-            try:
-                size, digest = _write(chunks, inside.create(name, folder), times)
-                _move(name, folder, place, room)
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(name, dir_fd=folder)
+        with _part(place, room) as descriptor:
+            size, digest = _write(chunks, descriptor, times)
     except OSError as error:
         raise unwritable(error, room.tmp_dir) from None
     return size, digest

@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import netrc
 import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,8 +20,13 @@ _MD5: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
 @functools.cache
-def _opened(scheme: str, host: str) -> Any:
-    """Return fsspec's file system for one bucket or host."""
+def file_system(scheme: str, host: str) -> Any:
+    """Return what speaks with a bucket or host, by fsspec; kept, since a connection takes its time.
+
+    Raises:
+        SettingsError: what it needs is not installed.
+        Exception: of its library, where no connection comes about.
+    """
     try:
         if scheme == "s3":
             return _s3()
@@ -40,22 +43,12 @@ def _opened(scheme: str, host: str) -> Any:
         ) from None
 
 
-def file_system(scheme: str, host: str) -> Any:
-    """Return what speaks with a bucket or host; kept, since a connection takes its time.
-
-    Raises:
-        SettingsError: what it needs is not installed.
-        Exception: of its library, where no connection comes about.
-    """
-    return _opened(scheme, host)
-
-
 def forget(scheme: str, host: str) -> None:
     """Let go of a connection: the next call makes another."""
     if scheme == "sftp":
         with suppress(Exception):
-            _opened(scheme, host).client.close()
-    _opened.cache_clear()
+            file_system(scheme, host).client.close()
+    file_system.cache_clear()
 
 
 def _s3() -> Any:
@@ -66,6 +59,8 @@ def _s3() -> Any:
 
 
 def _webdav(scheme: str, host: str) -> Any:
+    import netrc
+
     from webdav4.fsspec import WebdavFileSystem
 
     name, auth = host.partition(":")[0], None
@@ -123,6 +118,8 @@ def _moment(said: Any) -> int:
         try:
             said = datetime.fromisoformat(said)
         except ValueError:
+            from email.utils import parsedate_to_datetime
+
             said = parsedate_to_datetime(said)
     if isinstance(said, datetime):
         said = (said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp()

@@ -18,7 +18,7 @@ from pipeline.ground.errors import Cause, Crowded, ItemError, ModelError
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
-from pipeline.media.own_net import OwnNet, Second, held_by
+from pipeline.media.own_net import OwnNet, Second
 from pipeline.media.photo.credentials import Certificate, certificate_of
 from pipeline.media.photo.memory import Shape, peak
 from pipeline.media.photo.series import Series
@@ -168,7 +168,7 @@ class Tools:
             raise ModelError(own.problem)
         if (own.spec.sha256, own.engine) == (self.job.net.sha256, self.job.engine):
             return self
-        beside = held_by(own.spec)
+        beside = own.spec.held
         if not self.second.holds(own):
             self.second.drop()
             self._make_room(beside, unit, f"the net {own.model}")

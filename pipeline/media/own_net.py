@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from pipeline.ground.errors import ModelError
 from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
-
-_TIMES: Final = 3  # what an engine holds of a net, in sizes of its file
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +31,6 @@ class OwnNet:
     def mark(self) -> str:
         """What outputs made by it are known by; empty where it cannot be used."""
         return f"{self.spec.sha256} {self.engine}" if self.spec else ""
-
-
-def held_by(spec: NetSpec) -> int:
-    """Return the bytes of memory that a loaded net takes; 0 where its file is not here, which its worker will say."""
-    return _TIMES * (spec.path.stat().st_size if spec.path.exists() else 0)
 
 
 class Second:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipeline.ground.errors import ModelError
 
@@ -17,6 +17,9 @@ _LARGEST = 1e9
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ModelError(f'{name} = "{value}": it can be {" or ".join(allowed)}.')
+
+
+_TIMES: Final = 3  # what an engine holds of a net, in sizes of its file
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,11 @@ class NetSpec:
     form: str = "onnx"
     prototxt: Path | None = None
     points: Path | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that an engine takes for it; 0 where its file is not here, which opening it will say."""
+        return _TIMES * (self.path.stat().st_size if self.path.exists() else 0)
 
     @property
     def takes_points(self) -> bool:

@@ -8,7 +8,6 @@ from pathlib import Path
 from pipeline.ground import heap
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Memory
-from pipeline.media.own_net import held_by
 from pipeline.nets.spec import NetSpec
 
 # A worker's interpreter, OpenCV and one picture of some twenty megapixels on its way from file to file.
@@ -34,7 +33,7 @@ def shared(budget: int | None, settings: Settings, net: NetSpec, jobs: int) -> M
     """Return how much memory pictures may take where so many workers share so many bytes; None: not known."""
     if budget is None:
         return Memory()
-    idle = IDLE_BYTES + held_by(net)
+    idle = IDLE_BYTES + net.held
     return Memory(budget / jobs - idle, budget - jobs * idle, str(settings.max_memory))
 
 

@@ -17,7 +17,7 @@ from pipeline.ground.hints import Hints
 from pipeline.ground.items import Kind, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job, Memory, Tools
-from pipeline.media.own_net import OwnNet, held_by
+from pipeline.media.own_net import OwnNet
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run import driver
@@ -141,7 +141,7 @@ def test_the_guard_of_memory_counts_it(tmp_path: Path, tiny_net: Path, other_net
     unit = Unit(
         Verb.MAKE, "1", Kind.PHOTO, tmp_path / "1.png", "1.png", "1.png", hints=Hints(model=str(other_net), net="x")
     )
-    need = held_by(resolve(str(other_net)))
+    need = resolve(str(other_net)).held
     assert need == 3 * other_net.stat().st_size
     with pytest.raises(ItemError, match=r"too large for the memory: the net .*other.onnx needs"):
         tools(tmp_path, tiny_net, other_net, Memory(need - 1, need - 1)).wished(unit)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import cv2
 import pytest
 
+from benchmarks.million import link_all, places
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.places import check_places
@@ -29,8 +28,6 @@ pytestmark = [
 ]
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
-LINKS = 50_000  # of one file; ext4 allows 65,000
-FOLDER = 500  # files
 MANY = 100_000
 MILLION = 1_000_000
 
@@ -59,28 +56,9 @@ print(json.dumps(told | {"worked": summary.worked, **summary.counts}))
 """
 
 
-def keys(count: int) -> Iterator[str]:
-    for number in range(count):
-        yield f"{number // LINKS:03d}/{number // FOLDER:05d}/scan {number:07d}.jpg"
-
-
-def link_all(folder: Path, data: bytes, count: int) -> os.stat_result:
-    for number, key in enumerate(keys(count)):
-        path = folder / key
-        if number % FOLDER == 0:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        if number % LINKS == 0:
-            path.write_bytes(data)
-            os.utime(path, ns=(10**18, 10**18))
-            first = path
-        else:
-            os.link(first, path)
-    return first.stat()
-
-
 def fill(scans: Path, colour: Path, count: int) -> None:
     """Make INPUT, OUTPUT and journal of an archive that is finished."""
-    source, output = link_all(scans, b"\xff\xd8\xff\xe0" + bytes(100), count), link_all(colour, b"c", count)
+    source, output = link_all(scans, count), link_all(colour, count, b"c")
     net, choice = settle(SETTINGS)
     with Journal(colour) as journal:
         engine = settled_for(journal, choice, SETTINGS)
@@ -97,9 +75,9 @@ def fill(scans: Path, colour: Path, count: int) -> None:
                 "output_size": output.st_size, "output_mtime_ns": output.st_mtime_ns, "output_sha256": "b" * 64,
                 "finished_at": "2026-01-01T00:00:00.000+00:00", "run_id": run_id, "fingerprint": made,
             }  # fmt: skip
-            rows = ([(same | {"key": key, "output": key})[name] for name in COLUMNS] for key in keys(count))
+            rows = ([(same | {"key": key, "output": key})[name] for name in COLUMNS] for key in places(count))
             journal.db.executemany(RECORD, rows)
-            claims = ((key, key, run_id) for key in keys(count))
+            claims = ((key, key, run_id) for key in places(count))
             journal.db.executemany("INSERT INTO claims VALUES (?, ?, '', ?, 0, 0, 0, 'photo')", claims)
         journal.finish_run(run_id, 0)
         write_manifest(journal, colour)

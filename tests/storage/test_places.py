@@ -33,9 +33,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("SSH_AUTH_SOCK", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(storage, "_PAUSES", (0.01,))
-    storages._opened.cache_clear()
+    storages.file_system.cache_clear()
     yield folder
-    storages._opened.cache_clear()
+    storages.file_system.cache_clear()
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_an_sftp_server_that_is_begun_again_is_connected_again(archive: Path, ho
     with servers.sftp(home) as where:
         found = located(f"sftp://{where}{archive}")
         assert found.is_dir()
-        storages._opened("sftp", where).client.close()  # as a line that breaks
+        storages.file_system("sftp", where).client.close()  # as a line that breaks
         assert found.is_dir()
         assert sha256(found / "minutes.tif") == sha256(archive / "minutes.tif")
 
@@ -88,7 +88,7 @@ def test_webdav_gives_what_the_folder_gives_by_the_password_of_netrc(
             located(f"webdav://{where}/scans").stat()
         (home / ".netrc").write_text("machine 127.0.0.1 login archivist password b0x-of-glass\n")
         (home / ".netrc").chmod(0o600)
-        storages._opened.cache_clear()
+        storages.file_system.cache_clear()
         alike(archive, f"webdav://{where}/scans", tmp_path, tiny_net)
     for path in (tmp_path / "far").rglob("*"):
         assert not path.is_file() or b"b0x-of-glass" not in path.read_bytes()

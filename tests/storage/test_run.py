@@ -54,9 +54,9 @@ def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
         monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
-        storages._opened.cache_clear()
+        storages.file_system.cache_clear()
         yield found
-    storages._opened.cache_clear()
+    storages.file_system.cache_clear()
 
 
 def settings(net: Path, **others: object) -> Settings:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.ground.errors import Cause, ItemError, out_of_memory
+from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.pixels import eight_bits
+from pipeline.media.photo.encode import encoded
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 
@@ -123,15 +124,8 @@ def _encoded(pixels: NDArray[Sample], format: str, quality: int, compression: in
     }[format]
     if strip and format == "tif":
         parameters += [cv2.IMWRITE_TIFF_ROWSPERSTRIP, strip]
-    try:
-        fine, encoded = cv2.imencode(SUFFIXES[format], pixels, parameters)
-    except cv2.error as error:
-        if out_of_memory(error):
-            raise MemoryError(str(error)) from None
-        raise ItemError(f"cannot be encoded as {format}: {error.err}", Cause.FORMAT_LIMIT) from None
-    if not fine:
-        raise ItemError(f"cannot be encoded as {format}", Cause.FORMAT_LIMIT)
-    return memoryview(encoded).cast("B")  # type: ignore[arg-type]
+    failure = ItemError(f"cannot be encoded as {format}", Cause.FORMAT_LIMIT)
+    return memoryview(encoded(SUFFIXES[format], pixels, parameters, failure)).cast("B")  # type: ignore[arg-type]
 
 
 def with_alpha(pixels: NDArray[Sample], alpha: NDArray[Sample]) -> NDArray[Sample]:

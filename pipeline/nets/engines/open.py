@@ -17,8 +17,8 @@ from pipeline.nets.engines.catalogue import library, require
 from pipeline.nets.net import LoadedNet, Run
 from pipeline.nets.spec import NetSpec
 
-# Bytes that a net may take beside three times its file's. The nets that colour take a tenth; but a file of a kilobyte
-# can ask for any size of picture inside, and neither its shapes nor an engine say so before they are computed.
+# Bytes that a net may take beside what it holds (`NetSpec.held`). The nets that colour take a tenth; but a file of a
+# kilobyte can ask for any size of picture inside, and neither its shapes nor an engine say so before they are computed.
 _MOST: Final = 4 << 30
 
 
@@ -37,7 +37,7 @@ def open_net(spec: NetSpec, engine: Engine, *, cache_dir: Path | None = None) ->
     require(engine.name, engine.precision)
     module = importlib.import_module(f"pipeline.nets.engines.{library(engine.name)}")
     on_gpu = engine.name != library(engine.name)
-    most = _MOST + 3 * (spec.path.stat().st_size if spec.path.exists() else 0)  # that it is gone is the engine's to say
+    most = _MOST + spec.held
     try:
         if on_gpu:  # its driver lays out more addresses than there is memory
             net = LoadedNet(spec, engine, module.load(spec, engine.precision, cache_dir, on_gpu=True))

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.ground.errors import ItemError, out_of_memory
+from pipeline.ground.errors import ItemError
+from pipeline.media.photo.encode import encoded
 from pipeline.media.photo.jpeg.record import segment
 from pipeline.media.photo.jpeg.segments import DHT, DQT, SOS, Jpeg, Scan, body_of, parse
 
@@ -63,15 +64,7 @@ def _encoded(plane: NDArray[np.uint8], quality: int, progressive: bool) -> bytes
     # The encoder then holds all coefficients, two bytes each: too much for the largest.
     wanted = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, int(plane.size < _LARGE)]
     wanted += [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
-    try:
-        fine, encoded = cv2.imencode(".jpg", plane, wanted)
-    except cv2.error as error:
-        if out_of_memory(error):
-            raise MemoryError(str(error)) from None
-        raise ItemError(f"its chroma cannot be encoded: {error.err}") from None
-    if not fine:
-        raise ItemError("its chroma cannot be encoded")
-    return encoded.tobytes()
+    return encoded(".jpg", plane, wanted, ItemError("its chroma cannot be encoded")).tobytes()
 
 
 def _quantization(data: bytes, jpeg: Jpeg, slot: int) -> bytes:
