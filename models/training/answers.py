@@ -62,6 +62,8 @@ def ask(data: Path, limit: int, held_out: bool, model: str = "embedded") -> Answ
     of_split = [place for place, name in enumerate(names) if is_held_out(name) == held_out]
     places = [of_split[place * len(of_split) // limit] for place in range(min(limit, len(of_split)))]
     lightness, chroma = (np.load(data / f"{name}.npy", mmap_mode="r") for name in ("lightness", "chroma"))
+    if not places:
+        raise SystemExit(f"{data} has no {'held-out' if held_out else 'training'} photograph")
     rows: dict[str, list[Floats]] = {name: [] for name in Answers.__dataclass_fields__}
     for place in places:
         shown = cv2.resize(lightness[place].astype(np.float32) / 2.55, (side, side), interpolation=cv2.INTER_LINEAR)
@@ -78,14 +80,14 @@ def ask(data: Path, limit: int, held_out: bool, model: str = "embedded") -> Answ
     return Answers(**{name: np.stack(each).astype(np.float32) for name, each in rows.items()})
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Parse the command line, ask, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=5500)
     parser.add_argument("--held-out", action="store_true", help="the split that nothing is fitted to")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     cv2.setNumThreads(1)
     kept = ask(arguments.data, arguments.limit, arguments.held_out)
     np.savez(arguments.out, **{name: each.astype(np.float16) for name, each in vars(kept).items()})

@@ -72,7 +72,6 @@ def _costs() -> dict[str, Floats]:
     wrong = 100.0 * ((chroma > STRONG)[:, None] & (distance > WRONG))
     costs = {
         "apart": apart,
-        "squared": distance**2,
         "missed": 100 * np.ceil(distance) / (figures.AUC_LIMIT + 1),
         "wrong": wrong,
         "red": wrong * ((hue >= REDS[0]) & (hue <= REDS[1]))[:, None],
@@ -96,6 +95,17 @@ class Cells:
         wide = len(COLOURS)
         counts = np.bincount(self.of * wide + self.truth, weight.ravel(), minlength=len(self.cells) * wide)
         return self.borrowed(counts.reshape(len(self.cells), wide).astype(np.float32))
+
+    def sums(self, *values: Floats) -> Floats:
+        """Sums over the pixels of each cell: (cells, values)."""
+        of_cells = [np.bincount(self.of, each.ravel(), minlength=len(self.cells)) for each in values]
+        return self.borrowed(np.stack(of_cells, 1).astype(np.float32))
+
+    def squared(self, weight: Floats) -> Floats:
+        """What each colour's squared distance from the truth sums to, less what is the same for all of them."""
+        truth = self.answers.truth
+        mass, *pull = self.sums(weight, weight * truth[..., 0], weight * truth[..., 1]).T
+        return mass[:, None] * (COLOURS**2).sum(1) - 2 * np.stack(pull, 1) @ COLOURS.T
 
     def borrowed(self, sums: Floats) -> Floats:
         """Add to each cell a share of what its neighbours in a, b and spread hold: (cells, any)."""
@@ -177,9 +187,8 @@ def fit(answers: Answers, cast: float) -> dict[str, Floats]:
     for name, weights in WEIGHTS.items():
         now = ab * np.float32(0.9)
         for _ in range(ROUNDS):
-            squared = cells.histogram(psnr_weights(answers, now)) @ costs["squared"].T
-            slopes = colour_slopes(answers, now).reshape(-1, 2)
-            gain = cells.borrowed(np.stack([np.bincount(cells.of, each) for each in slopes.T], 1).astype(np.float32))
+            squared = cells.squared(psnr_weights(answers, now))
+            gain = cells.sums(*np.moveaxis(colour_slopes(answers, now), -1, 0))
             cost = (
                 common["apart"] + weights.psnr * squared + weights.rebalanced * common["missed"]
                 + weights.wrong * common["wrong"] + weights.red * common["red"] - weights.colour * gain @ COLOURS.T
@@ -189,12 +198,12 @@ def fit(answers: Answers, cast: float) -> dict[str, Floats]:
     return charts
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Parse the command line, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("answers", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     charts = fit(load(arguments.answers), PALETTES["natural"].cast)
     with arguments.out.open("wb") as file:
         np.savez_compressed(

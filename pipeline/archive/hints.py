@@ -93,12 +93,12 @@ class HintBook:
         self._met = dict[str, Hints]()
         self._films = list[str]()
         self._others = list[str]()
-        self._net_of: Callable[[str], str] = lambda model: ""
+        self._completed: Callable[[Hints], Hints] = lambda hints: hints
         self._index(self._written)
 
-    def look_nets_up(self, net_of: Callable[[str], str]) -> None:
-        """Take what says which net is found under a name: hash and engine, or nothing."""
-        self._net_of = net_of
+    def complete_by(self, completed: Callable[[Hints], Hints]) -> None:
+        """Take what puts to hints what a person does not say: their `net` and `chart`."""
+        self._completed = completed
 
     def _index(self, entries: Mapping[str, Entry]) -> None:
         for name, entry in entries.items():
@@ -181,7 +181,7 @@ class HintBook:
         if hints.sha256 and hints.sha256 != (sha256_before or _digest(found.source)):
             self._others.append(found.key)
             return NO_HINTS
-        return replace(hints, net=self._net_of(hints.model)) if hints.model else hints
+        return self._completed(hints)
 
     def _entry(self, names: list[str]) -> Entry:
         told = [(name, book[name]) for book in (self._beside, self._written) for name in names if name in book]

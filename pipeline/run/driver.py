@@ -152,7 +152,7 @@ def _plan(context: Context, journal: Journal) -> Plan:
     settings = context.settings
     shard = Shard.parse(settings.shard)
     refuse_other_share(journal, shard)
-    context.hints.look_nets_up(context.own.mark)
+    context.hints.complete_by(context.own.completed)
     folders = discover(
         context.roots, context.output, follow_symlinks=settings.follow_symlinks, exclude=settings.exclude
     )

@@ -28,6 +28,7 @@ from pipeline.ground.settings import Settings
 from pipeline.media.photo.series import Series
 from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
+from pipeline.nets.spec import NetSpec
 from pipeline.run.engine import settled_net
 from pipeline.run.own_nets import OwnNets
 from pipeline.web.gallery.entries import Entry, File, entry_of
@@ -80,7 +81,7 @@ class Previews:
             book = Book(
                 written_hints(self._output),
                 [Path(unescape(each)) for each in run.inputs],
-                lambda model: self._own_nets(settings).mark(model),
+                lambda hints: self._own_nets(settings).completed(hints),
             )
             hints = book.hints_for(item, told)
             steered = settings.series == "folder" and not hints.decision
@@ -112,8 +113,13 @@ class Previews:
 
     def _own_nets(self, settings: Settings) -> OwnNets:
         if self._own is None or self._own[0] != settings:
-            self._own = settings, OwnNets(settings, Engine(settings.engine, settings.precision))
+            engine = Engine(settings.engine, settings.precision)
+            self._own = settings, OwnNets(settings, engine, lambda: self._usual(settings))
         return self._own[1]
+
+    def _usual(self, settings: Settings) -> NetSpec:
+        with self._lock:
+            return self._loaded(settings).spec
 
     def _loaded(self, settings: Settings) -> Net:
         if settings not in self._nets:

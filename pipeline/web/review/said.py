@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,12 +42,12 @@ class Book:
     Attributes:
         written: the entries of OUTPUT's hints.
         roots: INPUTs, in whose folders hints may stand, too.
-        net_of: from the name of a net to what is found under it; see `Hints.net`.
+        completed: puts to hints what a person does not say; see `Hints.net` and `Hints.chart`.
     """
 
     written: Mapping[str, Entry]
     roots: Sequence[Path]
-    net_of: Callable[[str], str]
+    completed: Callable[[Hints], Hints]
 
     def hints_for(self, item: Item, told: Mapping[str, Any]) -> Hints:
         """Return the hints that a run would take for an item if this were written down.
@@ -66,8 +66,7 @@ class Book:
                 written.pop(name, None)
                 if told[name] not in (None, "", []):
                     written[name] = told[name]
-        hints = hints_of({**_beside(item, self.roots), **written, **self.written.get(digest, {})}, key)
-        return replace(hints, net=self.net_of(hints.model)) if hints.model else hints
+        return self.completed(hints_of({**_beside(item, self.roots), **written, **self.written.get(digest, {})}, key))
 
     def steering(self, journal: Journal, item: Item) -> tuple[Exemplar, ...]:
         """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
