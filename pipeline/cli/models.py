@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.completing import complete_model, complete_model_name
-from pipeline.cli.presentation import Presentation, json_option, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import ExitCode, OutputError, SettingsError
 
@@ -129,9 +129,7 @@ def _fed(entry: ModelEntry) -> str:
 
 @command.command(epilog=FETCH_EPILOG)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_model_name)
-@click.option(
-    "--from", "source", metavar="FOLDER", type=click.Path(path_type=Path), help="Copy from here, without internet."
-)
+@click.option("--from", "source", metavar="FOLDER", type=Place(), help="Copy from here, without internet.")
 @presentation_options
 @settings_flags("models_dir")
 @click.pass_obj
@@ -204,7 +202,7 @@ def verify(presentation: Presentation, /, names: tuple[str, ...], as_json: bool,
 
 
 @command.command("import", epilog=IMPORT_EPILOG)
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Place())
 @click.option(
     "-o",
     "--output",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from pipeline.archive.spelling import printable
+from pipeline.ground.homes import from_home
 from pipeline.ground.storage import READ_ONLY, is_address, located
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -68,6 +69,8 @@ class Place(click.Path):
             if not self._far:
                 self.fail(f"{located(value)}: {READ_ONLY}", parameter, ctx)
             return located(value)
+        if isinstance(value, str):
+            value = from_home(value)
         return super().convert(value, parameter, ctx)
 
 

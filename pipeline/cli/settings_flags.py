@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import Field, fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from pipeline.cli.completing import BY_METAVAR, complete_config
-from pipeline.cli.presentation import tell
+from pipeline.cli.presentation import Place, tell
 from pipeline.ground.gather import gather, parse_value, unknown_variables
 from pipeline.ground.settings import HINTS, Settings
 
@@ -52,7 +51,7 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
         )(command)
         return click.option(
             "--config",
-            type=click.Path(path_type=Path),
+            type=Place(),
             metavar="FILE",
             shell_complete=complete_config,
             help="Settings from a TOML file, or archive, fast, video, preservation, tutorial.",

@@ -33,7 +33,7 @@ Examples:
     type=click.Choice([str(each) for each in Status]),
     help="List sources of this status, such as edited.",
 )
-@click.option("-0", "nul", is_flag=True, help="With --problems or --list: sources alone, as they are, each ended by a NUL.")
+@click.option("-0", "nul", is_flag=True, help="With --problems or --list: sources alone, each ended by a NUL.")
 @json_option
 @presentation_options
 def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, as_json: bool) -> int:

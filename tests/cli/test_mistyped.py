@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.ground.gather import from_mapping
 from tests.conftest import ENTRY, environment
 
 Said = Callable[..., subprocess.CompletedProcess[str]]
@@ -18,10 +19,10 @@ Said = Callable[..., subprocess.CompletedProcess[str]]
 def said(tmp_path: Path) -> Said:
     """Call the command line in an empty folder."""
 
-    def call(*words: object) -> subprocess.CompletedProcess[str]:
+    def call(*words: object, **extra: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*ENTRY, *map(str, words)], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL,
+            [*ENTRY, *map(str, words)], env=environment(**extra), cwd=tmp_path, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
     return call
@@ -84,6 +85,21 @@ def test_no_name_of_a_picture_steers_the_terminal(said: Said, tmp_path: Path) ->
         done = said(*words.split())
         assert done.returncode in (0, 3), done.stderr
         assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout + done.stderr)
+
+
+def test_home_is_found_where_no_shell_has_looked_for_it(said: Said, tmp_path: Path) -> None:
+    """`--output=~/colour` once filled a folder called "~", which nobody removes without fear."""
+    (tmp_path / "home" / "scans").mkdir(parents=True)
+    done = said("run", "~/scans", "--output=~/colour", "--set", "models_dir=~/models", HOME=str(tmp_path / "home"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "home" / "colour" / "manifest.csv").exists()
+    assert not (tmp_path / "~").exists()
+    assert from_mapping({"models_dir": "~/models"}).models_dir == str(Path.home() / "models")
+    (tmp_path / "~").mkdir()
+    assert said("run", "~/scans", "-o", "x", HOME=str(tmp_path / "home")).returncode == 0
+    (tmp_path / "~" / "scans").mkdir()
+    (tmp_path / "~" / "scans" / "only-here.txt").touch()
+    assert "only-here.txt" in said("run", "~/scans", "-o", "y", "--dry-run").stdout
 
 
 def test_a_number_out_of_range_is_said_in_words(said: Said) -> None:
