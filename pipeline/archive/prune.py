@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,8 +30,8 @@ def prunable(output: Path) -> Iterator[tuple[str, str, bool]]:
 
 def prune(output: Path) -> int:
     """Remove outputs and rows of gone sources; what somebody has changed stays. Return how many went."""
-    output = resolved(output)
-    with hold(output), Journal(output) as journal:
+    with _changing(output) as journal:
+        output = journal.output
         going = [(key, place) for key, place, ours in prunable(output) if ours]
         for key, place in going:
             _remove(journal, place)
@@ -39,6 +39,16 @@ def prune(output: Path) -> int:
                 journal.forget([key])
         write_manifest(journal, output)
     return len(going)
+
+
+@contextmanager
+def _changing(output: Path) -> Iterator[Journal]:
+    """Hold an OUTPUT that a run has filled; a folder whose name was mistyped does not become one."""
+    output = resolved(output)
+    with Journal(output, read_only=True):
+        pass
+    with hold(output), Journal(output) as journal:
+        yield journal
 
 
 def _remove(journal: Journal, place: str) -> None:
@@ -60,9 +70,10 @@ def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> list[s
 
     Raises:
         InputError: one is nothing that is known.
+        OutputError: no run has written to `output`.
     """
-    output = resolved(output)
-    with hold(output), Journal(output) as journal:
+    with _changing(output) as journal:
+        output = journal.output
         keys = [_key(journal, path) for path in paths]
         outputs = Outputs(output)
         for key, row in journal.known(keys).items():

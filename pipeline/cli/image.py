@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.presentation import Place, Presentation, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import Result
@@ -80,9 +80,9 @@ def command(
                 raise SettingsError(f"--format {values['format']} and {path} say two formats: leave one of them out.")
             place, result = str(path), colorize_picture(there, path, settings, force=force)
     if not presentation.quiet:
-        click.echo(_line(result, place), err=True)
+        tell(_line(result, place), err=True)
     if opened and result.filed and (not _has_desktop() or click.launch(place)):
-        click.echo(f"colorize: There is no program here that opens {place}.", err=True)
+        tell(f"colorize: There is no program here that opens {place}.", err=True)
     return 0
 
 

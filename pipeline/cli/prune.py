@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 
 EPILOG = """\b
 Examples:
@@ -29,11 +28,11 @@ def command(output: Path, yes: bool) -> int:
     from pipeline.archive.prune import prunable, prune
 
     if yes:
-        click.echo(f"{prune(output):,} outputs of gone sources were removed.")
+        tell(f"{prune(output):,} outputs of gone sources were removed.")
         return 0
     going = 0
     for _, place, ours in prunable(output):
         going += ours
-        click.echo(printable(f"{'remove' if ours else 'keep (edited)'} {place}"))
-    click.echo(f"{going:,} outputs would be removed; nothing was changed. --yes does it.")
+        tell(f"{'remove' if ours else 'keep (edited)'} {place}")
+    tell(f"{going:,} outputs would be removed; nothing was changed. --yes does it.")
     return 0

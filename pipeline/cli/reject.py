@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 
 EPILOG = """\b
 Examples:
@@ -29,5 +29,5 @@ def command(output: Path, paths: tuple[Path, ...], undo: bool) -> int:
     from pipeline.archive.prune import reject
 
     count = len(reject(output, paths, undo=undo))
-    click.echo(f"{count:,} {'taken back: the next run makes them' if undo else 'rejected'}.")
+    tell(f"{count:,} {'taken back: the next run makes them' if undo else 'rejected'}.")
     return 0

@@ -8,18 +8,20 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.files import read_plain
+from pipeline.ground.homes import from_home
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import HINTS, Settings, field_of, nearest
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 # Variables of this program's own tests.
 TEST_PREFIX = "COLORIZE_TEST_"
+_PLACES = ("FILE", "DIR", "NAME|FILE")
 _LARGEST = 1 << 16  # bytes
 _MOST_DOTS = 1000  # in a line; tomllib's time and memory grow with the square of a key's parts
 
@@ -59,12 +61,16 @@ def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, ori
         SettingsError: unknown key (the nearest known one is named) or unfit value; `origin` says where it stood.
     """
     try:
-        changes: dict[str, Any] = {
-            field_of(key).name: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
+        changes: dict[str, Any] = {field_of(key).name: _meant(field_of(key), value) for key, value in values.items()}
         return replace(base or Settings(), **changes)
     except SettingsError as error:
         raise SettingsError(f"{origin}: {error}" if origin else str(error)) from None
+
+
+def _meant(declared: Field[Any], value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return from_home(value) if isinstance(value, str) and declared.metadata["metavar"] in _PLACES else value
 
 
 def _ready_made(path: Path) -> Path:
