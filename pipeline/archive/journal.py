@@ -62,7 +62,8 @@ class Journal(Claims):
 
     def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
         """As `record`, inside a `transaction` of the caller."""
-        output = escape(result.filed.place) if result.filed else ""
+        place = result.filed.place if result.filed else ""
+        output = escape(place)
         values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
         values["output_mtime_ns"] = self._time_of(result.filed)
         with self.speaking():
@@ -79,9 +80,10 @@ class Journal(Claims):
                 self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
             else:
                 self._narrow(result.key)
-            if earlier is not None and self.owners(earlier.place):
-                return None
-        return earlier
+            kept = earlier is not None and (
+                self.owners(earlier.place) or inside.is_one(self.output, earlier.place, place)
+            )
+        return None if kept else earlier
 
     def _time_of(self, filed: Filed | None) -> int:
         if filed is not None:

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import shell_complete
 
 from pipeline import __version__
+from pipeline.archive.spelling import printable
 from pipeline.cli.presentation import Presentation
 from pipeline.cli.streams import make_streams_last
 from pipeline.ground.errors import HINTS, ColorizeError, ExitCode, of_the_machine
@@ -92,7 +93,7 @@ def _said(presentation: Presentation, error: Exception, code: ExitCode, sentence
     """Say what went wrong, and how the command ends."""
     if presentation.verbose:
         traceback.print_exception(error)
-    click.echo(f"colorize: {sentence}", err=True)
+    click.echo(f"colorize: {printable(sentence)}", err=True)
     _as_json(presentation, code, sentence, hint)
     return code
 

@@ -11,6 +11,7 @@ import click
 from pipeline.archive.spelling import printable, unescape
 from pipeline.archive.status import listed, read_status, status_json, status_lines
 from pipeline.cli.presentation import Place, json_option, presentation_options
+from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import PROBLEMS, Status
 
 EPILOG = """\b
@@ -48,6 +49,8 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
             else:
                 click.echo(json.dumps([key, reason]) if as_json else printable(f"{key}: {reason}" if reason else key))
         return 0
+    if nul:
+        raise SettingsError("-0 goes with a list: --problems, or --list STATUS.")
     status = read_status(output)
     for line in [status_json(status)] if as_json else status_lines(status):
         click.echo(line)

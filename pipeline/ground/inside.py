@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -248,14 +249,23 @@ def move(root: Path, place: str, to: str) -> None:
     """Give a file inside `root` another name there; folders are made, nothing that is there is replaced.
 
     Raises:
-        OSError: `FileExistsError` where something has that name; else see `opened`.
+        OSError: `FileExistsError` where something else has that name; else see `opened`.
     """
     *above, name = parts_of(to)
     with _at(root, place) as (old, here), opened(root, "/".join(above), make=True) as there:
+        found = _links(old, here, name, there)
+        if found and os.path.samestat(os.fstat(here), os.fstat(there)):
+            if old == name:  # its folder alone is spelled otherwise
+                return
+            if not _lists({old, name}, here):
+                _respell(old, name, here)
+                return
         try:
             os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
         except FileExistsError:
-            raise
+            if found < 2:
+                raise
+            os.unlink(old, dir_fd=here)  # a run that was killed had got so far
         except OSError:  # a file system without links; the driver alone writes here now
             with suppress(FileNotFoundError):
                 os.stat(name, dir_fd=there, follow_symlinks=False)
@@ -263,6 +273,42 @@ def move(root: Path, place: str, to: str) -> None:
             os.rename(old, name, src_dir_fd=here, dst_dir_fd=there)
         else:
             os.unlink(old, dir_fd=here)
+
+
+def is_one(root: Path, place: str, other: str) -> bool:
+    """Tell whether two paths inside `root` lead to one file: where case or Unicode form makes no difference."""
+    try:
+        return os.path.samestat(look(root, place), look(root, other))
+    except OSError:
+        return False
+
+
+def _links(one: str, here: int, other: str, there: int) -> int:
+    """Return how many names a file has to which two names lead; 0: they do not lead to one."""
+    try:
+        found = os.stat(one, dir_fd=here, follow_symlinks=False)
+        same = os.path.samestat(found, os.stat(other, dir_fd=there, follow_symlinks=False))
+    except FileNotFoundError:
+        return 0
+    return found.st_nlink if same else 0
+
+
+def _lists(names: set[str], folder: int) -> bool:
+    return names <= {*os.listdir(folder)}
+
+
+def _respell(old: str, name: str, folder: int) -> None:
+    """Let a file of an open folder be listed under a name that is the old one to the system, which tells no case."""
+    os.rename(old, name, src_dir_fd=folder, dst_dir_fd=folder)
+    if _lists({name}, folder):
+        return
+    aside = f"{uuid.uuid4().hex}.part"
+    os.rename(old, aside, src_dir_fd=folder, dst_dir_fd=folder)
+    try:
+        os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        os.rename(aside, old, src_dir_fd=folder, dst_dir_fd=folder)
+        raise
 
 
 def remove_empty(root: Path, place: str) -> None:
