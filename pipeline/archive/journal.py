@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.claims import CLAIM, Claims
+from pipeline.archive.listed import is_one
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
@@ -80,9 +81,7 @@ class Journal(Claims):
                 self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
             else:
                 self._narrow(result.key)
-            kept = earlier is not None and (
-                self.owners(earlier.place) or inside.is_one(self.output, earlier.place, place)
-            )
+            kept = earlier is not None and (self.owners(earlier.place) or is_one(self.output, earlier.place, place))
         return None if kept else earlier
 
     def _time_of(self, filed: Filed | None) -> int:

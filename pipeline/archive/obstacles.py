@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal, Known
+from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
 from pipeline.archive.spelling import escape, fold
 from pipeline.ground import files
@@ -54,22 +55,13 @@ class Obstacles:
             return f"{FOLDER_IN_THE_WAY}{escape(name)}"
         owners = self._journal.owners(name)
         if not owners:
-            owners = self._journal.owners(self._as_listed(name))
+            owners = self._journal.owners(as_listed(self._journal.output, name))
             if any(self._is_renamed(owner, found) for owner in owners):
                 return ""
             return f"{SPELLED}{min(owners)}" if owners else f"{IN_THE_WAY}{escape(name)}"
         if found.key not in owners and not any(self._is_ours(owner) for owner in owners):
             return f"{OTHER_INPUT}{escape(name)}"
         return ""
-
-    def _as_listed(self, name: str) -> str:
-        """Return how the folders of OUTPUT list what has this name: where case makes no difference, as it was made."""
-        here = ""
-        for part in name.split("/"):
-            listed = _listed(f"{self._journal.output}/{here}")
-            alike = part if part in listed else next((each for each in listed if fold(each) == fold(part)), part)
-            here = f"{here}/{alike}" if here else alike
-        return here
 
     def _is_renamed(self, owner: str, found: Found) -> bool:
         """Tell whether a source is another item's, of a name that differs by case: its output goes along."""
@@ -105,13 +97,6 @@ class Obstacles:
             if not stat.S_ISDIR(mode):
                 return f"{NO_FOLDER}{escape(place)}"
         return ""
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder)  # noqa: PTH208 - names
-    except OSError:
-        return []
 
 
 class OtherArchive:

@@ -253,17 +253,10 @@ def move(root: Path, place: str, to: str) -> None:
     """
     *above, name = parts_of(to)
     with _at(root, place) as (old, here), opened(root, "/".join(above), make=True) as there:
-        found = _links(old, here, name, there)
-        if found and os.path.samestat(os.fstat(here), os.fstat(there)):
-            if old == name:  # its folder alone is spelled otherwise
-                return
-            if not _lists({old, name}, here):
-                _respell(old, name, here)
-                return
         try:
             os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
         except FileExistsError:
-            if found < 2:
+            if not _are_links(old, here, name, there):
                 raise
             os.unlink(old, dir_fd=here)  # a run that was killed had got so far
         except OSError:  # a file system without links; the driver alone writes here now
@@ -275,40 +268,28 @@ def move(root: Path, place: str, to: str) -> None:
             os.unlink(old, dir_fd=here)
 
 
-def is_one(root: Path, place: str, other: str) -> bool:
-    """Tell whether two paths inside `root` lead to one file: where case or Unicode form makes no difference."""
-    try:
-        return os.path.samestat(look(root, place), look(root, other))
-    except OSError:
-        return False
+def _are_links(one: str, here: int, other: str, there: int) -> bool:
+    """Tell whether two names are hard links to one file."""
+    found = os.stat(one, dir_fd=here, follow_symlinks=False)
+    also = os.stat(other, dir_fd=there, follow_symlinks=False)
+    return os.path.samestat(found, also) and found.st_nlink > 1
 
 
-def _links(one: str, here: int, other: str, there: int) -> int:
-    """Return how many names a file has to which two names lead; 0: they do not lead to one."""
-    try:
-        found = os.stat(one, dir_fd=here, follow_symlinks=False)
-        same = os.path.samestat(found, os.stat(other, dir_fd=there, follow_symlinks=False))
-    except FileNotFoundError:
-        return 0
-    return found.st_nlink if same else 0
-
-
-def _lists(names: set[str], folder: int) -> bool:
-    return names <= {*os.listdir(folder)}
-
-
-def _respell(old: str, name: str, folder: int) -> None:
-    """Let a file of an open folder be listed under a name that is the old one to the system, which tells no case."""
-    os.rename(old, name, src_dir_fd=folder, dst_dir_fd=folder)
-    if _lists({name}, folder):
-        return
-    aside = f"{uuid.uuid4().hex}.part"
-    os.rename(old, aside, src_dir_fd=folder, dst_dir_fd=folder)
-    try:
-        os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
-    except OSError:
-        os.rename(aside, old, src_dir_fd=folder, dst_dir_fd=folder)
-        raise
+def respell(root: Path, place: str, name: str) -> None:
+    """Let a file inside `root` be listed as `name`, which its folder takes for the name it has: it tells no case."""
+    with _at(root, place) as (old, folder):
+        if old == name:  # the folder alone is spelled otherwise
+            return
+        os.rename(old, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if name in os.listdir(folder):  # noqa: PTH208 - names
+            return
+        aside = f"{uuid.uuid4().hex}.part"  # to the system nothing was to be renamed
+        os.rename(old, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.rename(aside, old, src_dir_fd=folder, dst_dir_fd=folder)
+            raise
 
 
 def remove_empty(root: Path, place: str) -> None:
