@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.archive.journal import Journal
+from pipeline.archive.listed import is_one
 from pipeline.archive.spelling import unescape
 from pipeline.ground import inside
 from pipeline.ground.items import Kind, Status
@@ -51,9 +52,12 @@ def finish_moves(journal: Journal) -> None:
 
 
 def _move(journal: Journal, place: str, to: str) -> bool:
-    old = unescape(place)
+    old, new = unescape(place), unescape(to)
     try:
-        inside.move(journal.output, old, unescape(to))
+        if is_one(journal.output, old, new):
+            inside.respell(journal.output, old, new.rpartition("/")[2])
+        else:
+            inside.move(journal.output, old, new)
     except OSError:
         return False
     inside.remove_empty(journal.output, old.rpartition("/")[0])

@@ -11,14 +11,17 @@ from pathlib import Path
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import Journal, Known
+from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
-from pipeline.archive.spelling import escape
+from pipeline.archive.spelling import escape, fold
+from pipeline.ground import files
 from pipeline.ground.errors import OutputError
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
 FOLDER_IN_THE_WAY = "a folder is in the way: "
 LINK_IN_THE_WAY = "a symbolic link is in the way of the folder: "
 NO_FOLDER = "a file is in the way of the folder: "
+SPELLED = "OUTPUT tells no case, and a name is in the way that is the output of "
 OTHER_INPUT = "the output of another INPUT's file is in the way: "
 
 
@@ -31,19 +34,19 @@ class Obstacles:
         self._of_these_inputs = of_these_inputs
         self._last = ("", "")  # a folder and its state: items come folder by folder
 
-    def before(self, key: str, names: Names) -> str:
+    def before(self, found: Found, names: Names) -> str:
         """Return what keeps an item's names from being written, or nothing."""
         folder = os.path.dirname(names.output)  # noqa: PTH120 - a text, for many
         state = self._state(folder)
         if state:
             return "" if state == "missing" else state
         for name in dict.fromkeys((names.output, names.copy_output)):
-            blocked = self._at(key, name)
+            blocked = self._at(found, name)
             if blocked:
                 return blocked
         return ""
 
-    def _at(self, key: str, name: str) -> str:
+    def _at(self, found: Found, name: str) -> str:
         try:
             status = os.lstat(f"{self._journal.output}/{name}")
         except OSError:
@@ -52,10 +55,23 @@ class Obstacles:
             return f"{FOLDER_IN_THE_WAY}{escape(name)}"
         owners = self._journal.owners(name)
         if not owners:
-            return f"{IN_THE_WAY}{escape(name)}"
-        if key not in owners and not any(self._is_ours(owner) for owner in owners):
+            owners = self._journal.owners(as_listed(self._journal.output, name))
+            if any(self._is_renamed(owner, found) for owner in owners):
+                return ""
+            return f"{SPELLED}{min(owners)}" if owners else f"{IN_THE_WAY}{escape(name)}"
+        if found.key not in owners and not any(self._is_ours(owner) for owner in owners):
             return f"{OTHER_INPUT}{escape(name)}"
         return ""
+
+    def _is_renamed(self, owner: str, found: Found) -> bool:
+        """Tell whether a source is another item's, of a name that differs by case: its output goes along."""
+        row = self._journal.row(owner)
+        if row is None or not row.source_sha256 or row.source_size != found.size or fold(owner) != fold(found.key):
+            return False
+        try:
+            return files.sha256(found.source) == row.source_sha256
+        except OSError:
+            return False
 
     def _is_ours(self, owner: str) -> bool:
         row = self._journal.row(owner)

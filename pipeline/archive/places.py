@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.archive.spelling import fold
-from pipeline.ground.errors import InputError, OutputError
+from pipeline.archive.spelling import fold, unescape
+from pipeline.ground.errors import ColorizeError, InputError, OutputError
 from pipeline.ground.storage import Origin
 
 
@@ -66,6 +66,14 @@ def source_path(roots: Sequence[Root], place: str) -> Path:
         if label == root.label:
             return root.path / below if below else root.path
     return Path(place)
+
+
+def known_roots(inputs: Iterable[str], output: Path) -> list[Root]:
+    """Return the INPUTs of an earlier run, as the journal spells them; nothing where they are not there now."""
+    try:
+        return check_places([Path(unescape(each)) for each in inputs], output)
+    except ColorizeError:
+        return []
 
 
 def _real(path: Path) -> Path:

@@ -71,6 +71,7 @@ class Plan:
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
         self._wishes.hints.read(folder)
+        self._census.walk(folder)
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
@@ -135,7 +136,7 @@ class Plan:
         if others and row is not None and row.run_id in self._runs:
             self._others.note(self._runs[row.run_id].inputs, decision)
         if decision.action is Action.TODO and names is not None:
-            blocked = self._obstacles.before(found.key, names)
+            blocked = self._obstacles.before(found, names)
             if blocked:
                 return settled(found, Status.FAILED, Cause.IN_THE_WAY, blocked)
         return decision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,27 +13,44 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
+from pipeline.archive.places import Root, known_roots, source_path
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.items import Status
 
+EDITED: Final = "edited"
+FOUND_AGAIN: Final = "its source is there again"
 _NOT_WANTED: Final = "not wanted, by `colorize reject`"
 
 
-def prunable(output: Path) -> Iterator[tuple[str, str, bool]]:
-    """Yield key and output of the items whose sources are gone, and whether the output is as it was written."""
+def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield key and output of the items whose sources are gone, and why the output stays all the same, or nothing."""
     outputs = Outputs(output)
     with Journal(output, read_only=True) as journal:
+        roots = {run_id: known_roots(run.inputs, output) for run_id, run in journal.runs().items()}
         for row in journal.of_status(Status.GONE):
-            yield row.key, row.output, outputs.look(row, sure=True).state is not State.EDITED
+            if outputs.look(row, sure=True).state is State.EDITED:
+                yield row.key, row.output, EDITED
+            else:
+                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots.get(row.run_id, [])) else ""
+
+
+def _is_there(key: str, roots: Sequence[Root]) -> bool:
+    """Tell whether a source is there after all: a disk that was not mounted when a run looked."""
+    place = unescape(key)
+    return bool(roots) and inside.is_inside(place) and os.path.lexists(source_path(roots, place))
 
 
 def prune(output: Path) -> int:
-    """Remove outputs and rows of gone sources; what somebody has changed stays. Return how many went."""
+    """Remove outputs and rows of gone sources; what somebody has changed, or is no longer gone, stays.
+
+    Returns:
+        How many went.
+    """
     with _changing(output) as journal:
         output = journal.output
-        going = [(key, place) for key, place, ours in prunable(output) if ours]
+        going = [(key, place) for key, place, kept in prunable(output) if not kept]
         for key, place in going:
             _remove(journal, place)
             with journal.transaction():

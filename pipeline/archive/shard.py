@@ -56,7 +56,8 @@ class Shard:
         """Leave in each folder what belongs to this share."""
         for folder in folders:
             if self.of > 1:
-                folder.files = [found for found in folder.files if self.holds(found.place)]
+                mine = [found for found in folder.files if self.holds(found.place)]
+                folder.elsewhere, folder.files = len(folder.files) - len(mine), mine
             yield folder
 
 

@@ -23,7 +23,7 @@ def command(output: Path, yes: bool) -> int:
     """Take away outputs and rows of sources that are gone (status `gone`).
 
     Without --yes nothing is changed. What somebody has changed since it was
-    written stays.
+    written stays, and so does what has its source again.
     """
     from pipeline.archive.prune import prunable, prune
 
@@ -31,8 +31,8 @@ def command(output: Path, yes: bool) -> int:
         tell(f"{prune(output):,} outputs of gone sources were removed.")
         return 0
     going = 0
-    for _, place, ours in prunable(output):
-        going += ours
-        tell(f"{'remove' if ours else 'keep (edited)'} {place}")
+    for _, place, kept in prunable(output):
+        going += not kept
+        tell(f"{f'keep ({kept})' if kept else 'remove'} {place}")
     tell(f"{going:,} outputs would be removed; nothing was changed. --yes does it.")
     return 0

@@ -16,10 +16,9 @@ from pipeline.archive import refused
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.decision import Decision
-from pipeline.archive.discover import Folder, discover
+from pipeline.archive.discover import Folder, discover, refuse_filled
 from pipeline.archive.hints import HintBook, written_hints
 from pipeline.archive.journal import Journal
-from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.names import Naming
@@ -30,6 +29,7 @@ from pipeline.archive.prune import drop_rejected
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.shard import Shard, refuse_other_share
+from pipeline.archive.taking import taking
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, OutputError, SettingsError
@@ -125,9 +125,10 @@ def run_archive(
     choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
+    refuse_filled(roots)
     check_manifest(output)
     check_lost(output)
-    with hold(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
+    with taking(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
         drawn = is_drawn(journal, output, bom=settings.manifest_bom)
         kept = None if drawn else keep_fuller_manifest(journal, output)
         if kept is not None:

@@ -34,7 +34,7 @@ def split(command: str) -> list[str]:
     Raises:
         SettingsError: a quote is open, or nothing is there.
     """
-    if Path(command).is_file() and os.access(command, os.X_OK):
+    if _is_program(command):
         return [os.path.abspath(command)]  # noqa: PTH100 - `tool` alone would be looked for on the PATH
     try:
         parts = shlex.split(command)
@@ -43,6 +43,13 @@ def split(command: str) -> list[str]:
     if not parts:
         raise SettingsError("--on-finish: name a command.")
     return parts
+
+
+def _is_program(command: str) -> bool:
+    try:
+        return Path(command).is_file() and os.access(command, os.X_OK)
+    except OSError:  # longer than a path may be
+        return False
 
 
 def variables(output: Path, came: Summary | ColorizeError) -> dict[str, str]:

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import Root, check_places, source_path
+from pipeline.archive.places import known_roots, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files, inside
-from pipeline.ground.errors import ColorizeError, ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.ground.items import MADE, Kind, Status
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.media.develop import NO_LUMA
@@ -68,20 +68,13 @@ def verify(output: Path) -> Iterator[Finding]:
     """
     with Journal(output, read_only=True) as journal:
         runs = journal.runs()
-        roots = {run_id: _roots(run, output) for run_id, run in runs.items()}
+        roots = {run_id: known_roots(run.inputs, output) for run_id, run in runs.items()}
         for row in journal.rows():
             if row.status in MADE and row.output:
                 run = runs.get(row.run_id)
                 key = unescape(row.key)
                 known = roots.get(row.run_id, []) if inside.is_inside(key) else []
                 yield _finding(row, output, source_path(known, key) if known else None, run)
-
-
-def _roots(run: Run, output: Path) -> list[Root]:
-    try:
-        return check_places([Path(unescape(each)) for each in run.inputs], output)
-    except ColorizeError:  # they are gone; the outputs can be looked at all the same
-        return []
 
 
 def _finding(row: Row, output: Path, source: Path | None, run: Run | None) -> Finding:

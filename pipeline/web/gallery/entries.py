@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import Root, check_places, source_path
+from pipeline.archive.places import Root, known_roots, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import inside
-from pipeline.ground.errors import ColorizeError
 from pipeline.ground.items import PICTURED, Kind, Status
 
 # A decoder killed its process on these twice.
@@ -60,7 +59,7 @@ class Entry:
 
 def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
     """Yield all items, by key. No file is opened."""
-    roots = {run_id: _roots(run, journal.output) for run_id, run in runs.items()}
+    roots = {run_id: known_roots(run.inputs, journal.output) for run_id, run in runs.items()}
     for row in journal.rows():
         yield _entry(row, roots.get(row.run_id, []), journal.output)
 
@@ -71,19 +70,12 @@ def entry_of(journal: Journal, key: str) -> Entry | None:
     if row is None:
         return None
     run = journal.runs().get(row.run_id)
-    return _entry(row, _roots(run, journal.output) if run else [], journal.output)
+    return _entry(row, known_roots(run.inputs, journal.output) if run else [], journal.output)
 
 
 def _entry(row: Row, roots: Sequence[Root], output: Path) -> Entry:
     place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
     return Entry(row, _source(row, roots), _output(row, place, output), place)
-
-
-def _roots(run: Run, output: Path) -> list[Root]:
-    try:
-        return check_places([Path(unescape(each)) for each in run.inputs], output)
-    except ColorizeError:  # they are gone, or a disk is not mounted
-        return []
 
 
 def _source(row: Row, roots: Sequence[Root]) -> File | None:
