@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,8 @@ def presentation_options(command: Command) -> Command:
 
 
 def tell(text: str, *, err: bool = False) -> None:
-    """Print a line. A name that stands in it steers no terminal and breaks no line."""
-    click.echo(printable(text), err=err)
+    r"""Print a line. A name that stands in it steers no terminal and breaks no line; bytes no UTF-8 has are `\xe9`."""
+    click.echo(printable(os.fsencode(text).decode("utf-8", "backslashreplace")), err=err)
 
 
 class Place(click.Path):

@@ -32,6 +32,14 @@ class _Lasting(io.FileIO):
             return memoryview(data).nbytes
 
 
+_CLOSED: set[int] = set()  # what was closed when the program began
+
+
+def is_closed(number: int) -> bool:
+    """Tell whether a standard stream was closed when the program began: what is written there is lost."""
+    return number in _CLOSED
+
+
 def make_streams_last() -> None:
     """Let writing to standard error never fail, nor writing to a standard output that nobody reads.
 
@@ -42,8 +50,11 @@ def make_streams_last() -> None:
         try:
             os.fstat(number)
         except OSError:
+            _CLOSED.add(number)
             with contextlib.suppress(OSError):
                 os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = _lasting(sys.stdout, 1)
     sys.stderr = _lasting(sys.stderr, 2)
 
