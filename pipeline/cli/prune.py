@@ -28,11 +28,11 @@ def command(output: Path, yes: bool) -> int:
     from pipeline.archive.prune import prunable, prune
 
     if yes:
-        tell(f"{prune(output):,} outputs of gone sources were removed.")
+        tell(f"{prune(output):,} of the outputs of gone sources were removed.")
         return 0
     going = 0
     for _, place, ours in prunable(output):
         going += ours
         tell(f"{'remove' if ours else 'keep (edited)'} {place}")
-    tell(f"{going:,} outputs would be removed; nothing was changed. --yes does it.")
+    tell(f"{going:,} to be removed; nothing was changed. --yes does it.")
     return 0
