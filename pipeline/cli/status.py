@@ -52,6 +52,9 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
                 click.echo(json.dumps([key, reason]) if as_json else printable(f"{key}: {reason}" if reason else key))
         return 0
     status = read_status(output)
-    for line in [status_json(status)] if as_json else status_lines(status):
+    if as_json:
+        click.echo(status_json(status))
+        return 0
+    for line in status_lines(status):
         tell(line)
     return 0

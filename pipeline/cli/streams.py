@@ -32,6 +32,20 @@ class _Lasting(io.FileIO):
             return memoryview(data).nbytes
 
 
+def speak_utf8() -> None:
+    """Begin anew in Python's UTF-8 mode, where the locale spells names of files in another way.
+
+    The journal has names as UTF-8. Under an old locale the same bytes would be other letters, or none at all: what one
+    night has made the next would not know again. The terminal keeps its own encoding.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1" or not sys.executable:
+        return
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    environment = {"PYTHONIOENCODING": f"{encoding}:backslashreplace", **os.environ, "PYTHONUTF8": "1"}
+    with contextlib.suppress(OSError):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
 _CLOSED: set[int] = set()  # what was closed when the program began
 
 

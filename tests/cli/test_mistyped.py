@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 
 from pipeline.ground.gather import from_mapping
-from tests.conftest import ENTRY, environment
+from tests.conftest import ENTRY, environment, landscape
 
 Said = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -85,6 +88,35 @@ def test_no_name_of_a_picture_steers_the_terminal(said: Said, tmp_path: Path) ->
         done = said(*words.split())
         assert done.returncode in (0, 3), done.stderr
         assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout + done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes")
+def test_under_an_old_locale_names_are_what_they_are_under_any_other(
+    tmp_path: Path, user_cache: Path, tiny_net: Path
+) -> None:
+    """Where file names are not UTF-8 to Python, a name out of the journal could not be opened."""
+    (tmp_path / "scans").mkdir()
+    picture = cv2.imencode(".png", landscape(1))[1].tobytes()
+    for name in ("Müller 東京.png".encode(), b"caf\xe9.png"):
+        Path(os.fsdecode(bytes(tmp_path) + b"/scans/" + name)).write_bytes(picture)
+    words = ["run", "scans", "-o", "out", "--model", str(tiny_net), "--engine", "opencv", "--log-file", "log", "--json"]
+    told = []
+    for locale in ({"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"}):
+        done = subprocess.run(
+            [*ENTRY, *words], env=environment(XDG_CACHE_HOME=str(user_cache), **locale), cwd=tmp_path,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    assert [(each["counts"], each["worked"]) for each in told] == [({"done": 2}, 2), ({"done": 2}, 0)]
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "caf\\xe9.png -> caf\\xe9.png" in log
+    assert "Müller 東京.png -> Müller 東京.png" in log
+
+
+def test_json_of_a_status_is_json(said: Said, tmp_path: Path) -> None:
+    assert said("run", tmp_path, "-o", "out").returncode == 0
+    assert json.loads(said("status", "out", "--json").stdout)["counts"] == {}
 
 
 def test_home_is_found_where_no_shell_has_looked_for_it(said: Said, tmp_path: Path) -> None:
