@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,7 +10,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, has_desktop, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.cli.streams import is_closed
 from pipeline.ground.errors import OutputError, SettingsError
@@ -92,14 +91,9 @@ def command(
             place, result = str(path), colorize_picture(there, path, settings, force=force)
     if not presentation.quiet:
         tell(_line(result, place), err=True)
-    if opened and result.filed and (not _has_desktop() or click.launch(place)):
+    if opened and result.filed and (not has_desktop() or click.launch(place)):
         tell(f"colorize: There is no program here that opens {place}.", err=True)
     return 0
-
-
-def _has_desktop() -> bool:
-    """Tell whether there is a screen to show something on: xdg-open says a page of other things where there is none."""
-    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _line(result: Result, place: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -112,6 +115,35 @@ def test_under_an_old_locale_names_are_what_they_are_under_any_other(
     log = (tmp_path / "log").read_text(encoding="utf-8")
     assert "caf\\xe9.png -> caf\\xe9.png" in log
     assert "Müller 東京.png -> Müller 東京.png" in log
+
+
+def test_a_command_that_is_shown_can_be_typed_as_it_stands(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0torn")
+    summary = said("run", "scans", "-o", "it's colour").stdout
+    shown = re.search(r"What failed, and why: colorize (.*)\. --retry", summary)
+    assert shown is not None, summary
+    assert said(*shlex.split(shown[1])).stdout.startswith("torn.jpg: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a screen that is not there")
+def test_without_a_screen_no_browser_takes_the_terminal(said: Said, tmp_path: Path) -> None:
+    """A browser for terminals is one that Python finds, too."""
+    said("run", tmp_path, "-o", "out")
+    (tmp_path / "w3m").write_text(f"#!/bin/sh\ntouch '{tmp_path}/taken'\n")
+    (tmp_path / "w3m").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    shown = subprocess.Popen(
+        [*ENTRY, "review", "out", "--open"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        env=environment(PATH=path, DISPLAY="", WAYLAND_DISPLAY="", TERM="xterm", BROWSER="w3m"),
+    )  # fmt: skip
+    assert shown.stderr is not None
+    lines = [shown.stderr.readline(), shown.stderr.readline()]
+    shown.send_signal(signal.SIGINT)
+    shown.communicate(timeout=60)
+    assert "Review at http" in lines[0]
+    assert "no browser here that opens it" in lines[1]
+    assert not (tmp_path / "taken").exists()
 
 
 def test_json_of_a_status_is_json(said: Said, tmp_path: Path) -> None:
