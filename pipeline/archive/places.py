@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.archive.spelling import fold, unescape
 from pipeline.ground.errors import ColorizeError, InputError, OutputError
+from pipeline.ground.files import words
 from pipeline.ground.storage import Origin
 
 
@@ -82,7 +83,7 @@ def _real(path: Path) -> Path:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file or folder.") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go in a circle
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        raise InputError(f"{path} cannot be read: {words(error)}.") from None
 
 
 def _check_input(path: Path) -> None:
@@ -96,7 +97,7 @@ def _check_input(path: Path) -> None:
         if stat.S_ISREG(mode):
             return
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+        raise InputError(f"{path} cannot be read: {words(error)}.") from None
     raise InputError(f"{path} is neither a file nor a folder.")
 
 

@@ -15,7 +15,7 @@ import click
 
 from pipeline import __version__
 from pipeline.cli.presentation import Presentation, tell
-from pipeline.cli.streams import make_streams_last
+from pipeline.cli.streams import make_streams_last, speak_utf8
 from pipeline.ground.errors import HINTS, ColorizeError, ExitCode, of_the_machine
 from pipeline.ground.settings import nearest
 
@@ -111,7 +111,8 @@ def _said(presentation: Presentation, error: Exception, code: ExitCode, sentence
     """Say what went wrong, and how the command ends."""
     if presentation.verbose:
         traceback.print_exception(error)
-    tell(f"colorize: {sentence}", err=True)
+    for line in f"colorize: {sentence}".splitlines():
+        tell(line, err=True)
     _as_json(presentation, code, sentence, hint)
     return code
 
@@ -127,6 +128,7 @@ def _as_json(presentation: Presentation, code: int, sentence: str, hint: str = H
 def main() -> NoReturn:
     """Run the command line and exit with the code the README documents."""
     presentation = Presentation()
+    speak_utf8()
     make_streams_last()
     try:
         if instruction := os.environ.get("_COLORIZE_COMPLETE"):  # the shell's Tab key

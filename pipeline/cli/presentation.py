@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +51,16 @@ def presentation_options(command: Command) -> Command:
 
 
 def tell(text: str, *, err: bool = False) -> None:
-    """Print a line. A name that stands in it steers no terminal and breaks no line."""
-    click.echo(printable(text), err=err)
+    r"""Print a line. A name that stands in it steers no terminal and breaks no line; bytes no UTF-8 has are `\xe9`."""
+    click.echo(printable(os.fsencode(text).decode("utf-8", "backslashreplace")), err=err)
+
+
+def has_desktop() -> bool:
+    """Tell whether there is a screen to show something on.
+
+    Where there is none, xdg-open says a page of other things, and a browser for terminals would take this one.
+    """
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 class Place(click.Path):

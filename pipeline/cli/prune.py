@@ -28,11 +28,11 @@ def command(output: Path, yes: bool) -> int:
     from pipeline.archive.prune import prunable, prune
 
     if yes:
-        tell(f"{prune(output):,} outputs of gone sources were removed.")
+        tell(f"{prune(output):,} of the outputs of gone sources were removed.")
         return 0
     going = 0
     for _, place, kept in prunable(output):
         going += not kept
         tell(f"{f'keep ({kept})' if kept else 'remove'} {place}")
-    tell(f"{going:,} outputs would be removed; nothing was changed. --yes does it.")
+    tell(f"{going:,} to be removed; nothing was changed. --yes does it.")
     return 0

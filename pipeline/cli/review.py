@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from pipeline.cli.presentation import Place, Presentation, Whole, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, Whole, has_desktop, presentation_options, tell
 
 if TYPE_CHECKING:
     from pipeline.web.gallery.build import Gallery
@@ -53,8 +53,8 @@ def command(
         bar.close()
         items = f" ({made.items:,} items)" if made else ""
         tell(f"Review at {address}{items}; Ctrl-C ends it.", err=True)
-        if open_:
-            webbrowser.open(address)
+        if open_ and not (has_desktop() and webbrowser.open(address)):
+            tell("There is no browser here that opens it; the address works in one of this machine.", err=True)
 
     hidden = no_progress or presentation.quiet or not sys.stderr.isatty()
     wanted = Wanted(port, jobs or os.cpu_count() or 1, name)

@@ -54,6 +54,9 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
     if nul:
         raise SettingsError("-0 goes with a list: --problems, or --list STATUS.")
     status = read_status(output)
-    for line in [status_json(status)] if as_json else status_lines(status):
+    if as_json:
+        click.echo(status_json(status))
+        return 0
+    for line in status_lines(status):
         tell(line)
     return 0

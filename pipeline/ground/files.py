@@ -228,7 +228,7 @@ def unreadable(error: OSError) -> ItemError:
     """Return why a source cannot be read; a later run tries it again."""
     if isinstance(error, PermissionError):
         return ItemError("permission denied", Cause.SYSTEM)
-    return ItemError(f"cannot be read: {error.strerror or error}", Cause.SYSTEM)
+    return ItemError(f"cannot be read: {words(error)}", Cause.SYSTEM)
 
 
 def _chunks(file: io.BufferedReader) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.files import read_plain
+from pipeline.ground.files import read_plain, words
 from pipeline.ground.homes import from_home
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import HINTS, Settings, field_of, nearest
@@ -119,7 +119,7 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     try:
         values = _parsed(read_plain(path, _LARGEST).decode("utf-8"))
     except OSError as error:
-        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(f"The configuration file {path} cannot be read: {words(error)}.") from None
     except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     return from_mapping(values, base=base, origin=str(path))

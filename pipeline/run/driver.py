@@ -319,7 +319,7 @@ def _tmp_dir(output: Path, run_id: str) -> Iterator[Path]:
         with inside.opened(output, f"{folder}/{run_id}", make=True):
             pass
     except OSError as error:
-        raise OutputError(f"{mine} cannot be made: {error.strerror}.") from None
+        raise OutputError(f"{mine} cannot be made: {words(error)}.") from None
     try:
         yield mine
     finally:

@@ -16,7 +16,7 @@ from pipeline.ground.errors import (
     OutputError,
     out_of_memory,
 )
-from pipeline.ground.files import lost_folder
+from pipeline.ground.files import lost_folder, words
 from pipeline.ground.items import Alone, Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
@@ -109,7 +109,7 @@ def failure(key: str, error: Exception, seen: Seen) -> Result:
         reason = "not enough memory for a picture of this size; try fewer --jobs"
         return Result(key, Status.FAILED, Cause.MEMORY, reason, seen=seen)
     if isinstance(error, OSError):
-        return Result(key, Status.FAILED, Cause.SYSTEM, f"reading failed: {error.strerror or error}", seen=seen)
+        return Result(key, Status.FAILED, Cause.SYSTEM, f"reading failed: {words(error)}", seen=seen)
     return Result(
         key, Status.FAILED, Cause.FAULT, f"a fault of the program: {type(error).__name__}: {error}", seen=seen
     )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 
 from pipeline.ground.gather import from_mapping
-from tests.conftest import ENTRY, environment
+from tests.conftest import ENTRY, environment, landscape
 
 Said = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -85,6 +91,64 @@ def test_no_name_of_a_picture_steers_the_terminal(said: Said, tmp_path: Path) ->
         done = said(*words.split())
         assert done.returncode in (0, 3), done.stderr
         assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout + done.stderr)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes")
+def test_under_an_old_locale_names_are_what_they_are_under_any_other(
+    tmp_path: Path, user_cache: Path, tiny_net: Path
+) -> None:
+    """Where file names are not UTF-8 to Python, a name out of the journal could not be opened."""
+    (tmp_path / "scans").mkdir()
+    picture = cv2.imencode(".png", landscape(1))[1].tobytes()
+    for name in ("Müller 東京.png".encode(), b"caf\xe9.png"):
+        Path(os.fsdecode(bytes(tmp_path) + b"/scans/" + name)).write_bytes(picture)
+    words = ["run", "scans", "-o", "out", "--model", str(tiny_net), "--engine", "opencv", "--log-file", "log", "--json"]
+    told = []
+    for locale in ({"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C.UTF-8"}):
+        done = subprocess.run(
+            [*ENTRY, *words], env=environment(XDG_CACHE_HOME=str(user_cache), **locale), cwd=tmp_path,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout))
+    assert [(each["counts"], each["worked"]) for each in told] == [({"done": 2}, 2), ({"done": 2}, 0)]
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert "caf\\xe9.png -> caf\\xe9.png" in log
+    assert "Müller 東京.png -> Müller 東京.png" in log
+
+
+def test_a_command_that_is_shown_can_be_typed_as_it_stands(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0torn")
+    summary = said("run", "scans", "-o", "it's colour").stdout
+    shown = re.search(r"What failed, and why: colorize (.*)\. --retry", summary)
+    assert shown is not None, summary
+    assert said(*shlex.split(shown[1])).stdout.startswith("torn.jpg: ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a screen that is not there")
+def test_without_a_screen_no_browser_takes_the_terminal(said: Said, tmp_path: Path) -> None:
+    """A browser for terminals is one that Python finds, too."""
+    said("run", tmp_path, "-o", "out")
+    (tmp_path / "w3m").write_text(f"#!/bin/sh\ntouch '{tmp_path}/taken'\n")
+    (tmp_path / "w3m").chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    shown = subprocess.Popen(
+        [*ENTRY, "review", "out", "--open"], cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+        env=environment(PATH=path, DISPLAY="", WAYLAND_DISPLAY="", TERM="xterm", BROWSER="w3m"),
+    )  # fmt: skip
+    assert shown.stderr is not None
+    lines = [shown.stderr.readline(), shown.stderr.readline()]
+    shown.send_signal(signal.SIGINT)
+    shown.communicate(timeout=60)
+    assert "Review at http" in lines[0]
+    assert "no browser here that opens it" in lines[1]
+    assert not (tmp_path / "taken").exists()
+
+
+def test_json_of_a_status_is_json(said: Said, tmp_path: Path) -> None:
+    assert said("run", tmp_path, "-o", "out").returncode == 0
+    assert json.loads(said("status", "out", "--json").stdout)["counts"] == {}
 
 
 def test_home_is_found_where_no_shell_has_looked_for_it(said: Said, tmp_path: Path) -> None:
