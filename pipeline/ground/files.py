@@ -288,12 +288,19 @@ def _move(name: str, unfinished: int, place: str, room: Room) -> None:
         os.replace(name, last, src_dir_fd=unfinished, dst_dir_fd=there)
 
 
+def beyond_the_disk() -> ItemError:
+    """Return what to raise where a file became larger than OUTPUT's file system lets one be: the next is smaller."""
+    return ItemError("too large for one file where OUTPUT lies (FAT: 4 GB)", Cause.FORMAT_LIMIT)
+
+
 def unwritable(error: OSError, tmp_dir: Path) -> OutputError | ItemError:
     """Return what to raise when OUTPUT took no file: `OutputError` where it will take no other either."""
     text = error.strerror or str(error)
     if error.errno in _FATAL:
         remedy = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "See what became of it"
         return OutputError(f"The output cannot be written: {text}. {remedy} or choose another output, then run again.")
+    if error.errno == errno.EFBIG:
+        return beyond_the_disk()
     if not tmp_dir.is_dir():
         return OutputError(f"The folder {tmp_dir} is gone: another run has taken over this output, or it was removed.")
     if not os.access(tmp_dir, os.W_OK | os.X_OK):
