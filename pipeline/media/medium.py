@@ -240,17 +240,14 @@ class Tools:
     def keep_colour(self, unit: Unit, seen: Seen, doubt: str = "") -> Result:
         """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
         if self.hints.decision == "left-grey":
-            size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)
-            filed = Filed(unit.copy_output, size, digest)
+            filed = Filed(unit.copy_output, *files.copy_bytes(unit.source, unit.copy_output, self.room))
             return Result(unit.key, Status.COPIED, reason="left grey, by a hint", filed=filed, seen=seen)
         reason = "listed as in colour" if unit.on_color else f"already in colour{doubt}"
         reason += "; its hints are not used" if self.hints.colours else ""
         if self.settings.on_color == "skip":
             return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
-        size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)
-        return Result(
-            unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=Filed(unit.copy_output, size, digest), seen=seen
-        )
+        filed = Filed(unit.copy_output, *files.copy_bytes(unit.source, unit.copy_output, self.room))
+        return Result(unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=filed, seen=seen)
 
     def done(self, unit: Unit, filed: Filed, seen: Seen, reason: str = "") -> Result:
         """Say of a unit that it was colorized into `filed`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
 from pipeline.ground.errors import ItemError, OutputError
+from pipeline.ground.files import beyond_the_disk
 from pipeline.media.film.check import check
 from pipeline.media.film.clock import Followers
 from pipeline.media.film.containers import Container, container_for
@@ -98,6 +100,8 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
             work.describe(whole, first.streams.video[0], out)
             work.copy(whole, Peekable(picture_packets(parts, shown, depth, work.picture, work.shift)), out)
     except FFmpegError as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            raise beyond_the_disk() from None
         if isinstance(error, OSError) and error.errno:
             raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
         raise ItemError(f"the film cannot be put together: {error.strerror or error}") from None
