@@ -11,6 +11,7 @@ from pipeline.ground.opened import opened
 
 _TAIL: Final = 1 << 16
 _TS_PACKETS: Final = (188, 192, 204)
+_TS_PACKET: Final = 188  # what stands ahead of one, or behind it, is not the next one's beginning
 _SEGMENT: Final = 0x18538067
 # The ASF file properties object; behind it stand its own size, the file's name (16 bytes) and the file's size.
 _ASF_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -109,7 +110,7 @@ def _transport(file: BinaryIO, size: int) -> bool:
         for first in range(min(length, len(head))):
             if head[first] == 0x47 and all(each == 0x47 for each in head[first::length]) and first + length < len(head):
                 left = (size - first) % length
-                return bool(left) and _read(file, size - left, 1) == b"\x47"
+                return 0 < left < _TS_PACKET and _read(file, size - left, 1) == b"\x47"
     return False
 
 
