@@ -19,10 +19,13 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 _LOSSLESS: Final = ("flac", "alac")
+_IN_MOV: Final = ("alac",)  # FFmpeg names FLAC among MOV's codecs, and refuses to write it
 # Decoders' formats of more than 16 bits, if only in whole numbers: what comes in floats is a lossy codec's, or louder
 # than any sample.
 _DEEP: Final = ("s32", "s32p")
 _MOST_CHANNELS: Final = 8
+# Where a film says how many there are, and not which.
+_USUAL: Final = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 # Seconds by which times may be off without a gap in the sound: containers round them.
 _JITTER: Final = 0.1
 
@@ -46,7 +49,7 @@ def packed(format: str, codec: str) -> str:
         Codec(codec, "r")
     except UnknownCodecError:
         return ""
-    return next((each for each in _LOSSLESS if each in held(format)), "")
+    return next((each for each in (_IN_MOV if format == "mov" else _LOSSLESS) if each in held(format)), "")
 
 
 class Repacked:
@@ -61,7 +64,8 @@ class Repacked:
         source = track.codec_context
         if not source.sample_rate or not 0 < source.layout.nb_channels <= _MOST_CHANNELS:
             raise ValueError("not known enough to be packed")
-        layout: Any = source.layout.name
+        channels = source.layout.nb_channels
+        layout: Any = source.layout.name if "channels" not in source.layout.name else _USUAL[channels]
         stream = out.add_stream(codec, rate=source.sample_rate, layout=layout)
         assert isinstance(stream, AudioStream)
         offered = [each.name for each in Codec(codec, "w").audio_formats or ()]
