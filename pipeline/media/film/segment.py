@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from pipeline.colour.doubt import Doubting
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.files import beyond_the_disk
+from pipeline.media.film.check import check_part
 from pipeline.media.film.encoders import add_picture, fed_format, fed_range, settle_encoder
 from pipeline.media.film.fields import REACH, progressive
 from pipeline.media.film.index import Index
@@ -85,6 +86,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
             out.mux(stream.encode(None))
     except FFmpegError as error:
         raise _unwritten(error) from None
+    check_part(part, whole, len(span))
     return Piece(len(span), painter.decoded, painter.nets, part.stat().st_size, painter.doubt)
 
 
