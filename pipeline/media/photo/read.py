@@ -34,7 +34,7 @@ from pipeline.media.photo.decoders import (
     recognise,
 )
 from pipeline.media.photo.directories import DAMAGE
-from pipeline.media.photo.jpeg.segments import check_scans
+from pipeline.media.photo.jpeg.segments import check
 from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
 from pipeline.media.photo.refusal import header_size, refusal
 from pipeline.media.photo.samples import Meaning, parted, scaled
@@ -190,7 +190,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     if format is PNG:
         png.check(source.data())
     elif format is JPEG:
-        check_scans(source.data())
+        check(source.data())
     _open(source, limits)
     image = source.image
     source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
@@ -249,7 +249,8 @@ def _order(source: _Source) -> tuple[str, ...]:
     if image.mode == "CMYK":
         return (PILLOW, *others)
     deep = source.format in (AVIF, JPEG2000) and precision.bits_of(source.format, source.data()) > 8
-    return (*others, PILLOW) if deep and image.mode not in ("I;16", "LA") else names
+    mixed_up = source.format is JPEG2000 and precision.is_ycc(source.data())  # by OpenCV, where it is deep
+    return (*others, PILLOW) if deep and not mixed_up and image.mode not in ("I;16", "LA") else names
 
 
 class _Next(Exception):
@@ -266,6 +267,8 @@ def _tried(name: str, source: _Source) -> Decoded:
 
 def _opencv(source: _Source) -> Decoded:
     made = with_opencv(source.data(), half=source.half)
+    if source.format is AVIF and made.samples.ndim == 2:
+        made = replace(made, samples=precision.from_video(made.samples, source.data()))
     return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
 
 

@@ -127,7 +127,7 @@ def _of_integers(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
     top = int(np.iinfo(samples.dtype).max)
     said = meaning.white if 255 < meaning.white < top and meaning.white >= largest else 0
     if not said and meaning.bits % 8 == 0 < meaning.bits < samples.dtype.itemsize * 8:
-        said = (1 << meaning.bits) - 1
+        said = ((1 << meaning.bits) - 1) * (largest < 1 << meaning.bits)
     white = said or next((each for each in (255, 65535, 4294967295) if largest <= each < top), top)
     if white == 255 or samples.dtype == np.int8:
         return _stretched(samples, white, np.uint8), f"{_named(samples)}: white is taken at {white}"
