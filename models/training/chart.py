@@ -53,6 +53,7 @@ WEIGHTS = {
     "vivid": Weights(psnr=1.0, rebalanced=0.7, wrong=0.08, colour=0.09, red=0.05),
 }
 
+
 @dataclass(frozen=True)
 class Modesty:
     """The steps that a chart took the place of: chroma c becomes c (c / 15) ** 0.2, then less where the net is unsure.
@@ -238,7 +239,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(words)
     charts = fit(load(arguments.answers), PALETTES["natural"].cast)
-    charts |= {name: (charts[name] + steps.added()) / 2 for name, steps in HALF.items()}
+    charts |= {name: np.float32(0.5) * (charts[name] + steps.added()) for name, steps in HALF.items()}
     with arguments.out.open("wb") as file:
         np.savez_compressed(
             file, allow_pickle=False, **{name: each.astype(np.float16) for name, each in charts.items()}
