@@ -60,10 +60,11 @@ def ask(data: Path, limit: int, held_out: bool, model: str = "embedded") -> Answ
     side, strength = net.spec.input_size, PALETTES["natural"].calm
     names = (data / "names.txt").read_text(encoding="utf-8").splitlines()
     of_split = [place for place, name in enumerate(names) if is_held_out(name) == held_out]
-    places = [of_split[place * len(of_split) // limit] for place in range(min(limit, len(of_split)))]
-    lightness, chroma = (np.load(data / f"{name}.npy", mmap_mode="r") for name in ("lightness", "chroma"))
-    if not places:
+    if not of_split:
         raise SystemExit(f"{data} has no {'held-out' if held_out else 'training'} photograph")
+    count = min(limit, len(of_split))
+    places = [of_split[place * len(of_split) // count] for place in range(count)]
+    lightness, chroma = (np.load(data / f"{name}.npy", mmap_mode="r") for name in ("lightness", "chroma"))
     rows: dict[str, list[Floats]] = {name: [] for name in Answers.__dataclass_fields__}
     for place in places:
         shown = cv2.resize(lightness[place].astype(np.float32) / 2.55, (side, side), interpolation=cv2.INTER_LINEAR)

@@ -57,6 +57,9 @@ def test_charts_are_fitted_to_what_the_net_answers(sources: list[Path], tmp_path
     found = answers.load(kept)
     assert found.ab.shape == found.truth.shape == (20, 24, 24, 2)
     assert np.abs(found.ab - found.truth).mean() < 40
+    answers.main([str(tmp_path), "--out", str(tmp_path / "all.npz"), "--limit", "99"])
+    every = answers.load(tmp_path / "all.npz").truth
+    assert len(np.unique(every.reshape(len(every), -1), axis=0)) == len(every) > 20, "each photograph once"
     chart.main([str(kept), "--out", str(tmp_path / "charts.npz")])
     with np.load(tmp_path / "charts.npz") as charts:
         assert set(charts) == set(chart.WEIGHTS)
