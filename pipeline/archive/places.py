@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.archive.spelling import fold
-from pipeline.ground.errors import InputError, OutputError
-from pipeline.ground.storage import Origin
+from pipeline.archive.spelling import fold, unescape
+from pipeline.ground.errors import ColorizeError, InputError, OutputError
+from pipeline.ground.storage import Origin, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,14 @@ def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
         return [Root(kept[0][1], "", True)]
     names = labels([resolved for resolved, _ in kept])
     return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, names, strict=True)]
+
+
+def known_places(inputs: Sequence[str], output: Path) -> list[Root]:
+    """Return the INPUTs that the journal names for a run; none where one of them is gone, or cannot be reached."""
+    try:
+        return check_places([located(unescape(each)) for each in inputs], output)
+    except (ColorizeError, OSError):
+        return []
 
 
 def source_path(roots: Sequence[Root], place: str) -> Path:
