@@ -114,19 +114,26 @@ class HintBook:
         """
         for number, found in enumerate(folder.files):
             if found.path.endswith(NAME) and found.kind is None and os.path.basename(found.path) == NAME:  # noqa: PTH119
-                self._take(found, f"{folder.place}/" if folder.place else "")
+                self.take(found.source, folder.place)
                 folder.files[number] = found._replace(kind=Kind.EXCLUDED, reason=READ)
 
-    def _take(self, found: Found, place: str) -> None:
+    def take(self, path: Path, place: str) -> None:
+        """Read a file of hints that lies in a folder of INPUT, called `place`; raises `SettingsError`."""
         try:
-            check_size(found.source.stat().st_size, found.path)
-            entries = entries_of(found.source.read_bytes(), found.path)
+            check_size(path.stat().st_size, str(path))
+            entries = entries_of(path.read_bytes(), str(path))
         except OSError as error:
-            raise SettingsError(f"{found.path} cannot be read: {words(error)}.") from None
+            raise SettingsError(f"{path} cannot be read: {words(error)}.") from None
+        above = f"{escape(place)}/" if place else ""
         for name, entry in entries.items():
-            key = name if name.startswith("sha256:") else escape(place) + name
+            key = name if name.startswith("sha256:") else above + name
             self._beside[key] = {**self._beside.get(key, {}), **entry}
             self._index({key: entry})
+
+    def write(self, key: str, entry: Entry) -> None:
+        """Let OUTPUT's file say this of a picture."""
+        self._written[key] = entry
+        self._index({key: entry})
 
     @property
     def silent(self) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from pipeline.archive.spelling import fold, unescape
 from pipeline.ground.errors import ColorizeError, InputError, OutputError
 from pipeline.ground.files import words
-from pipeline.ground.storage import Origin
+from pipeline.ground.storage import Origin, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,14 @@ def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
     return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, names, strict=True)]
 
 
+def known_places(inputs: Sequence[str], output: Path) -> list[Root]:
+    """Return the INPUTs that the journal names for a run; none where one of them is gone, or cannot be reached."""
+    try:
+        return check_places([located(unescape(each)) for each in inputs], output)
+    except (ColorizeError, OSError):
+        return []
+
+
 def source_path(roots: Sequence[Root], place: str) -> Path:
     """Return where the thing lies that is called `place` (see `discover.Found`) in the archive of these INPUTs."""
     for root in roots:
@@ -67,14 +75,6 @@ def source_path(roots: Sequence[Root], place: str) -> Path:
         if label == root.label:
             return root.path / below if below else root.path
     return Path(place)
-
-
-def known_roots(inputs: Iterable[str], output: Path) -> list[Root]:
-    """Return the INPUTs of an earlier run, as the journal spells them; nothing where they are not there now."""
-    try:
-        return check_places([Path(unescape(each)) for each in inputs], output)
-    except ColorizeError:
-        return []
 
 
 def _real(path: Path) -> Path:

@@ -13,11 +13,12 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
-from pipeline.archive.places import Root, known_roots, source_path
+from pipeline.archive.places import Root, known_places, source_path
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.items import Status
+from pipeline.ground.storage import Origin
 
 EDITED: Final = "edited"
 FOUND_AGAIN: Final = "its source is there again"
@@ -28,7 +29,7 @@ def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
     """Yield key and output of the items whose sources are gone, and why the output stays all the same, or nothing."""
     outputs = Outputs(output)
     with Journal(output, read_only=True) as journal:
-        roots = {run_id: known_roots(run.inputs, output) for run_id, run in journal.runs().items()}
+        roots = {run_id: known_places(run.inputs, output) for run_id, run in journal.runs().items()}
         for row in journal.of_status(Status.GONE):
             if outputs.look(row, sure=True).state is State.EDITED:
                 yield row.key, row.output, EDITED
@@ -37,9 +38,18 @@ def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _is_there(key: str, roots: Sequence[Root]) -> bool:
-    """Tell whether a source is there after all: a disk that was not mounted when a run looked."""
+    """Tell whether a source is there after all, or may be: a disk that was not mounted when a run looked."""
     place = unescape(key)
-    return bool(roots) and inside.is_inside(place) and os.path.lexists(source_path(roots, place))
+    if not roots or not inside.is_inside(place):
+        return False
+    source = source_path(roots, place)
+    try:
+        source.stat() if isinstance(source, Origin) else os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def prune(output: Path) -> int:

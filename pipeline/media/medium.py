@@ -67,6 +67,11 @@ class Job:
     memory: Memory = Memory()
     own: tuple[OwnNet, ...] = ()
 
+    @property
+    def nets(self) -> tuple[NetSpec, ...]:
+        """All that a worker may need, the run's first."""
+        return (self.net, *(each.spec for each in self.own if each.spec is not None))
+
 
 def chart_of(spec: NetSpec, palette: str) -> str:
     """Return a hash of the chart by which a net's colours are moved under a palette; empty: by none."""
@@ -169,10 +174,8 @@ class Tools:
         if (own.spec.sha256, own.engine) == (self.job.net.sha256, self.job.engine):
             return self
         beside = own.spec.held
-        if not self.second.holds(own):
-            self.second.drop()
-            self._make_room(beside, unit, f"the net {own.model}")
-        return replace(self, net=self.second.net(own), beside=beside)
+        net = self.second.net(own, lambda: self._make_room(beside, unit, f"the net {own.model}"))
+        return replace(self, net=net, beside=beside)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""

@@ -32,11 +32,10 @@ from pipeline.archive.shard import Shard, refuse_other_share
 from pipeline.archive.taking import taking
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
-from pipeline.ground.errors import ColorizeError, OutputError, SettingsError
+from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.files import words
 from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
-from pipeline.ground.storage import Origin
 from pipeline.media.photo.caption import Caption, check_caption
 from pipeline.media.photo.credentials import certificate_of
 from pipeline.media.reels import MISSING
@@ -64,8 +63,6 @@ _OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
 
 def _check(inputs: Sequence[Path], settings: Settings) -> None:
     """Raise `SettingsError` where settings that name files, or say more than a word, cannot be."""
-    if settings.series != "off" and any(isinstance(each, Origin) for each in inputs):
-        raise SettingsError(f"series = {settings.series!r}: pictures that steer others have to lie on a file system.")
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
     Shard.parse(settings.shard)

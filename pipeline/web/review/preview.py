@@ -25,6 +25,7 @@ from pipeline.ground.errors import Cause, ColorizeError, InputError
 from pipeline.ground.hints import Hints, own_mark
 from pipeline.ground.items import KEPT, Kind
 from pipeline.ground.settings import Settings
+from pipeline.ground.storage import brought, located
 from pipeline.media.photo.series import Series
 from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
@@ -80,7 +81,7 @@ class Previews:
             settings = settings_of(run.settings)
             book = Book(
                 written_hints(self._output),
-                [Path(unescape(each)) for each in run.inputs],
+                [located(unescape(each)) for each in run.inputs],
                 lambda hints: self._own_nets(settings).completed(hints),
             )
             hints = book.hints_for(item, told)
@@ -178,7 +179,8 @@ def _of_film(hints: Hints, made: str) -> Hints:
 
 def _read(source: File, settings: Settings, size: int) -> Small:
     if not source.film:
-        return read_small(source.path, settings, _SIDE, [size])
+        with brought(source.path) as near:
+            return read_small(near, settings, _SIDE, [size])
     small = read_poster(source.path, _SIDE, [size])
     if judge(small.pixels, None).kind == "color":
         raise InputError("No preview: what is shown of the film is in colour already, and keeps its own.")
