@@ -8,12 +8,17 @@ import click
 
 from pipeline.archive.spelling import printable
 from pipeline.cli.presentation import Place, presentation_options
+from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
 Examples:
   colorize prune colour
   colorize prune colour --yes
 """
+
+
+def _rest(rows: int) -> str:
+    return f"; {rows:,} more had none any more, and are forgotten" if rows else ""
 
 
 @click.command(epilog=EPILOG)
@@ -29,8 +34,11 @@ def command(output: Path, yes: bool) -> int:
     from pipeline.archive.prune import prunable, prune
 
     if yes:
-        click.echo(f"{prune(output):,} outputs of gone sources were removed.")
-        return 0
+        came = prune(output)
+        click.echo(f"{came.removed:,} outputs of gone sources were removed{_rest(came.forgotten - came.removed)}.")
+        for place, why in came.stuck:
+            click.echo(printable(f"{place} cannot be removed: {why}. It stays, and what is known of it."), err=True)
+        return ExitCode.SOME_FAILED if came.stuck else ExitCode.OK
     going = 0
     for _, place, ours in prunable(output):
         going += ours

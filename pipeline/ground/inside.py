@@ -254,15 +254,22 @@ def move(root: Path, place: str, to: str) -> None:
     with _at(root, place) as (old, here), opened(root, "/".join(above), make=True) as there:
         try:
             os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links; the driver alone writes here now
-            with suppress(FileNotFoundError):
-                os.stat(name, dir_fd=there, follow_symlinks=False)
+        except OSError:  # something has that name, or a file system without links; the driver alone writes here now
+            known = os.stat(old, dir_fd=here, follow_symlinks=False)
+            found = _found(name, there)
+            if found is None or (os.path.samestat(found, known) and found.st_nlink == 1):  # it differs by case alone
+                os.rename(old, name, src_dir_fd=here, dst_dir_fd=there)
+                return
+            if not os.path.samestat(found, known):
                 raise FileExistsError(errno.EEXIST, "something has that name", to) from None
-            os.rename(old, name, src_dir_fd=here, dst_dir_fd=there)
-        else:
-            os.unlink(old, dir_fd=here)
+        os.unlink(old, dir_fd=here)
+
+
+def _found(name: str, folder: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def remove_empty(root: Path, place: str) -> None:

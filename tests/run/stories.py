@@ -1,0 +1,177 @@
+"""What may happen to an archive between two nights, and what has to be true after each: for stories that are made up.
+
+Sources are told by their bytes. An edited output and a rejected one belong to the bytes they were made of, wherever
+these go.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import pytest
+
+from pipeline.archive.decision import Action
+from pipeline.archive.names import ending
+from pipeline.archive.status import read_status
+from pipeline.ground import inside
+from pipeline.ground.settings import Settings
+from pipeline.run import driver
+from pipeline.run.summary import Summary
+from pipeline.run.verify import verify
+from tests.conftest import landscape
+
+OTHER_NOW = "another source has its name now"
+OWN = {"manifest.csv", ".colorize"}
+
+
+class Killed(BaseException):
+    """As by kill -9: nothing more is done."""
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the program die at the n-th name that a file gets, just before or just after it."""
+    calls = 0
+    move = inside.move
+
+    def dying(root: Path, place: str, to: str) -> None:
+        nonlocal calls
+        calls += 1
+        if calls * 2 == moment:
+            raise Killed
+        move(root, place, to)
+        if calls * 2 + 1 == moment:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "move", dying)
+        yield
+
+
+@dataclass
+class Story:
+    """An INPUT and an OUTPUT, what people did to them, and what each night made of it."""
+
+    folder: Path
+    settings: Settings
+    edited: dict[str, str] = field(default_factory=dict)  # sha256 of what somebody made of an output, and of its source
+    unwanted: set[str] = field(default_factory=set)  # sha256 of sources
+    made: dict[tuple[str, str, str], str] = field(default_factory=dict)  # what a source became under settings
+    number: int = 0
+
+    @property
+    def scans(self) -> Path:
+        return self.folder / "scans"
+
+    @property
+    def colour(self) -> Path:
+        return self.folder / "colour"
+
+    def put(self, key: str) -> Path:
+        """A new picture; all have one size on the disk."""
+        path = self.scans / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.number += 1
+        data = cv2.imencode(".jpg", landscape(self.number, 24, 32))[1].tobytes()
+        path.write_bytes(data.ljust(2048, b"\0"))
+        return path
+
+    def sources(self) -> list[str]:
+        return sorted(path.relative_to(self.scans).as_posix() for path in self.scans.rglob("*") if path.is_file())
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        try:
+            with (self.colour / "manifest.csv").open(encoding="utf-8", newline="") as file:
+                return {row["source"]: row for row in csv.DictReader(file)}
+        except FileNotFoundError:
+            return {}
+
+    def statuses(self) -> dict[str, str]:
+        return {key: row["status"] for key, row in self.rows().items()}
+
+    def output(self, key: str) -> Path:
+        return self.colour / self.rows()[key]["output"]
+
+    def files(self) -> dict[str, str]:
+        """What lies in OUTPUT, but for what is the program's own."""
+        paths = [path for path in self.colour.rglob("*") if path.relative_to(self.colour).parts[0] not in OWN]
+        return {path.relative_to(self.colour).as_posix(): sha256(path) for path in paths if path.is_file()}
+
+    def edit(self, key: str) -> bytes:
+        """Somebody retouches an output."""
+        path, self.number = self.output(key), self.number + 1
+        path.write_bytes(path.read_bytes() + b"retouched %d" % self.number)
+        self.edited[sha256(path)] = sha256(self.scans / key)
+        return path.read_bytes()
+
+    def night(self) -> Summary:
+        """Ask what would be done, do it, and hold all that can be said of it to the other; then once more."""
+        foretold = list(driver.list_archive([self.scans], self.colour, self.settings))
+        summary = driver.run_archive([self.scans], self.colour, self.settings, quiet=True)
+        actions = Counter(each.action for each in foretold)
+        assert Action.HOLD not in actions
+        assert summary.worked == actions[Action.TODO], f"{summary.worked} {actions}"
+        self.check(summary)
+        before = self._known(), self.files()
+        foretold = list(driver.list_archive([self.scans], self.colour, self.settings))
+        known = dict(self.problems())
+        assert {each.action for each in foretold if each.found.key not in known} <= {Action.DONE, Action.KEEP}
+        again = driver.run_archive([self.scans], self.colour, self.settings, quiet=True)
+        assert (again.worked, again.exit_code) == (0, 0)
+        assert (self._known(), self.files()) == before
+        return summary
+
+    def run(self, **changes: object) -> Summary:
+        """Run with some settings changed for once, unseen."""
+        settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+        return driver.run_archive([self.scans], self.colour, settings, quiet=True)
+
+    def _known(self) -> dict[str, dict[str, str] | str]:
+        """What the manifest says; of what failed, which is looked at each night, the reason."""
+        return {key: row["reason"] if row["status"] == "failed" else row for key, row in self.rows().items()}
+
+    def check(self, summary: Summary) -> None:
+        rows, files = self.rows(), self.files()
+        assert read_status(self.colour).counts == Counter(row["status"] for row in rows.values()) == summary.counts
+        assert read_status(self.colour).left == 0
+        blocked = {key for key, reason in self.problems() if "what somebody has made of" in reason}
+        assert [each for each in self.problems() if each[0] not in blocked] == []
+        assert set(self.sources()) <= rows.keys()
+        assert [finding for finding in verify(self.colour) if finding.problems] == []
+        assert files.keys() <= {row["output"] for row in rows.values()}, "nobody's"
+        assert not (self.colour / ".colorize" / "moving").exists()
+        for key in set(self.sources()) - blocked:
+            self._check_item(key, rows[key], files)
+        for key in rows.keys() - set(self.sources()):
+            assert rows[key]["status"] == "gone", f"{key} is not there"
+        assert self.edited.keys() <= set(files.values()), "somebody's work is lost"
+
+    def _check_item(self, key: str, row: dict[str, str], files: dict[str, str]) -> None:
+        source = sha256(self.scans / key)
+        if row["status"] in ("done", "copied"):
+            assert row["source_sha256"] == source, f"{key} is paired with another source"
+            assert files[row["output"]] == row["output_sha256"]
+            kind = source, ending(row["output"]), self.settings.palette
+            made = self.made.setdefault(kind, row["output_sha256"])
+            assert made == row["output_sha256"], f"{key} is not what was made of it"
+            return
+        assert row["status"] in ("edited", "rejected"), f"{key}: {row['reason']}"
+        if row["status"] == "edited":
+            assert self.edited[files[row["output"]]] == row["source_sha256"]
+        else:
+            assert row["source_sha256"] in self.unwanted
+        assert row["source_sha256"] == source or OTHER_NOW in row["reason"], f"{key} is paired with another source"
+
+    def problems(self) -> list[tuple[str, str]]:
+        return [(key, row["reason"]) for key, row in self.rows().items() if row["status"] in ("failed", "crashed")]
