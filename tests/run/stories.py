@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +86,12 @@ class Story:
         self.number += 1
         data = cv2.imencode(".jpg", landscape(self.number, 24, 32))[1].tobytes()
         path.write_bytes(data.ljust(2048, b"\0"))
+        return self.date(path)
+
+    def date(self, path: Path) -> Path:
+        """Give a source a time of its own: names that are exchanged between two of one size and time cannot be seen."""
+        self.number += 1
+        os.utime(path, ns=(0, 10**18 + self.number * 10**9))
         return path
 
     def sources(self) -> list[str]:

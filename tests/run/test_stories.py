@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from contextlib import suppress
@@ -79,7 +78,7 @@ class Day:
 
     def copy_over(self, key: str) -> None:
         with suppress(shutil.SameFileError):
-            shutil.copyfile(self.story.scans / key, self.story.scans / self.some())
+            self.story.date(Path(shutil.copyfile(self.story.scans / key, self.story.scans / self.some())))
 
     def replace(self, key: str) -> None:
         self.story.put(key)
@@ -97,12 +96,13 @@ class Day:
             path = self.story.scans / self.chance.choice((key, self.fresh()))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.away.pop())
+            self.story.date(path)
 
     def chmod(self, key: str) -> None:
         (self.story.scans / key).chmod(0o400)
 
     def touch(self, key: str) -> None:
-        os.utime(self.story.scans / key)
+        self.story.date(self.story.scans / key)
 
     def _made(self) -> list[str]:
         there = set(self.story.sources())
