@@ -90,7 +90,8 @@ class Absent:
                 went.add(row.key)
                 action = Action.RENEW if each.fate is None else Action.MOVE
                 because = Because.EDITED if each.fate is Status.EDITED else Because.OTHER
-                result = Result(home, each.fate or Status.DONE, reason=reason_of(row, each.fate))
+                cause = Cause(row.cause) if is_unwanted(row) and row.status == Status.REJECTED else Cause.NONE
+                result = Result(home, each.fate or Status.DONE, cause, reason_of(row, each.fate))
                 yield Decision(lost, None, action, f"renamed to {home}", result, because=because)
             elif each.stays and each.displaced:
                 reason = f"{reason_of(row, each.fate)}; {_OTHER_NOW}"
@@ -112,8 +113,8 @@ class Absent:
     def _gone(self, lost: Found, row: Known) -> Decision:
         if not is_unwanted(row):
             return marked(lost, row, Status.GONE, _GONE)
-        if row.cause == Cause.BY_HINT:
-            if not row.output:
+        if row.cause == Cause.BY_HINT:  # which says it again of what comes back
+            if not row.output or self._outputs.look(row).state is State.MISSING:
                 return Decision(lost, None, Action.FORGET, f"gone; {row.status} before: {row.reason}")
             return marked(lost, row, Status.GONE, _GONE)
         return marked(lost, row, Status.GONE, f"{_GONE}, and it is not wanted", Cause.NOT_WANTED)

@@ -36,13 +36,12 @@ class Claims(Runs):
 
         Their rows are kept as `vanished`; what is not wanted stays so.
         """
-        mine = "claims mine JOIN {0} other ON other.{1} = mine.{2} AND other.key != mine.key"
-        of_run = "mine.pending AND mine.run_id = ? AND mine.{2} != '' AND other.key NOT IN (SELECT key FROM moves)"
-        pairs = [("items", "output"), ("claims", "output"), ("claims", "copy_output")]
         query = " UNION ".join(
-            f"SELECT other.key, mine.{name}, mine.key FROM {mine} WHERE {of_run}".format(*pair, name)
-            for pair in pairs
-            for name in ("output", "copy_output")
+            f"SELECT other.key, mine.{name}, mine.key FROM claims mine CROSS JOIN {table} other ON other.{has} = "
+            f"mine.{name} AND other.{has} != '' AND other.key != mine.key WHERE mine.pending AND mine.run_id = ? "
+            f"AND other.key NOT IN (SELECT key FROM moves) {also}"
+            for table, has in (("items", "output"), ("claims", "output"), ("claims", "copy_output"))
+            for name, also in (("output", ""), ("copy_output", "AND mine.copy_output != mine.output"))
         )
         with self.speaking():
             for other, name, key in self.db.execute(query, (run_id,) * 6).fetchall():

@@ -46,7 +46,7 @@ def follow(journal: Journal, old: str, result: Result) -> Kind:
     if result.status is Status.DONE:
         journal.unmark(away)
     else:
-        journal.mark(away, result.status, result.reason)
+        journal.mark(away, result.status, result.reason, result.cause)
     made_as, place = journal.db.execute(
         "SELECT CASE WHEN was != '' THEN was ELSE status END, output FROM items WHERE key = ?", (away,)
     ).fetchone()
@@ -99,7 +99,7 @@ def arrange(journal: Journal) -> None:
         journal.db.execute("DELETE FROM items WHERE key = ?", (key,))
         journal.db.execute("UPDATE items SET key = ? WHERE key = ?", (key, away))
     query = (
-        "SELECT items.key, moves.place, moves.key FROM moves JOIN items ON items.output = moves.place "
+        "SELECT items.key, moves.place, moves.key FROM moves JOIN items ON items.output = moves.place AND items.output != '' "
         "WHERE items.key != moves.key AND items.key NOT IN (SELECT key FROM moves)"
     )
     for other, place, key in journal.db.execute(query).fetchall():
@@ -200,7 +200,7 @@ def _step(journal: Journal, move: _Move, *, last: bool) -> str:
 
 def _own(journal: Journal, move: _Move) -> os.stat_result | None:
     """Look where an output lies, says its row; what was moved there since is another's."""
-    query = "SELECT 1 FROM items WHERE output = ? AND key != ?"
+    query = "SELECT 1 FROM items WHERE output = ? AND output != '' AND key != ?"
     taken = journal.db.execute(query, (move.at, move.key)).fetchone()
     return None if taken else _look(journal, move.at)
 

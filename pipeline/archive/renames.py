@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import ending
 from pipeline.archive.outputs import State
-from pipeline.archive.row import HINTED
+from pipeline.archive.row import HINTED, hints_in
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
 from pipeline.ground.errors import Cause
@@ -54,7 +54,7 @@ def fate_of(row: Known, state: State, wishes: Wishes) -> Status | None:
         return None if wishes.replace_edited else Status.EDITED
     if state is State.MISSING and wishes.deleted_outputs == "rejected":
         return Status.REJECTED
-    plain = row.fingerprint.partition(HINTED)[0]  # hints by sha256 go along, those by path stay behind
+    plain = row.fingerprint.partition(HINTED)[0]  # what hints say is known when it is known where it goes
     current = plain in wishes.fingerprints.get(_KINDS.get(row.kind, Kind.OTHER), ())
     return Status.DONE if current and state is State.OURS else None
 
@@ -84,7 +84,7 @@ class Renames:
         guests: dict[str, str] = {}
         for key, each in by_key.items():
             home = self._home(each.row, guests) if each.fate is not None or not each.displaced else ""
-            if home and each.fate is Status.DONE and not self._ends_alike(each.row, home):
+            if home and not self._is_alike(each, home):
                 by_key[key] = each = each._replace(fate=None)
             if home and (each.fate is not None or not each.displaced):
                 homes[key], guests[home] = home, key
@@ -100,10 +100,16 @@ class Renames:
                 full += [*shut, *([guest.row.key] if guest.displaced else [])]
         return [(each, homes.get(key, "")) for key, each in by_key.items()]
 
-    def _ends_alike(self, row: Known, key: str) -> bool:
-        """Tell whether an output may have the name of another key, where its format has to be the same."""
-        wanted = self._journal.claimed(key)[row.made_as == Status.COPIED]
-        return ending(wanted) == ending(row.output)
+    def _is_alike(self, each: Leaving, home: str) -> bool:
+        """Tell whether an item may stay as it is under another key, whose hints and whose format are to be its own."""
+        hints = self._wishes.hints.follow(home, each.row.source_sha256)
+        if each.row.status == Status.REJECTED and each.row.cause == Cause.BY_HINT:
+            return hints.decision == "rejected"
+        if each.fate is not Status.DONE:
+            return True
+        wanted = self._journal.claimed(home)[each.row.made_as == Status.COPIED]
+        mark = self._wishes.hints.mark(home, _KINDS[each.row.kind])
+        return ending(wanted) == ending(each.row.output) and mark == hints_in(each.row.fingerprint)
 
     def _home(self, row: Known, taken: Collection[str]) -> str:
         name = row.key.rpartition("/")[2]

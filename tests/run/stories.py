@@ -26,10 +26,11 @@ from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
 from pipeline.run.verify import verify
-from tests.conftest import landscape
+from tests.conftest import in_colour, landscape, write_tiff
 
 OTHER_NOW = "another source has its name now"
-OWN = {"manifest.csv", ".colorize"}
+PERSONAL = "of a person"
+OWN = {"manifest.csv", "hints.toml", ".colorize"}
 
 
 class Killed(BaseException):
@@ -38,6 +39,15 @@ class Killed(BaseException):
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def told(path: Path) -> str:
+    """What tells a thing in OUTPUT from all others; empty of a folder that is nobody's own."""
+    if path.is_symlink():
+        return str(path.readlink())
+    if path.is_dir():
+        return f"folder {(path / PERSONAL).read_text()}" if (path / PERSONAL).exists() else ""
+    return sha256(path)
 
 
 @contextmanager
@@ -79,13 +89,19 @@ class Story:
     def colour(self) -> Path:
         return self.folder / "colour"
 
-    def put(self, key: str) -> Path:
-        """A new picture; all have one size on the disk."""
+    def put(self, key: str, sort: str = "grey") -> Path:
+        """A new picture, grey, in colour, or of two pages; all of a sort have one size on the disk."""
         path = self.scans / key
         path.parent.mkdir(parents=True, exist_ok=True)
         self.number += 1
-        data = cv2.imencode(".jpg", landscape(self.number, 24, 32))[1].tobytes()
-        path.write_bytes(data.ljust(2048, b"\0"))
+        pixels = landscape(self.number, 24, 32)
+        if sort == "pages":
+            path.unlink(missing_ok=True)
+            write_tiff(path, pixels, pixels[::-1].copy())
+            return self.date(path)
+        if sort == "colour":
+            pixels = cv2.add(in_colour(24, 32), cv2.cvtColor(pixels // 8, cv2.COLOR_GRAY2BGR))
+        path.write_bytes(cv2.imencode(".jpg", pixels)[1].tobytes().ljust(4096, b"\0"))
         return self.date(path)
 
     def date(self, path: Path) -> Path:
@@ -111,16 +127,32 @@ class Story:
         return self.colour / self.rows()[key]["output"]
 
     def files(self) -> dict[str, str]:
-        """What lies in OUTPUT, but for what is the program's own."""
-        paths = [path for path in self.colour.rglob("*") if path.relative_to(self.colour).parts[0] not in OWN]
-        return {path.relative_to(self.colour).as_posix(): sha256(path) for path in paths if path.is_file()}
+        """What lies in OUTPUT, but for what is the program's own: a file's hash, else what a person put there."""
+        found = {}
+        for path in self.colour.rglob("*"):
+            place = path.relative_to(self.colour)
+            if place.parts[0] not in OWN and path.name != PERSONAL and (path.is_file() or told(path)):
+                found[place.as_posix()] = told(path)
+        return found
 
     def edit(self, key: str) -> bytes:
         """Somebody retouches an output."""
         path, self.number = self.output(key), self.number + 1
         path.write_bytes(path.read_bytes() + b"retouched %d" % self.number)
-        self.edited[sha256(path)] = sha256(self.scans / key)
+        self.edited[told(path)] = sha256(self.scans / key)
         return path.read_bytes()
+
+    def exchange(self, key: str, *, folder: bool) -> None:
+        """Somebody puts a folder, or a link to a file elsewhere, where an output was."""
+        path, self.number = self.output(key), self.number + 1
+        path.unlink()
+        if folder:
+            path.mkdir()
+            (path / PERSONAL).write_text(str(self.number))
+        else:
+            (self.folder / str(self.number)).write_text("elsewhere")
+            path.symlink_to(self.folder / str(self.number))
+        self.edited[told(path)] = sha256(self.scans / key)
 
     def night(self) -> Summary:
         """Ask what would be done, do it, and hold all that can be said of it to the other; then once more."""
@@ -177,8 +209,10 @@ class Story:
         if row["status"] == "edited":
             assert self.edited[files[row["output"]]] == row["source_sha256"]
         else:
-            assert row["source_sha256"] in self.unwanted
-        assert row["source_sha256"] == source or OTHER_NOW in row["reason"], f"{key} is paired with another source"
+            assert (row["source_sha256"] or source) in self.unwanted
+        assert row["source_sha256"] in (source, "") or OTHER_NOW in row["reason"], (
+            f"{key} is paired with another source"
+        )
 
     def problems(self) -> list[tuple[str, str]]:
         return [(key, row["reason"]) for key, row in self.rows().items() if row["status"] in ("failed", "crashed")]
