@@ -99,8 +99,8 @@ def arrange(journal: Journal) -> None:
         journal.db.execute("DELETE FROM items WHERE key = ?", (key,))
         journal.db.execute("UPDATE items SET key = ? WHERE key = ?", (key, away))
     query = (
-        "SELECT items.key, moves.place, moves.key FROM moves JOIN items ON items.output = moves.place AND items.output != '' "
-        "WHERE items.key != moves.key AND items.key NOT IN (SELECT key FROM moves)"
+        "SELECT items.key, moves.place, moves.key FROM moves JOIN items ON items.output = moves.place "
+        "WHERE items.output != '' AND items.key != moves.key AND items.key NOT IN (SELECT key FROM moves)"
     )
     for other, place, key in journal.db.execute(query).fetchall():
         _supersede(journal, other)

@@ -43,7 +43,7 @@ class Day:
             (self.story.scans / key).rename(path)
 
     def rename(self, key: str) -> None:
-        self._to(key, self.fresh())
+        self._to(key, self.fresh(Path(key).suffix))
 
     def move(self, key: str) -> None:
         self._to(key, f"{self.chance.choice(('box', 'crate', 'crate/deep'))}/{Path(key).name}")
