@@ -175,6 +175,13 @@ class HintBook:
         """Let approved pictures steer one that was met."""
         self._met[key] = replace(self.of(key), exemplars=exemplars)
 
+    def follow(self, key: str, sha256: str) -> Hints:
+        """Say that a picture which was met is one that an earlier run knew under another key; return its hints."""
+        if not self.silent:
+            hints, before = self._hints(Found("", "", key, None), sha256), self.of(key)
+            self._met[key] = replace(hints, exemplars=before.exemplars) if before.exemplars else hints
+        return self.of(key)
+
     def _hints(self, found: Found, sha256_before: str) -> Hints:
         names = [found.key]
         if self._by_content:

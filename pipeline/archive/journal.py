@@ -24,6 +24,9 @@ _KNOWN = (
 )
 
 
+LEFT = "left "  # a fact: an output whose item failed since, as it was written, with its place
+
+
 class Known(NamedTuple):
     """What a plan asks of an item that an earlier run recorded; fields as in `Row`, plain texts."""
 
@@ -76,11 +79,15 @@ class Journal(Claims):
                     values["source_size"], values["source_mtime_ns"] = found
             earlier = self._earlier(result.key, output) if output else None
             older = self._older(result.key, output) if output else ""
+            before = self._earlier(result.key, "") if not output else None
             self.db.execute(RECORD, [values[name] for name in COLUMNS])
             if output:
                 self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
+                self.drop_fact(f"{LEFT}{output}")
             else:
                 self._narrow(result.key)
+                if before is not None:
+                    self.put_fact(f"{LEFT}{escape(before.place)}", json.dumps([before.size, before.sha256]))
             kept = earlier is not None and (self.owners(earlier.place) or is_one(self.output, earlier.place, place))
         return None if kept else earlier
 
@@ -157,28 +164,38 @@ class Journal(Claims):
                     self.db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
 
     def made(self) -> Iterator[Known]:
-        """Yield the items that have, or had, an output."""
+        """Yield the items of sources that were there and settled: made, or not wanted."""
         with self.speaking():
-            for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited')"):
+            for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited', 'rejected')"):
                 yield Known(*found)
 
-    def unknown_alike(self, size: int, mtime_ns: int) -> list[str]:
-        """Return the keys of items that are to be done for the first time and whose source has this size.
+    def displace(self, keys: Iterable[str]) -> None:
+        """Say under which keys other sources are found than were: what was known of them may go elsewhere."""
+        with self.speaking():
+            self.db.execute("CREATE TEMP TABLE IF NOT EXISTS displaced (key TEXT PRIMARY KEY) WITHOUT ROWID")
+            self.db.execute("DELETE FROM displaced")
+            self.db.executemany("INSERT INTO displaced VALUES (?)", ((key,) for key in keys))
 
-        Those of this time as well come first: who renames a file changes neither. Of each sort a hundred at most.
+    def homeless(self, size: int, mtime_ns: int) -> Iterator[list[str]]:
+        """Yield the keys of items that are to be done, of which nothing was known, and whose source has this size.
+
+        First those of this time as well (who renames a file changes neither), then the others; a hundred at most.
         """
         query = (
-            "SELECT key FROM claims WHERE pending AND source_size = ? AND source_mtime_ns {} ? "
-            "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) LIMIT 100"
+            "SELECT key FROM claims WHERE pending AND source_size = ? AND source_mtime_ns {} ? AND "
+            "(NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) OR key IN displaced) LIMIT 100"
         )
-        with self.speaking():
-            return [key for sort in ("=", "!=") for (key,) in self.db.execute(query.format(sort), (size, mtime_ns))]
+        for sort in ("=", "!="):
+            with self.speaking():
+                found = [key for (key,) in self.db.execute(query.format(sort), (size, mtime_ns))]
+            yield found
 
     def twins(self, size: int, sha256: str) -> Iterator[Row]:
         """Yield the colorized items whose sources have, or had, this size and hash; no repeats first."""
         query = (  # "+": without it SQLite puts the hash into substr, and reads all rows of that size
             f"{SELECT} WHERE status IN ('done', 'gone') AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
             "AND +source_sha256 = ? AND 'done' IN (status, was) "
+            "AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.key = items.key AND pending) "  # about to be replaced
             "ORDER BY CASE was WHEN '' THEN cause ELSE was_cause END, key LIMIT 100"
         )
         with self.speaking():
@@ -201,7 +218,7 @@ class Journal(Claims):
         """Count what is known to lie in INPUTs: run id, first part of the keys if `by_input`, items, those made."""
         head = "substr(key, 1, instr(key || '/', '/') - 1)" if by_input else "''"
         query = (
-            f"SELECT run_id, {head}, count(*), sum(status IN ('done', 'copied', 'edited')) FROM items "
+            f"SELECT run_id, {head}, count(*), sum(status IN ('done', 'copied', 'edited', 'rejected')) FROM items "
             "WHERE status NOT IN ('gone', 'vanished') GROUP BY 1, 2"
         )
         with self.speaking():

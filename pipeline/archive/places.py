@@ -82,7 +82,9 @@ def _real(path: Path) -> Path:
         return path.resolve(strict=True)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file or folder.") from None
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that go in a circle
+    except RuntimeError:
+        raise InputError(f"{path} cannot be read: links that go in a circle.") from None
+    except OSError as error:
         raise InputError(f"{path} cannot be read: {words(error)}.") from None
 
 

@@ -255,24 +255,22 @@ def move(root: Path, place: str, to: str) -> None:
     with _at(root, place) as (old, here), opened(root, "/".join(above), make=True) as there:
         try:
             os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
-        except FileExistsError:
-            if not _are_links(old, here, name, there):
-                raise
-            os.unlink(old, dir_fd=here)  # a run that was killed had got so far
-        except OSError:  # a file system without links; the driver alone writes here now
-            with suppress(FileNotFoundError):
-                os.stat(name, dir_fd=there, follow_symlinks=False)
+        except OSError:  # something has that name, or a file system without links; the driver alone writes here now
+            known = os.stat(old, dir_fd=here, follow_symlinks=False)
+            found = _found(name, there)
+            if found is None or (os.path.samestat(found, known) and found.st_nlink == 1):  # it differs by case alone
+                os.rename(old, name, src_dir_fd=here, dst_dir_fd=there)
+                return
+            if not os.path.samestat(found, known):
                 raise FileExistsError(errno.EEXIST, "something has that name", to) from None
-            os.rename(old, name, src_dir_fd=here, dst_dir_fd=there)
-        else:
-            os.unlink(old, dir_fd=here)
+        os.unlink(old, dir_fd=here)
 
 
-def _are_links(one: str, here: int, other: str, there: int) -> bool:
-    """Tell whether two names are hard links to one file."""
-    found = os.stat(one, dir_fd=here, follow_symlinks=False)
-    also = os.stat(other, dir_fd=there, follow_symlinks=False)
-    return os.path.samestat(found, also) and found.st_nlink > 1
+def _found(name: str, folder: int) -> os.stat_result | None:
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def respell(root: Path, place: str, name: str) -> None:

@@ -20,7 +20,7 @@ from pipeline.archive.discover import Folder, discover, refuse_filled
 from pipeline.archive.hints import HintBook, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
-from pipeline.archive.moves import finish_moves
+from pipeline.archive.moves import finish_moves, foresee_moves
 from pipeline.archive.names import Naming
 from pipeline.archive.own import resolved
 from pipeline.archive.places import check_places
@@ -81,6 +81,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     net, choice = settle(settings)
     roots = check_places(inputs, output)
     with Journal.rehearsal(output) as journal, closing(Rehearsal()) as rehearsal:
+        foresee_moves(journal)
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
         context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal), hints=hints)
@@ -225,10 +226,11 @@ def _begin(
             if journal.db.total_changes - before > _OF_A_RUN:
                 note_change(journal)
         name_unknown(context, journal)
-        drop_rejected(journal)
     except _Stopped:
         return None
     finish_moves(journal)
+    for place, why in drop_rejected(journal):
+        context.voice.say(f"{place} is not wanted, by a hint, and cannot be removed: {why}.")
     return run_id, todo, ahead
 
 
