@@ -76,6 +76,9 @@ def call(command: list[str], told: Mapping[str, str], warn: Callable[[str], None
     except OSError as error:
         warn(f"The command of --on-finish cannot be started: {command[0]}: {words(error)}.")
         return
+    except KeyboardInterrupt:  # the run is over, and its outcome stands
+        warn("The command of --on-finish was stopped.")
+        return
     if code:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         warn(f"The command of --on-finish {how}.")

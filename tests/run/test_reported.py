@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -238,3 +239,14 @@ def test_a_command_may_be_longer_than_a_name(archive: Path, tiny_net: Path) -> N
     command = f'\'{sys.executable}\' -c \'open("told", "w").write("{long}")\''
     assert run(archive, Reporting(on_finish=command), tiny_net).counts == {"done": 2}
     assert Path("told").read_text() == long
+
+
+def test_ctrl_c_ends_a_command_that_hangs_and_leaves_the_outcome_of_the_run(
+    archive: Path, tiny_net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"
+    began = time.monotonic()
+    came = run(archive, Reporting(on_finish=f"'{sys.executable}' -c '{program}'"), tiny_net)
+    assert (came.counts, came.exit_code) == ({"done": 2}, ExitCode.OK)
+    assert "The command of --on-finish was stopped." in capsys.readouterr().err
+    assert time.monotonic() - began < 50
