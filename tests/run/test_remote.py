@@ -51,6 +51,7 @@ class Made:
     place: str = "a made-up cluster"
     ended: list[str] = field(default_factory=list)
     most: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
     flying: dict[str, list[Future[Any]]] = field(default_factory=dict)
     turns: dict[str, threading.Lock] = field(default_factory=dict)
 
@@ -59,6 +60,7 @@ class Made:
 
     def call(self, name: str, label: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         future: Future[Any] = Future()
+        self.labels[label] += 1
         self.flying.setdefault(name, []).append(future)
         self.most[name] = max(self.most[name], sum(not each.done() for each in self.flying[name]))
         threading.Thread(target=self._run, args=(name, future, function, arguments), daemon=True).start()
@@ -134,6 +136,7 @@ def test_every_worker_has_work_and_no_more_than_it_can_hold(place: Place) -> Non
     assert {result.engine for result in found.values()} == {"host-a", "host-b"}
     assert max(fleet.most.values()) <= LOOK_AHEAD
     assert place.told == []
+    assert fleet.labels == Counter(greet=2, load=2, leave=2) + Counter(f"make {number}" for number in range(12))
 
 
 def test_a_unit_that_ends_two_workers_has_crashed_on_two_hosts(place: Place) -> None:
@@ -403,6 +406,8 @@ def test_dask_on_this_machine_leaves_signals_to_the_driver_and_no_process_behind
         (name,) = fleet.members()
         worker = fleet.call(name, "pid", os.getpid).result(30)
         assert worker in children() - before
+        counted = fleet._client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))
+        assert counted == ["colorize-pid"]
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(worker, number)
         assert fleet.call(name, "pid", os.getpid).result(30) == worker
