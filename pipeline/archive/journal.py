@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +12,7 @@ from pipeline.archive.claims import CLAIM, Claims
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground import inside
+from pipeline.ground import shelf
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import KEPT, MADE, Filed, Kind, Result, Status
 
@@ -84,9 +83,11 @@ class Journal(Claims):
         return earlier
 
     def _time_of(self, filed: Filed | None) -> int:
+        if filed is not None and filed.mtime_ns:
+            return filed.mtime_ns
         if filed is not None:
             with suppress(OSError):
-                found = inside.look(self.output, filed.place)
+                found = shelf.look(self.output, filed.place)
                 return found.st_mtime_ns if found.st_size == filed.size else 0
         return 0
 
@@ -106,7 +107,7 @@ class Journal(Claims):
         )
         *claimed, made = self.db.execute(query, (key,)).fetchone() or ("",)
         for name in claimed:
-            if name not in ("", output, made) and os.path.lexists(self.output / unescape(name)):
+            if name not in ("", output, made) and shelf.is_taken(self.output, unescape(name)):
                 return str(name)
         return ""
 
@@ -116,7 +117,7 @@ class Journal(Claims):
         found = self.db.execute("SELECT output, copy_output FROM claims WHERE key = ?", (key,)).fetchone()
         if found is None:
             return
-        left = [name if name and os.path.lexists(self.output / unescape(name)) else "" for name in found]
+        left = [name if name and shelf.is_taken(self.output, unescape(name)) else "" for name in found]
         if any(left):
             query = "UPDATE claims SET output = ?, copy_output = ?, pending = 0 WHERE key = ?"
             self.db.execute(query, (*left, key))
@@ -256,7 +257,7 @@ def remove_superseded(earlier: Filed | None, output: Path) -> None:
     if earlier is None:
         return
     with suppress(OSError):
-        if inside.look(output, earlier.place).st_size == earlier.size and (
-            not earlier.sha256 or inside.sha256(output, earlier.place) == earlier.sha256
+        if shelf.look(output, earlier.place).st_size == earlier.size and (
+            not earlier.sha256 or shelf.sha256(output, earlier.place) == earlier.sha256
         ):
-            inside.remove(output, earlier.place)
+            shelf.remove(output, earlier.place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.spelling import unescape
-from pipeline.ground import inside
+from pipeline.ground import shelf
 from pipeline.ground.items import Kind, Status
 
 
@@ -53,8 +53,8 @@ def finish_moves(journal: Journal) -> None:
 def _move(journal: Journal, place: str, to: str) -> bool:
     old = unescape(place)
     try:
-        inside.move(journal.output, old, unescape(to))
+        shelf.move(journal.output, old, unescape(to))
     except OSError:
         return False
-    inside.remove_empty(journal.output, old.rpartition("/")[0])
+    shelf.remove_empty(journal.output, old.rpartition("/")[0])
     return True

@@ -14,6 +14,7 @@ from pipeline.archive.journal import Journal, Known
 from pipeline.archive.names import Names
 from pipeline.archive.spelling import escape
 from pipeline.ground.errors import OutputError
+from pipeline.ground.shelf import Sight
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
 FOLDER_IN_THE_WAY = "a folder is in the way: "
@@ -25,9 +26,9 @@ OTHER_INPUT = "the output of another INPUT's file is in the way: "
 class Obstacles:
     """Looks at OUTPUT; what it saw of folders it remembers."""
 
-    def __init__(self, journal: Journal, of_these_inputs: Callable[[str], bool]) -> None:
-        """Take whose files are whose, and which runs had the INPUTs of this one."""
-        self._journal = journal
+    def __init__(self, journal: Journal, of_these_inputs: Callable[[str], bool], sight: Sight) -> None:
+        """Take whose files are whose, which runs had the INPUTs of this one, and who looks into OUTPUT."""
+        self._journal, self._sight = journal, sight
         self._of_these_inputs = of_these_inputs
         self._last = ("", "")  # a folder and its state: items come folder by folder
 
@@ -45,7 +46,7 @@ class Obstacles:
 
     def _at(self, key: str, name: str) -> str:
         try:
-            status = os.lstat(f"{self._journal.output}/{name}")
+            status = self._sight.look(name)
         except OSError:
             return ""
         if stat.S_ISDIR(status.st_mode):
@@ -71,9 +72,8 @@ class Obstacles:
         parts = folder.split("/") if folder else []
         for end in range(len(parts) + 1):
             place = "/".join(parts[:end])
-            path = self._journal.output / place
             try:
-                mode = (path.lstat() if place else path.stat()).st_mode  # OUTPUT itself may be a link
+                mode = self._sight.look(place).st_mode
             except OSError:
                 return "missing"
             if stat.S_ISLNK(mode):

@@ -24,6 +24,7 @@ from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Status
+from pipeline.ground.shelf import Sight
 
 # Rows whose source was there when it was last looked for, and that have an output.
 _STAYING: Final = KEPT - {Status.GONE}
@@ -47,9 +48,10 @@ class Plan:
 
     def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
         self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
-        self._obstacles = Obstacles(journal, self._of_these_inputs)
+        sight = Sight(journal.output, listing=True)
+        self._obstacles = Obstacles(journal, self._of_these_inputs, sight)
         self._others = OtherArchive()
-        self._outputs = Outputs(journal.output)
+        self._outputs = Outputs(journal.output, sight=sight)
         self._same_inputs: dict[str, bool] = {}
         self._absent = Absent(journal, wishes, self._of_these_inputs)
         self._census = Census(wishes.inputs)

@@ -13,7 +13,7 @@ from pipeline.archive.manifest import write_manifest
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground import inside
+from pipeline.ground import shelf
 from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.items import Status
 
@@ -44,8 +44,8 @@ def prune(output: Path) -> int:
 def _remove(journal: Journal, place: str) -> None:
     name = unescape(place)
     with suppress(OSError):
-        inside.remove(journal.output, name)
-        inside.remove_empty(journal.output, name.rpartition("/")[0])
+        shelf.remove(journal.output, name)
+        shelf.remove_empty(journal.output, name.rpartition("/")[0])
 
 
 def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> list[str]:
@@ -86,10 +86,11 @@ def drop_rejected(journal: Journal) -> None:
 
 
 def _key(journal: Journal, path: Path) -> str:
-    root = journal.output.absolute()
+    there = shelf.of(journal.output)
+    root = there.address if there else journal.output.absolute()
     whole = path.absolute()
-    place = str(whole.relative_to(root)) if whole.is_relative_to(root) else str(path)
+    place = "/".join(whole.parts[len(root.parts) :]) if whole.is_relative_to(root) else str(path)
     for key in (*sorted(journal.owners(place)), escape(str(path)), escape(place)):
         if journal.row(key) is not None:
             return key
-    raise InputError(f"{path}: no item of {journal.output} is called so, and none has such an output.")
+    raise InputError(f"{path}: no item of {shelf.name(journal.output)} is called so, and none has such an output.")

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 
 _CHARACTERS: Final = '"*:<>?\\|'  # sorted
 _CONTROL: Final = "\x01"  # stands for all below 32
@@ -84,6 +84,7 @@ class Refused:
 
 
 NOTHING: Final = Refused()
+_OF_STORAGES: Final = Refused(_CONTROL, bytes=True)  # what listings in XML cannot say
 
 
 def plain(name: str) -> str:
@@ -135,7 +136,7 @@ def known(journal: Journal) -> Refused:
 def learn(journal: Journal) -> Refused:
     """Try what OUTPUT takes now, and remember what it refuses beside what was refused before."""
     before = known(journal)
-    now = before | probe(journal.output)
+    now = before | (probe(journal.output) if shelf.of(journal.output) is None else _OF_STORAGES)
     if now != before:
         journal.put_fact(_FACT, json.dumps(asdict(now)))
     return now

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, state_option
 
 EPILOG = """\b
 Examples:
@@ -17,9 +17,10 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
 @click.option("--yes", is_flag=True, help="Do it; without, only list.")
 @presentation_options
+@state_option()
 def command(output: Path, yes: bool) -> int:
     """Take away outputs and rows of sources that are gone (status `gone`).
 

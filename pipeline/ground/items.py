@@ -170,11 +170,13 @@ class Filed:
         place: its path, relative to OUTPUT, as the system spells it, with "/" between parts.
         size: in bytes.
         sha256: in hexadecimal.
+        mtime_ns: its time, where a storage has said it; else 0.
     """
 
     place: str
     size: int
     sha256: str
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Originals in a storage that is no file system here: S3, Google Cloud Storage, SFTP and WebDAV, by fsspec.
+"""Files in a storage that is no file system here: S3, Google Cloud Storage, SFTP and WebDAV, by fsspec.
 
-An `Origin` is the path of one: whoever walks, stats and reads paths takes it for any other. Nothing is ever written
-into a storage. Who may read there is said where its own tools look for it (the environment, ~/.aws, ~/.ssh, ~/.netrc),
-never in an address, so that none gets into a journal or a log.
+An `Origin` is the path of one: whoever walks, stats and reads paths takes it for any other. Originals are only read;
+how outputs are written says `uploads`. Who may read and write there is said where its own tools look for it (the
+environment, ~/.aws, ~/.ssh, ~/.netrc), never in an address, so that none gets into a journal or a log.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from pipeline.ground.errors import SettingsError
 from pipeline.ground.storages import file_system, forget, information
 
 SCHEMES: Final = ("s3", "gs", "sftp", "webdav", "webdavs")
-READ_ONLY: Final = (
-    "only INPUT of `colorize run` can be the address of a storage, which is read and never written to. "
-    "Name a folder of this machine; `rclone copy` brings a finished OUTPUT to a storage (docs/scale.md)."
+NOT_HERE: Final = (
+    "the address of a storage is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, reject, prune and "
+    "recover; nothing else can be one. Name a folder of this machine; `rclone copy` brings files here (docs/scale.md)."
 )
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _PAUSES: Final = (0.5, 2.0, 6.0)  # seconds before what failed is tried again
@@ -39,6 +39,10 @@ _REFUSALS: Final = frozenset(
 )
 
 T = TypeVar("T")
+
+
+class Taken(Exception):
+    """Something stands where a file was to appear, or something else than was to be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +343,7 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
     for pause in (*_PAUSES, None):
         try:
             return call(file_system(origin.scheme, origin.parts[1]))
-        except SettingsError:
+        except (SettingsError, Taken):
             raise
         except Exception as error:
             fault = as_fault(error)
@@ -360,6 +364,10 @@ def as_fault(error: Exception) -> OSError:
         return PermissionError(errno.EACCES, "permission denied")
     if isinstance(error, OSError) and error.errno in _FINAL:
         return error
+    if getattr(error, "status_code", None) in (401, 403):  # of a WebDAV server
+        return PermissionError(errno.EACCES, f"permission denied ({error})")
+    if type(error).__name__ == "InsufficientStorage":
+        return OSError(errno.ENOSPC, "no space is left in the storage")
     said = " ".join(str(error).split()) or "no answer"
     said = re.sub(r"\?\S*", "", re.sub(r"//[^/\s@]*@", "//", said))[:200]
     return OSError(errno.EIO, f"{said} ({type(error).__name__})" if not isinstance(error, OSError) else said)
