@@ -84,7 +84,6 @@ class Refused:
 
 
 NOTHING: Final = Refused()
-_OF_STORAGES: Final = Refused(_CONTROL, bytes=True)  # what listings in XML cannot say
 
 
 def plain(name: str) -> str:
@@ -133,10 +132,16 @@ def known(journal: Journal) -> Refused:
     return Refused(**json.loads(fact)) if fact else NOTHING
 
 
+def _of_storage(scheme: str) -> Refused:
+    # Listings in XML cannot say these; some servers of WebDAV cut off what stands behind the others in a new name.
+    return Refused(f"{_CONTROL};?" if scheme.startswith("webdav") else _CONTROL, bytes=True)
+
+
 def learn(journal: Journal) -> Refused:
     """Try what OUTPUT takes now, and remember what it refuses beside what was refused before."""
     before = known(journal)
-    now = before | (probe(journal.output) if shelf.of(journal.output) is None else _OF_STORAGES)
+    there = shelf.of(journal.output)
+    now = before | (probe(journal.output) if there is None else _of_storage(there.address.scheme))
     if now != before:
         journal.put_fact(_FACT, json.dumps(asdict(now)))
     return now

@@ -301,9 +301,9 @@ def put(shelf: Shelf, data: Path, place: str) -> int:
 
 
 def _put(shelf: Shelf, data: Path, to: Origin) -> int:
-    over, ours = uploads.look(to), ""
+    over, ours = uploads.look(to), None
     for _ in range(_TRIES):
-        if over is not None and over.tag != ours and over.mtime_ns // 10**9 >= shelf.since_ns // 10**9:
+        if over is not None and over != ours and over.mtime_ns // 10**9 >= shelf.since_ns // 10**9:
             if _is_the_same(over, data, to):  # brought by a worker that could not say so any more
                 return over.mtime_ns
             raise ItemError("something that this program did not write has taken its name", Cause.IN_THE_WAY)
@@ -320,9 +320,9 @@ def _put(shelf: Shelf, data: Path, to: Origin) -> int:
         # A storage that encrypts has tags that are no hashes: what is there is read.
         if _is_the_same(over, data, to):
             return over.mtime_ns
-        ours = over.tag
+        ours = over
     with suppress(OSError):
-        if ours:
+        if ours and uploads.look(to) == ours:
             uploads.remove(to)
     raise ItemError("it does not arrive in the storage as it was sent", Cause.SYSTEM)
 

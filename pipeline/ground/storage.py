@@ -13,8 +13,10 @@ import io
 import os
 import re
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
 from typing import Any, Final, TypeVar
@@ -37,6 +39,8 @@ _FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES
 _REFUSALS: Final = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
 )
+
+_sftp: Final = threading.RLock()
 
 T = TypeVar("T")
 
@@ -291,7 +295,8 @@ class Reading(io.RawIOBase):
     def close(self) -> None:
         """See `io.IOBase`."""
         if self._file is not None:
-            self._file.close()
+            with _turn(self.origin):
+                self._file.close()
             self._file = None
         super().close()
 
@@ -329,6 +334,11 @@ def _md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+def _turn(origin: Origin) -> AbstractContextManager[Any]:
+    """Let one thread after another speak by SFTP: paramiko gives each the answers of the others."""
+    return _sftp if origin.scheme == "sftp" else nullcontext()
+
+
 def tried(origin: Origin, call: Callable[[Any], T]) -> T:
     """Ask a storage, several times where what fails may pass.
 
@@ -342,7 +352,8 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
     """
     for pause in (*_PAUSES, None):
         try:
-            return call(file_system(origin.scheme, origin.parts[1]))
+            with _turn(origin):
+                return call(file_system(origin.scheme, origin.parts[1]))
         except (SettingsError, Taken):
             raise
         except Exception as error:

@@ -50,7 +50,7 @@ def look(at: Origin) -> Stood | None:
         return None
     if info.get("type") == "directory":
         raise IsADirectoryError(errno.EISDIR, "a folder is in the way")
-    return Stood(*information(info), str(info.get("ETag") or ""))
+    return Stood(*information(info), str(info.get("ETag") or info.get("etag") or ""))
 
 
 def _head(fs: Any, at: Origin) -> Mapping[str, Any]:
@@ -149,7 +149,8 @@ def _to_sftp(fs: Any, body: Body, to: Origin, over: Stood | None, tmp: Origin) -
         _make_sftp(fs, folder.inner)
     try:
         with _opened(body) as (file, size):
-            if fs.ftp.putfo(file, part, confirm=False).st_size != size or fs.ftp.stat(part).st_size != size:
+            fs.ftp.putfo(file, part, file_size=size, confirm=False)
+            if fs.ftp.stat(part).st_size != size:
                 raise OSError(errno.EIO, _NOT_WHOLE)
         _rename_sftp(fs, part, to.inner, replacing=over is not None)
     finally:

@@ -199,7 +199,7 @@ def sftp(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def webdav(folder: Path, user: str, password: str) -> Iterator[str]:
+def webdav(folder: Path, user: str, password: str, port: int = 0) -> Iterator[str]:
     """A WebDAV server over a folder; gives where it is."""
     pytest.importorskip("wsgidav", reason="a WebDAV server; extra: dev")
     from cheroot.wsgi import Server
@@ -212,7 +212,7 @@ def webdav(folder: Path, user: str, password: str) -> Iterator[str]:
             "http_authenticator": {"accept_basic": True, "accept_digest": False, "default_to_digest": False},
         }
     )  # fmt: skip
-    port = free_port()
+    port = port or free_port()
     server = Server(("127.0.0.1", port), app)
     server.prepare()
     thread = threading.Thread(target=server.serve, daemon=True)

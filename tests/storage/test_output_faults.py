@@ -222,7 +222,7 @@ def test_kills_at_any_moment_leave_nothing_half_and_the_end_is_the_same(
     arguments += ["-j", "2", "--no-progress", "--engine", "opencv", "--precision", "float32"]
     given = environment(XDG_CACHE_HOME=str(user_cache), **KEYS, AWS_ENDPOINT_URL=line.address)
     kills = 0
-    for _ in range(20):
+    for _ in range(4):
         process = subprocess.Popen(
             [*ENTRY, *arguments],
             env=given,
