@@ -57,7 +57,10 @@ class Journal(Claims):
             What an earlier run made of the item under another name that is nobody else's now, or None.
         """
         with self.transaction():
-            return self.put(result, kind=kind, fingerprint=fingerprint, run_id=run_id)
+            earlier = self.put(result, kind=kind, fingerprint=fingerprint, run_id=run_id)
+            if result.cause is Cause.IN_THE_WAY:  # a worker met it: it came since the plan, and is somebody's
+                self.db.execute("DELETE FROM claims WHERE key = ?", (result.key,))
+        return earlier
 
     def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
         """As `record`, inside a `transaction` of the caller."""

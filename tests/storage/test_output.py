@@ -135,6 +135,9 @@ def test_what_is_not_ours_is_never_written_over(
     assert told[PICTURE]["reason"].startswith("a file that this program did not write is in the way")
     assert told[late]["reason"] == "something that this program did not write has taken its name"
     assert {told[key]["status"] for key in (PICTURE, late)} == {"failed"}
+    line.fate = lambda method, path: ""
+    run(archive, tmp_path / "state", tiny_net, retry_failed=True)
+    assert outputs(bucket) == found, "nor by the next run"
 
 
 def test_rejected_and_pruned_outputs_go_from_the_storage(
