@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.archive.spelling import unescape
+from pipeline.archive.state import housed
 from pipeline.colour.recipe import colorize
 from pipeline.colour.verdict import Verdict, judge
 from pipeline.ground.errors import ColorizeError, InputError, OutputError
@@ -143,7 +144,14 @@ class Colorizer:
             result = colorize_picture(source, place, self._settings, force=force, net=self._net)
         return _outcome(result, str(source), place.parent)
 
-    def archive(self, inputs: Place | Sequence[Place], output: Place, *, on_item: OnItem | None = None) -> Summary:
+    def archive(
+        self,
+        inputs: Place | Sequence[Place],
+        output: Place,
+        *,
+        state: Place | None = None,
+        on_item: OnItem | None = None,
+    ) -> Summary:
         """Colorize folders of photographs and films into OUTPUT, or what is left of them, as `colorize run` does.
 
         Nothing is printed. Worker processes, one net each, do the work, unless the settings say `executor="serial"`.
@@ -151,7 +159,8 @@ class Colorizer:
 
         Args:
             inputs: a folder or file, or several; or the address of a storage, such as s3://bucket/scans.
-            output: the folder to fill, with its journal and manifest.
+            output: the folder to fill, with its journal and manifest; or the address of a storage.
+            state: the folder that holds what is known of an OUTPUT in a storage; None: one of the user's.
             on_item: told of each item that has an outcome. What it raises ends the run and comes out here; what is
                 finished stays, and the next call goes on.
 
@@ -165,7 +174,8 @@ class Colorizer:
         try:
             with _threads_kept():
                 paths = [located(_named(each, InputError)) for each in places]
-                return run_archive(paths, folder, self._settings, quiet=True, voice=voice)
+                home = housed(folder, None if state is None else Path(state))
+                return run_archive(paths, home, self._settings, quiet=True, voice=voice)
         except _CallbackError as error:
             raise error.said from None
 

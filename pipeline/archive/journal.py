@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from pipeline.archive.listed import is_one
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground import inside
+from pipeline.ground import shelf
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import KEPT, MADE, Filed, Kind, Result, Status
 
@@ -62,7 +61,10 @@ class Journal(Claims):
             What an earlier run made of the item under another name that is nobody else's now, or None.
         """
         with self.transaction():
-            return self.put(result, kind=kind, fingerprint=fingerprint, run_id=run_id)
+            earlier = self.put(result, kind=kind, fingerprint=fingerprint, run_id=run_id)
+            if result.cause is Cause.IN_THE_WAY:  # a worker met it: it came since the plan, and is somebody's
+                self.db.execute("DELETE FROM claims WHERE key = ?", (result.key,))
+        return earlier
 
     def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
         """As `record`, inside a `transaction` of the caller."""
@@ -92,9 +94,11 @@ class Journal(Claims):
         return None if kept else earlier
 
     def _time_of(self, filed: Filed | None) -> int:
+        if filed is not None and filed.mtime_ns:
+            return filed.mtime_ns
         if filed is not None:
             with suppress(OSError):
-                found = inside.look(self.output, filed.place)
+                found = shelf.look(self.output, filed.place)
                 return found.st_mtime_ns if found.st_size == filed.size else 0
         return 0
 
@@ -114,7 +118,7 @@ class Journal(Claims):
         )
         *claimed, made = self.db.execute(query, (key,)).fetchone() or ("",)
         for name in claimed:
-            if name not in ("", output, made) and os.path.lexists(self.output / unescape(name)):
+            if name not in ("", output, made) and shelf.is_taken(self.output, unescape(name)):
                 return str(name)
         return ""
 
@@ -124,7 +128,7 @@ class Journal(Claims):
         found = self.db.execute("SELECT output, copy_output FROM claims WHERE key = ?", (key,)).fetchone()
         if found is None:
             return
-        left = [name if name and os.path.lexists(self.output / unescape(name)) else "" for name in found]
+        left = [name if name and shelf.is_taken(self.output, unescape(name)) else "" for name in found]
         if any(left):
             query = "UPDATE claims SET output = ?, copy_output = ?, pending = 0 WHERE key = ?"
             self.db.execute(query, (*left, key))
@@ -274,7 +278,7 @@ def remove_superseded(earlier: Filed | None, output: Path) -> None:
     if earlier is None:
         return
     with suppress(OSError):
-        if inside.look(output, earlier.place).st_size == earlier.size and (
-            not earlier.sha256 or inside.sha256(output, earlier.place) == earlier.sha256
+        if shelf.look(output, earlier.place).st_size == earlier.size and (
+            not earlier.sha256 or shelf.sha256(output, earlier.place) == earlier.sha256
         ):
-            inside.remove(output, earlier.place)
+            shelf.remove(output, earlier.place)

@@ -16,7 +16,8 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from pipeline.archive.own import FOLDER, check_own
 from pipeline.archive.runs import now
-from pipeline.ground import inside
+from pipeline.archive.state import kept
+from pipeline.ground import inside, shelf
 from pipeline.ground.errors import LockedError, OutputError
 from pipeline.ground.files import read_plain, words
 
@@ -34,11 +35,12 @@ class Owner:
 
 
 @contextmanager
-def hold(output: Path) -> Iterator[None]:
+def hold(output: Path, *, anew: bool = False, take_over: bool = False) -> Iterator[None]:
     """Hold OUTPUT (made if need be) for the length of a `with` block, and `pin` it.
 
     The lock is `flock`: gone with its process, however that ends, so a dead run's is simply taken over. A file system
     without it gets a lock file instead; there a dead process of this host is recognised, one of another host is not.
+    Where the outputs stand in a storage, that is `kept` too; for `anew` and `take_over` see there.
 
     Raises:
         LockedError: another run has it; the sentence names its process and host.
@@ -56,6 +58,7 @@ def hold(output: Path) -> Iterator[None]:
         stack.callback(lock.release)
         with contextlib.suppress(OSError):  # it only serves the other run's sentence
             _note(output)
+        stack.enter_context(kept(output, anew=anew, take_over=take_over))
         try:
             yield
         finally:
@@ -91,7 +94,8 @@ def _acquire(folder: Path) -> BaseFileLock:
 def _sentence(folder: Path, soft: Path) -> str:
     owner = read_owner(folder.parent)
     who = f"process {owner.pid} on {owner.host}, since {owner.started_at}" if owner else "another process"
-    here = f"{folder.parent} is in use by another run ({who}): wait for its end, stop it, or give another OUTPUT."
+    output = shelf.name(folder.parent)
+    here = f"{output} is in use by another run ({who}): wait for its end, stop it, or give another OUTPUT."
     if soft.exists() and owner and owner.host != socket.gethostname():
         here += f" If that run is dead, remove {soft}."
     return here

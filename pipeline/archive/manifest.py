@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, MANIFEST, check_own
 from pipeline.archive.row import HEADERS, cells
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import Room, appearing, sync_folder, words
 
@@ -77,6 +77,7 @@ def write_manifest(journal: Journal, output: Path, *, bom: bool | None = None) -
         sync_folder(output)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {words(error)}.") from None
+    shelf.mirror(output, NAME)
     return path
 
 

@@ -18,7 +18,7 @@ from pipeline.archive.listed import is_one
 from pipeline.archive.names import ending
 from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import unescape
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words
 from pipeline.ground.items import KEPT, Filed, Kind, Result, Status
@@ -191,9 +191,10 @@ def _step(journal: Journal, move: _Move, *, last: bool) -> str:
     here, there = _own(journal, move), _look(journal, move.place)
     if here is None:  # it was moved by a run that was killed then, or is gone
         return move.claimed if move.claimed and _look(journal, move.claimed) else ""
+    near = shelf.of(journal.output) is None  # what stands in a storage has no number of its own
     if (
         there is None
-        or os.path.samestat(here, there)
+        or (near and os.path.samestat(here, there))
         or is_one(journal.output, unescape(move.at), unescape(move.place))
     ):
         return move.place
@@ -220,10 +221,10 @@ def _moved(journal: Journal, move: _Move, to: str) -> tuple[str, str]:
             if is_one(journal.output, old, new):
                 inside.respell(journal.output, old, new.rpartition("/")[2])
             else:
-                inside.move(journal.output, old, new)
+                shelf.move(journal.output, old, new)
         except OSError as error:
             return move.at, words(error)
-    inside.remove_empty(journal.output, old.rpartition("/")[0])
+    shelf.remove_empty(journal.output, old.rpartition("/")[0])
     return to, ""
 
 
@@ -236,6 +237,6 @@ def _is_stuck(journal: Journal, move: _Move, at: str) -> bool:
 
 def _look(journal: Journal, place: str) -> os.stat_result | None:
     try:
-        return inside.look(journal.output, unescape(place))
+        return shelf.look(journal.output, unescape(place))
     except OSError:
         return None

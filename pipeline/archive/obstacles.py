@@ -17,7 +17,7 @@ from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
 from pipeline.archive.outputs import Outputs
 from pipeline.archive.spelling import escape, fold
-from pipeline.ground import files, inside
+from pipeline.ground import files, shelf
 from pipeline.ground.errors import OutputError
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
@@ -49,7 +49,7 @@ class Obstacles:
     ) -> None:
         """Take whose files are whose, which runs had the INPUTs of this one, and whether what is edited may go."""
         self._outputs, self._replaces_edited = outputs, replaces_edited
-        self._journal = journal
+        self._journal, self._sight = journal, outputs.sight
         self._of_these_inputs = of_these_inputs
         self.contests: list[Contest] = []
         self._last = ("", "")  # a folder and its state: items come folder by folder
@@ -68,7 +68,7 @@ class Obstacles:
 
     def _at(self, found: Found, name: str, begun: bool) -> str:
         try:
-            status = os.lstat(f"{self._journal.output}/{name}")
+            status = self._sight.look(name)
         except OSError:
             return ""
         if stat.S_ISDIR(status.st_mode):
@@ -80,9 +80,8 @@ class Obstacles:
                 return ""
             return f"{SPELLED}{min(owners)}" if owners else f"{IN_THE_WAY}{escape(name)}"
         if found.key in owners:
-            ours = (
-                self._replaces_edited or (begun and self._outputs.is_of_a_run(status)) or self._is_as_left(name, status)
-            )
+            unfinished = begun and self._outputs.is_unfinished(name, status)
+            ours = self._replaces_edited or unfinished or self._is_as_left(name, status)
             return "" if ours else f"{EDITED_IN_THE_WAY}{escape(name)}"
         if not any(self._is_ours(owner) for owner in owners):
             return f"{OTHER_INPUT}{escape(name)}"
@@ -106,7 +105,7 @@ class Obstacles:
             return True
         size, sha256 = json.loads(said)
         try:
-            return bool(found.st_size == size and sha256 in ("", inside.sha256(self._journal.output, name)))
+            return bool(found.st_size == size and sha256 in ("", shelf.sha256(self._journal.output, name)))
         except OSError:
             return False
 
@@ -124,9 +123,8 @@ class Obstacles:
         parts = folder.split("/") if folder else []
         for end in range(len(parts) + 1):
             place = "/".join(parts[:end])
-            path = self._journal.output / place
             try:
-                mode = (path.lstat() if place else path.stat()).st_mode  # OUTPUT itself may be a link
+                mode = self._sight.look(place).st_mode
             except OSError:
                 return "missing"
             if stat.S_ISLNK(mode):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,7 +13,8 @@ from typing import Final, NamedTuple
 from pipeline.archive.journal import Known
 from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import unescape
-from pipeline.ground import inside
+from pipeline.ground import files, inside, shelf
+from pipeline.ground.shelf import Sight
 
 _SLACK_NS: Final = 2_000_000_000  # file systems keep time to two seconds (FAT), and clocks of servers differ
 
@@ -39,9 +41,10 @@ class Output(NamedTuple):
 class Outputs:
     """Looks at finished outputs: by size and time, and by sha256 where only the time differs."""
 
-    def __init__(self, output: Path, elsewhere: Mapping[str, str] | None = None) -> None:
-        """Take OUTPUT, and which outputs, as the journal calls them, lie elsewhere there for now."""
-        self._output, self._prefix, self._elsewhere = output, f"{output}/", elsewhere or {}
+    def __init__(self, output: Path, elsewhere: Mapping[str, str] | None = None, *, sight: Sight | None = None) -> None:
+        """Take OUTPUT, which outputs, as the journal calls them, lie elsewhere there for now, and who looks there."""
+        self._output, self._elsewhere = output, elsewhere or {}
+        self.sight = sight or Sight(output)
         self._ended: int | None = None
 
     def look(self, row: Known, *, begun: bool = False, sure: bool = False) -> Output:
@@ -54,22 +57,31 @@ class Outputs:
         """
         place = unescape(self._elsewhere.get(row.output, row.output))
         try:
-            found = os.lstat(self._prefix + place) if inside.is_inside(place) else None
+            found = self.sight.look(place) if inside.is_inside(place) else None
         except OSError:
             found = None
         if found is None or (found.st_size == 0 and stat.S_ISREG(found.st_mode) and row.output_size):
             return Output(State.MISSING)
         if self._is_as_written(row, place, found, sure=sure):
             return Output(State.OURS, found.st_mtime_ns)
-        ours = begun and self.is_of_a_run(found)
+        ours = begun and self.is_unfinished(place, found)
         return Output(State.UNFINISHED if ours else State.EDITED, found.st_mtime_ns)
 
-    def is_of_a_run(self, found: os.stat_result) -> bool:
-        """Tell whether a file has been as it is since a worker last gave one its name.
+    def is_unfinished(self, place: str, found: os.stat_result) -> bool:
+        """Tell whether a run that never said what came of it can have left a file as it is."""
+        return self._was_sent(place, found) if self.sight.far else self._is_of_a_run(found)
 
-        By the time of the last change of its entry: no tool can set it back, unlike that of its contents.
-        """
+    def _is_of_a_run(self, found: os.stat_result) -> bool:
+        # The time of the last change of the file's entry: no tool can set it back, unlike that of its contents.
         return found.st_ctime_ns <= self._last_run_ended() + _SLACK_NS
+
+    def _was_sent(self, place: str, found: os.stat_result) -> bool:
+        """Tell whether a worker of the run that was killed still has what stands in the storage: clocks differ."""
+        sent = [path for folder in _below(self._output / FOLDER / "tmp") for path in folder.glob("*.up")]
+        with suppress(OSError):
+            alike = [path for path in sent if path.stat().st_size == found.st_size]
+            return bool(alike) and shelf.sha256(self._output, place) in map(files.sha256, alike)
+        return False
 
     def _is_as_written(self, row: Known, place: str, found: os.stat_result, *, sure: bool) -> bool:
         if not stat.S_ISREG(found.st_mode) or found.st_size != row.output_size:
@@ -79,7 +91,7 @@ class Outputs:
         if not row.output_sha256:
             return not row.output_mtime_ns
         try:
-            return inside.sha256(self._output, place) == row.output_sha256
+            return shelf.sha256(self._output, place) == row.output_sha256
         except OSError:
             return False
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.archive.spelling import fold, unescape
+from pipeline.ground import shelf
 from pipeline.ground.errors import ColorizeError, InputError, OutputError
 from pipeline.ground.files import words
 from pipeline.ground.storage import Origin, located
@@ -42,6 +43,7 @@ def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
         InputError: an INPUT is not there, can't be read, or is neither file nor folder.
         OutputError: OUTPUT is an INPUT, holds one, or is a file.
     """
+    _check_storages(inputs, output)
     if not inputs:
         raise InputError("No INPUT was given: name at least one file or folder.")
     if output.exists() and not output.is_dir():
@@ -123,6 +125,14 @@ def _check_apart(path: Path, resolved: Path, output: Path) -> None:
             if ancestor == resolved:
                 raise OutputError(f"INPUT and OUTPUT are the same folder ({output}): give OUTPUT a folder of its own.")
             raise OutputError(f"INPUT {path} lies inside OUTPUT {output}: give OUTPUT a folder of its own.")
+
+
+def _check_storages(inputs: Sequence[Path], output: Path) -> None:
+    there = shelf.of(output)
+    for path in inputs if there else ():
+        address = there.address if there else path
+        if address.is_relative_to(path) or path.is_relative_to(address):
+            raise OutputError(f"INPUT {path} and OUTPUT {address} lie in one another: give OUTPUT a place of its own.")
 
 
 def _is_walked_with_another(resolved: Path, real: Iterable[Path]) -> bool:

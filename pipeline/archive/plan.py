@@ -26,6 +26,7 @@ from pipeline.ground import files
 from pipeline.ground.errors import Cause
 from pipeline.ground.hints import said_mark
 from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Status
+from pipeline.ground.shelf import Sight
 
 # Rows whose source was there when it was last looked for, and that have an output, or are not to have one.
 _STAYING: Final = (KEPT | {Status.REJECTED}) - {Status.GONE}
@@ -49,7 +50,7 @@ class Plan:
 
     def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
         self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
-        self._outputs = Outputs(journal.output, journal.elsewhere)
+        self._outputs = Outputs(journal.output, journal.elsewhere, sight=Sight(journal.output, listing=True))
         self._obstacles = Obstacles(
             journal, self._outputs, self._of_these_inputs, replaces_edited=wishes.replace_edited
         )

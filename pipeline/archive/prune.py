@@ -17,7 +17,7 @@ from pipeline.archive.own import resolved
 from pipeline.archive.places import Root, known_places, source_path
 from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.files import words
 from pipeline.ground.items import Status
@@ -101,12 +101,12 @@ def _remove(journal: Journal, place: str) -> tuple[bool, str]:
     """Remove an output; return whether it was there, and why it still is."""
     name = unescape(place)
     try:
-        inside.remove(journal.output, name)
+        shelf.remove(journal.output, name)
     except FileNotFoundError:
         return False, ""
     except OSError as error:
         return True, words(error)
-    inside.remove_empty(journal.output, name.rpartition("/")[0])
+    shelf.remove_empty(journal.output, name.rpartition("/")[0])
     return True, ""
 
 
@@ -190,10 +190,11 @@ def drop_rejected(journal: Journal) -> list[tuple[str, str]]:
 
 
 def _key(journal: Journal, path: Path) -> str:
-    root = journal.output.absolute()
+    there = shelf.of(journal.output)
+    root = there.address if there else journal.output.absolute()
     whole = path.absolute()
-    place = str(whole.relative_to(root)) if whole.is_relative_to(root) else str(path)
+    place = "/".join(whole.parts[len(root.parts) :]) if whole.is_relative_to(root) else str(path)
     for key in (*sorted(journal.owners(place)), escape(str(path)), escape(place)):
         if journal.row(key) is not None:
             return key
-    raise InputError(f"{path}: no item of {journal.output} is called so, and none has such an output.")
+    raise InputError(f"{path}: no item of {shelf.name(journal.output)} is called so, and none has such an output.")

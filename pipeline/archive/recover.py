@@ -21,7 +21,8 @@ from pipeline.archive.outputs import EDITED_REASON
 from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, check_own, resolved
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
 from pipeline.archive.spelling import uncell, unescape
-from pipeline.ground import inside
+from pipeline.archive.state import is_kept_here
+from pipeline.ground import inside, shelf
 from pipeline.ground.errors import Cause, OutputError
 from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Kind, Status
 
@@ -50,32 +51,65 @@ def check_lost(output: Path) -> None:
         if os.lstat(journal_path(output)).st_size:
             return
     if (output / FOLDER / COPY).exists() or next(_finished(output), None):
+        called = shelf.name(output)
         raise OutputError(
-            f"{output} holds finished outputs and no journal: `colorize recover {output}` takes them back. To begin "
+            f"{called} holds finished outputs and no journal: `colorize recover {called}` takes them back. To begin "
             f"anew, move {MANIFEST} and {FOLDER} away."
         )
 
 
-def recover(output: Path) -> Recovered:
+def recover(output: Path, *, take_over: bool = False) -> Recovered:
     """Make the journal of OUTPUT anew; what is damaged and the old manifest are kept beside it.
 
+    Args:
+        output: OUTPUT.
+        take_over: of one in a storage, the run of another host that has it is dead.
+
     Raises:
+        LockedError: a run has it.
         OutputError: the journal is whole, or there is nothing to take back.
     """
     output = resolved(output)
     check_own(output)
     check_manifest(output)
+    if shelf.of(output) is not None:
+        return _recover_far(output, take_over=take_over)
     if not (output / FOLDER / COPY).exists() and not next(_finished(output), None):
         raise OutputError(f"{output} holds neither a copy of a journal nor a manifest of finished outputs.")
     if _is_whole(output):
         raise OutputError(f"The journal of {output} is whole: there is nothing to take back.")
     with hold(output):
         _set_aside(output)
-        from_copy = _put_back(output)
-        with Journal(output) as journal:
-            taken = _take_back(journal, output)
-            write_manifest(journal, output)
+        return _made_anew(output)
+
+
+def _made_anew(output: Path) -> Recovered:
+    from_copy = _put_back(output)
+    with Journal(output) as journal:
+        taken = _take_back(journal, output)
+        write_manifest(journal, output)
+        keep_copy(journal)
     return Recovered(from_copy, taken[_OURS], taken[Status.EDITED], taken[""], taken[Status.REJECTED])
+
+
+def _recover_far(output: Path, *, take_over: bool) -> Recovered:
+    """Bring the copy of the journal and the manifest from the storage, and make the journal of them."""
+    if is_kept_here(output) and _is_whole(output):
+        if not take_over:
+            raise OutputError(f"The journal of {shelf.name(output)} is whole: there is nothing to take back.")
+        with hold(output, take_over=True):
+            return Recovered(0, 0)
+    places = [place for place in (MANIFEST, f"{FOLDER}/{COPY}") if shelf.is_taken(output, place)]
+    if not places:
+        raise OutputError(f"{shelf.name(output)} holds neither a copy of a journal nor a manifest.")
+    with hold(output, anew=True, take_over=take_over):
+        _set_aside(output)
+        for place in (MANIFEST, f"{FOLDER}/{COPY}"):
+            with suppress(FileNotFoundError):
+                inside.remove(output, place)
+            if place in places:
+                shelf.bring(output, place, output / place)
+        return _made_anew(output)
 
 
 def _is_whole(output: Path) -> bool:
@@ -194,8 +228,8 @@ def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:
     """Return a row of the journal, or None where there is no output."""
     place = unescape(row["output"])
     try:
-        found = inside.look(output, place)
-        edited = inside.sha256(output, place) != row["output_sha256"]
+        found = shelf.look(output, place)
+        edited = shelf.sha256(output, place) != row["output_sha256"]
     except OSError:
         return None
     told, made_as = _told(row), _made_as(row)
@@ -248,6 +282,7 @@ def keep_copy(journal: Journal) -> None:
             os.close(inside.create(part, folder))
             journal.copy_to(part, folder)
             os.replace(part, COPY, src_dir_fd=folder, dst_dir_fd=folder)
+            shelf.mirror(journal.output, f"{FOLDER}/{COPY}")
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(part, dir_fd=folder)

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 
 _CHARACTERS: Final = '"*:<>?\\|'  # sorted
 _CONTROL: Final = "\x01"  # stands for all below 32
@@ -132,10 +132,16 @@ def known(journal: Journal) -> Refused:
     return Refused(**json.loads(fact)) if fact else NOTHING
 
 
+def _of_storage(scheme: str) -> Refused:
+    # Listings in XML cannot say these; some servers of WebDAV cut off what stands behind the others in a new name.
+    return Refused(f"{_CONTROL};?" if scheme.startswith("webdav") else _CONTROL, bytes=True)
+
+
 def learn(journal: Journal) -> Refused:
     """Try what OUTPUT takes now, and remember what it refuses beside what was refused before."""
     before = known(journal)
-    now = before | probe(journal.output)
+    there = shelf.of(journal.output)
+    now = before | (probe(journal.output) if there is None else _of_storage(there.address.scheme))
     if now != before:
         journal.put_fact(_FACT, json.dumps(asdict(now)))
     return now

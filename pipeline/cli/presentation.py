@@ -6,14 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from pipeline.archive.spelling import printable
 from pipeline.ground.homes import from_home
-from pipeline.ground.storage import READ_ONLY, is_address, located
+from pipeline.ground.storage import NOT_HERE, is_address, located
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -67,7 +68,7 @@ class Place(click.Path):
     """A path as an argument; what is wrong with it is found out when it is used, and said with its exit code."""
 
     def __init__(self, *, far: bool = False) -> None:
-        """Take any path but an empty one; `far`: also the address of originals in a storage."""
+        """Take any path but an empty one; `far`: also the address of a storage."""
         super().__init__(path_type=Path, readable=False)
         self._far = far
 
@@ -77,7 +78,7 @@ class Place(click.Path):
             self.fail("it is empty: name a file or folder.", parameter, ctx)
         if isinstance(value, str) and is_address(value):
             if not self._far:
-                self.fail(f"{located(value)}: {READ_ONLY}", parameter, ctx)
+                self.fail(f"{located(value)}: {NOT_HERE}", parameter, ctx)
             return located(value)
         if isinstance(value, str):
             value = from_home(value)
@@ -103,6 +104,24 @@ class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
             wanted = f"{self._low} or more" if self._high is None else f"between {self._low} and {self._high}"
             self.fail(f"{number}: it must be {wanted}.", parameter, ctx)
         return number
+
+
+def state_option(*, known: bool = True) -> Callable[[Command], Command]:
+    """Give a command `--state`, and as `output` the folder that holds what is known of OUTPUT; see `housed`."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def housing(*arguments: Any, output: Path, state: Path | None, **values: Any) -> Any:
+            from pipeline.archive.state import housed
+
+            return command(*arguments, output=housed(output, state, known=known), **values)
+
+        option = click.option(
+            "--state", metavar="DIR", type=Place(), help="What is known of an OUTPUT in a storage; see scale.md."
+        )
+        return cast(Command, option(housing))
+
+    return decorate
 
 
 def _as_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options, tell
+from pipeline.cli.presentation import Place, presentation_options, state_option, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -21,9 +21,10 @@ def _rest(rows: int) -> str:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
 @click.option("--yes", is_flag=True, help="Do it; without, only list.")
 @presentation_options
+@state_option()
 def command(output: Path, yes: bool) -> int:
     """Take away outputs and rows of sources that are gone (status `gone`).
 

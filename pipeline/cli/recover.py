@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options, tell
+from pipeline.cli.presentation import Place, presentation_options, state_option, tell
 
 EPILOG = """\b
 Examples:
@@ -16,18 +16,21 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
+@click.option("--take-over", is_flag=True, help="The run of another machine that has an OUTPUT in a storage is dead.")
 @presentation_options
-def command(output: Path) -> int:
+@state_option(known=False)
+def command(output: Path, take_over: bool) -> int:
     """Make a lost or damaged journal anew, from its copy and the manifest.
 
     Outputs are taken back by their sha256 in the manifest; those that have
     another one are kept as edited. What was damaged, and the old manifest,
-    stay in OUTPUT/.colorize.
+    stay in OUTPUT/.colorize. This machine keeps an OUTPUT in a storage from
+    then on; both are brought from there.
     """
     from pipeline.archive.recover import recover
 
-    found = recover(output)
+    found = recover(output, take_over=take_over)
     tell(f"{found.from_copy:,} items from the journal's copy, {found.from_manifest:,} from the manifest.")
     if found.edited:
         tell(f"{found.edited:,} outputs were changed since they were written: they are kept as `edited`.")

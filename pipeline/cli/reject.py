@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options, tell
+from pipeline.cli.presentation import Place, presentation_options, state_option, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -17,10 +17,11 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=Place(far=True))
 @click.option("--undo", is_flag=True, help="They are wanted again: the next run makes them.")
 @presentation_options
+@state_option()
 def command(output: Path, paths: tuple[Path, ...], undo: bool) -> int:
     """Remove outputs that nobody wants; no later run makes them again.
 

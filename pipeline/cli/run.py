@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, state_option, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import SettingsError
 
@@ -31,7 +31,7 @@ Examples:
     "--output",
     required=True,
     metavar="OUTPUT",
-    type=Place(),
+    type=Place(far=True),
     help="Folder to fill.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be done and why; write nothing.")
@@ -57,6 +57,7 @@ Examples:
 @presentation_options
 @settings_flags()
 @click.pass_obj
+@state_option(known=False)
 def command(
     presentation: Presentation,
     /,
@@ -77,7 +78,8 @@ def command(
     OUTPUT mirrors INPUT's folders and holds manifest.csv: one row for every
     file that was found. What is finished and unchanged is not done again.
 
-    INPUT may lie in a storage: s3://, gs://, sftp://, webdav:// (docs/scale.md).
+    INPUT may lie in a storage: s3://, gs://, sftp://, webdav:// (docs/scale.md);
+    OUTPUT in all of them but gs://. What is known of it is kept in --state.
     """
     from pipeline.run.driver import list_archive
     from pipeline.run.report import plan_lines, summary_json, summary_lines

@@ -10,7 +10,7 @@ import click
 
 from pipeline.archive.spelling import printable, unescape
 from pipeline.archive.status import listed, read_status, status_json, status_lines
-from pipeline.cli.presentation import Place, json_option, presentation_options, tell
+from pipeline.cli.presentation import Place, json_option, presentation_options, state_option, tell
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import PROBLEMS, Status
 
@@ -23,7 +23,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
 @click.option("--problems", is_flag=True, help="List what failed or crashed, and why.")
 @click.option(
     "--list",
@@ -36,6 +36,7 @@ Examples:
 @click.option("-0", "nul", is_flag=True, help="With --problems or --list: sources alone, each ended by a NUL.")
 @json_option
 @presentation_options
+@state_option()
 def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, as_json: bool) -> int:
     """Show where the run into OUTPUT stands: counts, rate, whether it is at work.
 

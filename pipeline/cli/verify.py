@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, state_option, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -24,10 +24,11 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
 @json_option
 @presentation_options
 @click.pass_obj
+@state_option()
 def command(presentation: Presentation, /, output: Path, as_json: bool) -> int:
     """Check every finished picture: its bytes, the original inside, its luma.
 

@@ -39,6 +39,20 @@ def from_home(path: str) -> str:
         return path
 
 
+def user_state() -> Path | None:
+    """Return this program's folder for what it has to remember of this user's work; it need not be there.
+
+    None where there is no home: what is kept below a folder for temporary files would be lost.
+    """
+    from platformdirs import user_state_path
+
+    try:
+        path = user_state_path("colorize")
+    except RuntimeError:
+        return None
+    return path if path.is_absolute() else None
+
+
 @functools.cache
 def _homeless() -> Path:
     path = Path(tempfile.gettempdir()) / f"colorize-{os.getuid()}"

@@ -171,12 +171,14 @@ class Filed:
         size: in bytes.
         sha256: in hexadecimal.
         dated: it has the times that it was to have.
+        mtime_ns: its time, where a storage has said it; else 0.
     """
 
     place: str
     size: int
     sha256: str
     dated: bool = True
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Originals in a storage that is no file system here: S3, Google Cloud Storage, SFTP and WebDAV, by fsspec.
+"""Files in a storage that is no file system here: S3, Google Cloud Storage, SFTP and WebDAV, by fsspec.
 
-An `Origin` is the path of one: whoever walks, stats and reads paths takes it for any other. Nothing is ever written
-into a storage. Who may read there is said where its own tools look for it (the environment, ~/.aws, ~/.ssh, ~/.netrc),
-never in an address, so that none gets into a journal or a log.
+An `Origin` is the path of one: whoever walks, stats and reads paths takes it for any other. Originals are only read;
+how outputs are written says `uploads`. Who may read and write there is said where its own tools look for it (the
+environment, ~/.aws, ~/.ssh, ~/.netrc), never in an address, so that none gets into a journal or a log.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import os
 import re
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
 from typing import Any, Final, TypeVar
@@ -25,9 +26,9 @@ from pipeline.ground.errors import SettingsError
 from pipeline.ground.storages import file_system, forget, information
 
 SCHEMES: Final = ("s3", "gs", "sftp", "webdav", "webdavs")
-READ_ONLY: Final = (
-    "only INPUT of `colorize run` can be the address of a storage, which is read and never written to. "
-    "Name a folder of this machine; `rclone copy` brings a finished OUTPUT to a storage (docs/scale.md)."
+NOT_HERE: Final = (
+    "the address of a storage is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, reject, prune and "
+    "recover; nothing else can be one. Name a folder of this machine; `rclone copy` brings files here (docs/scale.md)."
 )
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _PAUSES: Final = (0.5, 2.0, 6.0)  # seconds before what failed is tried again
@@ -36,11 +37,15 @@ _JUMPED: Final = 1 << 16  # when it is read here and there
 _AT_ONCE: Final = 256  # beginnings of files that are asked for together
 # What this machine says of its own disk, and what no second try makes otherwise.
 _FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
-_REFUSALS: Final = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
-)
+_REFUSALS: Final = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
+
+_sftp: Final = threading.RLock()
 
 T = TypeVar("T")
+
+
+class Taken(Exception):
+    """Something stands where a file was to appear, or something else than was to be replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +294,8 @@ class Reading(io.RawIOBase):
     def close(self) -> None:
         """See `io.IOBase`."""
         if self._file is not None:
-            self._file.close()
+            with _turn(self.origin):
+                self._file.close()
             self._file = None
         super().close()
 
@@ -333,14 +339,19 @@ def brought(path: Path) -> Iterator[Path]:
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
-        known = path.entry()
-        fetch(path, Path(folder, path.name), (known.size, known.mtime_ns))
-        yield Path(folder, path.name)
+        known, copy = path.entry(), Path(folder, path.name)
+        fetch(path, copy, (known.size, known.mtime_ns))
+        yield copy
 
 
 def _md5(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _turn(origin: Origin) -> AbstractContextManager[Any]:
+    """Let one thread after another speak by SFTP: paramiko gives each the answers of the others."""
+    return _sftp if origin.scheme == "sftp" else nullcontext()
 
 
 def tried(origin: Origin, call: Callable[[Any], T]) -> T:
@@ -356,8 +367,9 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
     """
     for pause in (*_PAUSES, None):
         try:
-            return call(file_system(origin.scheme, origin.parts[1]))
-        except SettingsError:
+            with _turn(origin):
+                return call(file_system(origin.scheme, origin.parts[1]))
+        except (SettingsError, Taken):
             raise
         except Exception as error:
             fault = as_fault(error)
@@ -378,6 +390,10 @@ def as_fault(error: Exception) -> OSError:
         return PermissionError(errno.EACCES, "permission denied")
     if isinstance(error, OSError) and error.errno in _FINAL:
         return error
+    if getattr(error, "status_code", None) in (401, 403):  # of a WebDAV server
+        return PermissionError(errno.EACCES, f"permission denied ({error})")
+    if type(error).__name__ == "InsufficientStorage":
+        return OSError(errno.ENOSPC, "no space is left in the storage")
     said = " ".join(str(error).split()) or "no answer"
     said = re.sub(r"\?\S*", "", re.sub(r"//[^/\s@]*@", "//", said))[:200]
     return OSError(errno.EIO, f"{said} ({type(error).__name__})" if not isinstance(error, OSError) else said)

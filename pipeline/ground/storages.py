@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from pipeline.ground.errors import SettingsError
 
@@ -61,14 +62,21 @@ def _s3() -> Any:
 def _webdav(scheme: str, host: str) -> Any:
     import netrc
 
+    from webdav4.client import Client
     from webdav4.fsspec import WebdavFileSystem
+
+    class Quoting(Client):  # type: ignore[misc,unused-ignore]
+        """Its own takes names for parts of an address: "what? #1 100%.jpg"."""
+
+        def join_url(self, path: str, add_trailing_slash: bool = False) -> Any:
+            return super().join_url(quote(path), add_trailing_slash)
 
     name, auth = host.partition(":")[0], None
     with suppress(OSError, netrc.NetrcParseError):
         known = netrc.netrc(os.environ.get("NETRC")).authenticators(name)
         auth = known and (known[0], known[2])
     address = f"{'https' if scheme == 'webdavs' else 'http'}://{host}/"
-    return WebdavFileSystem(address, auth=auth, timeout=_PATIENCE, retry=False)
+    return WebdavFileSystem(address, client=Quoting(address, auth=auth, timeout=_PATIENCE, retry=False))
 
 
 def _sftp(address: str) -> Any:

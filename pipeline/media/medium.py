@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,12 @@ from typing import Any, Final, Protocol
 from pipeline.colour.palette import chart_digest, repainted, with_palette
 from pipeline.colour.pointed import pointed
 from pipeline.colour.recipe import Look
-from pipeline.ground import files, heap, inside
+from pipeline.ground import files, heap, inside, shelf
 from pipeline.ground.errors import Cause, Crowded, ItemError, ModelError
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status, Unit
 from pipeline.ground.settings import Settings
+from pipeline.ground.shelf import Shelf
 from pipeline.media.own_net import OwnNet, Second
 from pipeline.media.photo.credentials import Certificate, certificate_of
 from pipeline.media.photo.memory import Shape, peak
@@ -28,6 +30,8 @@ from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
 
 _LARGE: Final = 4 * heap.KEPT  # a picture's bytes
+_uploaded: Final = deque[Path]()  # files that the driver may not have written down yet
+_KEPT: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Job:
         tmp_dir: `OUTPUT/.colorize/tmp/<run id>`; removed by the next run, so that an orphan cannot publish any more.
         memory: that its pictures may take.
         own: nets that single pictures have in place of it.
+        shelf: where finished outputs stand, if not in OUTPUT.
     """
 
     settings: Settings
@@ -66,6 +71,7 @@ class Job:
     tmp_dir: Path
     memory: Memory = Memory()
     own: tuple[OwnNet, ...] = ()
+    shelf: Shelf | None = None
 
     @property
     def nets(self) -> tuple[NetSpec, ...]:
@@ -218,7 +224,25 @@ class Tools:
     def deliver(self, data: files.Bytes | Path, unit: Unit) -> Filed:
         """Publish an item's output, with its source's times where they are to be kept."""
         times = unit.source.stat() if self.settings.keep_times else None
-        return Filed(unit.output, *files.publish(data, unit.output, self.room, times))
+        return self.stand(unit.output, lambda place: files.publish(data, place, self.room, times))
+
+    def stand(self, place: str, write: Callable[[str], files.Written]) -> Filed:
+        """Let a finished output stand at its place, in OUTPUT or in a storage.
+
+        Args:
+            place: its own.
+            write: writes it to a place of OUTPUT, and returns its size and hash.
+        """
+        if self.job.shelf is None:
+            return Filed(place, *write(place))
+        scratch = self.scratch(".up")
+        written = write(scratch.relative_to(self.job.output).as_posix())
+        mtime_ns = shelf.put(self.job.shelf, scratch, place)
+        _uploaded.append(scratch)  # the plan of a run that follows a kill tells by it what is ours
+        while len(_uploaded) > _KEPT:
+            with suppress(OSError):
+                _uploaded.popleft().unlink()
+        return Filed(place, *written, mtime_ns)
 
     def scratch(self, suffix: str) -> Path:
         """Return the path of an unfinished file that nobody else has."""
@@ -243,14 +267,15 @@ class Tools:
     def keep_colour(self, unit: Unit, seen: Seen, doubt: str = "") -> Result:
         """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
         if self.hints.decision == "left-grey":
-            filed = Filed(unit.copy_output, *files.copy_bytes(unit.source, unit.copy_output, self.room))
-            return Result(unit.key, Status.COPIED, reason="left grey, by a hint", filed=filed, seen=seen)
+            return Result(unit.key, Status.COPIED, reason="left grey, by a hint", filed=self._copied(unit), seen=seen)
         reason = "listed as in colour" if unit.on_color else f"already in colour{doubt}"
         reason += "; its hints are not used" if self.hints.colours else ""
         if self.settings.on_color == "skip":
             return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
-        filed = Filed(unit.copy_output, *files.copy_bytes(unit.source, unit.copy_output, self.room))
-        return Result(unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=filed, seen=seen)
+        return Result(unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=self._copied(unit), seen=seen)
+
+    def _copied(self, unit: Unit) -> Filed:
+        return self.stand(unit.copy_output, lambda place: files.copy_bytes(unit.source, place, self.room))
 
     def done(self, unit: Unit, filed: Filed, seen: Seen, reason: str = "") -> Result:
         """Say of a unit that it was colorized into `filed`."""

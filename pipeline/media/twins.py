@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.ground import files, inside
+from pipeline.ground import files, shelf
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.items import Filed, Result, Seen, Status, Unit
 from pipeline.media.medium import Tools
@@ -21,10 +21,15 @@ def repeat(unit: Unit, tools: Tools) -> Result:
     """
     twin = unit.twin
     assert twin is not None, "a repeat has a twin"
-    if inside.sha256(tools.job.output, twin.filed.place) != twin.filed.sha256:
+    root, place = tools.job.output, twin.filed.place
+    if shelf.sha256(root, place) != twin.filed.sha256:
         raise ItemError(f"the output of {twin.key}, its double, was changed; the next run makes it anew", Cause.SYSTEM)
     times = unit.source.stat() if tools.settings.keep_times else None
-    filed = Filed(unit.output, *files.repeat(twin.filed.place, unit.output, tools.room, times))
+    if tools.job.shelf is None:
+        filed = Filed(unit.output, *files.repeat(place, unit.output, tools.room, times))
+    else:
+        with shelf.as_file(root, place) as made:
+            filed = tools.stand(unit.output, lambda to: files.copy_bytes(made, to, tools.room))
     reason = f"same as {twin.key}; {twin.reason}".removesuffix("; ")
     return Result(
         unit.key,

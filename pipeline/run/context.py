@@ -16,6 +16,7 @@ from pipeline.archive.refused import NOTHING, Refused
 from pipeline.archive.row import marked
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import unescape
+from pipeline.ground import shelf
 from pipeline.ground.items import PICTURED, Kind, Result, Unit, Verb
 from pipeline.ground.settings import Settings, fingerprint, fingerprint_v1, treated_as
 from pipeline.media.medium import Job, chart_of
@@ -131,4 +132,5 @@ class Context:
     def job(self, tmp_dir: Path, jobs: int = 1) -> Job:
         """Return what workers are told, of whom there are so many."""
         memory = memory_of(self.settings, self.net, jobs)
-        return Job(self.settings, self.net, self.engine, self.output, tmp_dir, memory, self.own.found)
+        own, there = self.own.found, shelf.of(self.output)
+        return Job(self.settings, self.net, self.engine, self.output, tmp_dir, memory, own, there)

@@ -29,10 +29,11 @@ from pipeline.archive.prune import drop_rejected
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.shard import Shard, refuse_other_share
+from pipeline.archive.state import remarks, take_back
 from pipeline.archive.taking import taking
 from pipeline.archive.wishes import Wishes
-from pipeline.ground import inside
-from pipeline.ground.errors import ColorizeError, OutputError
+from pipeline.ground import inside, shelf
+from pipeline.ground.errors import ColorizeError, OutputError, SettingsError
 from pipeline.ground.files import words
 from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
@@ -61,8 +62,13 @@ from pipeline.run.voice import Begun, Voice
 _OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
 
 
-def _check(inputs: Sequence[Path], settings: Settings) -> None:
+def _check(output: Path, settings: Settings) -> None:
     """Raise `SettingsError` where settings that name files, or say more than a word, cannot be."""
+    far = shelf.of(output) is not None
+    if far and settings.keep_times:
+        raise SettingsError(f"keep_times: {shelf.name(output)} has times of its own, which cannot be set.")
+    if far and settings.series != "off":
+        raise SettingsError(f"series = {settings.series!r}: OUTPUT has to lie on a file system, not in a storage.")
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
     Shard.parse(settings.shard)
@@ -76,7 +82,7 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
         InputError, OutputError, ModelError: as `run_archive`.
     """
     output = resolved(output)
-    _check(inputs, settings)
+    _check(output, settings)
     choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)
@@ -119,21 +125,24 @@ def run_archive(
     """
     voice = voice or Voice()
     output = resolved(output)
-    _check(inputs, settings)
+    _check(output, settings)
     choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     refuse_filled(roots)
     check_manifest(output)
     check_lost(output)
+    first = not journal_path(output).exists()
     with taking(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
+        for line in (*remarks(output, first=first), *take_back(output, lambda place: bool(journal.owners(place)))):
+            voice.say(line)
         drawn = is_drawn(journal, output, bom=settings.manifest_bom)
         kept = None if drawn else keep_fuller_manifest(journal, output)
         if kept is not None:
             voice.say(f"The manifest has rows that the journal does not know: it is kept as {kept}.")
         engine = settled_for(journal, choice, settings)
         refusal = refused.learn(journal)
-        if refusal and not quiet:
+        if refusal and not quiet and shelf.of(output) is None:
             voice.say(refusal.sentence())
         context = Context(inputs, output, roots, settings, net, engine, choices, refusal, voice=voice, hints=hints)
         begun = _begin(context, journal, stop, quiet=quiet)

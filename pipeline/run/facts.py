@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any, assert_never
 
 from pipeline.archive.spelling import escape
+from pipeline.ground import shelf
 from pipeline.ground.errors import ColorizeError
 from pipeline.ground.items import Result
 from pipeline.run.progress import duration
@@ -19,7 +20,7 @@ def facts(event: Event) -> dict[str, Any]:
         case Said(sentence):
             return {"event": "said", "sentence": sentence}
         case Begun(total, engine, output):
-            return {"event": "begun", "total": total, "engine": engine, "output": str(output)}
+            return {"event": "begun", "total": total, "engine": engine, "output": shelf.name(output)}
         case Ended():
             return {"event": "item", **_item(event.result), "count": event.count, "total": event.total}
         case Finished(summary):
@@ -42,8 +43,8 @@ def _item(result: Result) -> dict[str, Any]:
 
 def summary_facts(summary: Summary) -> dict[str, Any]:
     """Return a summary as a JSON object."""
-    told = asdict(summary) | {"exit_code": int(summary.exit_code), "output": str(summary.output)}
-    return told | {"manifest": str(summary.output / "manifest.csv")}
+    told = asdict(summary) | {"exit_code": int(summary.exit_code), "output": shelf.name(summary.output)}
+    return told | {"manifest": f"{shelf.name(summary.output)}/manifest.csv"}
 
 
 def error_facts(error: ColorizeError) -> dict[str, Any]:

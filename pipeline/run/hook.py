@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from pipeline.ground import shelf
 from pipeline.ground.errors import ColorizeError, SettingsError
 from pipeline.ground.files import words
 from pipeline.ground.items import Status
@@ -54,7 +55,8 @@ def _is_program(command: str) -> bool:
 
 def variables(output: Path, came: Summary | ColorizeError) -> dict[str, str]:
     """Return what a command is told, all texts; every name is there each time, so that none is left from before."""
-    told = {"OUTPUT": str(output.absolute()), "MANIFEST": str(output.absolute() / "manifest.csv"), "ERROR": ""}
+    there = shelf.name(output.absolute())
+    told = {"OUTPUT": there, "MANIFEST": f"{there}/manifest.csv", "ERROR": ""}
     told |= dict.fromkeys(("WORKED", "LEFT", "SECONDS"), "0") | {"STOPPED": "0", "SUMMARY": ""}
     told |= {str(status).upper(): "0" for status in Status}
     told["EXIT_CODE"] = str(int(came.exit_code))

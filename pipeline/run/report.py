@@ -10,6 +10,7 @@ from typing import Final
 
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.spelling import escape
+from pipeline.ground import shelf
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.facts import summary_facts
 from pipeline.run.forecast import films_line, forecast_words
@@ -53,8 +54,9 @@ def summary_lines(summary: Summary) -> Iterator[str]:
             "--on-color-list FILE."
         )
     if total or summary.planned:
-        yield f"Outputs:  {summary.output}/"
-        yield f"Manifest: {summary.output / 'manifest.csv'}"
+        output = shelf.name(summary.output)
+        yield f"Outputs:  {output}/"
+        yield f"Manifest: {output}/manifest.csv"
 
 
 def _stopped(summary: Summary) -> str:

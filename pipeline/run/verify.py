@@ -18,7 +18,7 @@ from pipeline.archive.places import known_places, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
-from pipeline.ground import files, inside
+from pipeline.ground import files, inside, shelf
 from pipeline.ground.errors import ItemError
 from pipeline.ground.items import MADE, Kind, Status
 from pipeline.ground.pixels import eight_bits, grey_of
@@ -80,11 +80,15 @@ def verify(output: Path) -> Iterator[Finding]:
 
 
 def _finding(row: Row, output: Path, source: Path | None, run: Run | None) -> Finding:
-    path = output / unescape(row.output)
     try:
-        digest = inside.sha256(output, unescape(row.output))
+        with shelf.as_file(output, unescape(row.output)) as path:
+            digest = files.sha256(path) if shelf.of(output) else inside.sha256(output, unescape(row.output))
+            return _of_file(row, path, digest, source, run)
     except OSError as error:
         return Finding(row.output, None, False, [files.words(error)])
+
+
+def _of_file(row: Row, path: Path, digest: str, source: Path | None, run: Run | None) -> Finding:
     if digest != row.output_sha256:
         return Finding(row.output, None, False, ["it was changed since it was written"])
     if row.status == Status.COPIED:

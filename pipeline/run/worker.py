@@ -6,6 +6,7 @@ import stat
 import time
 from dataclasses import replace
 
+from pipeline.ground import shelf
 from pipeline.ground.errors import (
     Cause,
     ColorizeError,
@@ -41,6 +42,7 @@ class Worker:
 
         cv2.setNumThreads(1)
         self._job = job
+        shelf.stand(job.output, job.shelf)
         self._tools = Tools(job, net) if net is not None else Tools.loaded(job)
 
     def do(self, unit: Unit) -> Answer:

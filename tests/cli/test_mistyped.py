@@ -129,6 +129,7 @@ def test_a_command_that_is_shown_can_be_typed_as_it_stands(said: Said, tmp_path:
 @pytest.mark.skipif(sys.platform != "linux", reason="a screen that is not there")
 def test_without_a_screen_no_browser_takes_the_terminal(said: Said, tmp_path: Path) -> None:
     """A browser for terminals is one that Python finds, too."""
+    (tmp_path / "notes.txt").write_text("no picture")
     said("run", tmp_path, "-o", "out")
     (tmp_path / "w3m").write_text(f"#!/bin/sh\ntouch '{tmp_path}/taken'\n")
     (tmp_path / "w3m").chmod(0o755)
@@ -147,8 +148,9 @@ def test_without_a_screen_no_browser_takes_the_terminal(said: Said, tmp_path: Pa
 
 
 def test_json_of_a_status_is_json(said: Said, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
     assert said("run", tmp_path, "-o", "out").returncode == 0
-    assert json.loads(said("status", "out", "--json").stdout)["counts"] == {}
+    assert json.loads(said("status", "out", "--json").stdout)["counts"] == {"unsupported": 1}
 
 
 def test_home_is_found_where_no_shell_has_looked_for_it(said: Said, tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ def s3(address: str = "127.0.0.1", port: int = 0) -> Iterator[Bucket]:
         server.stop()
 
 
+Fate = Callable[[str, str], str]
+Change = Callable[[str, bytes], bytes]
 # What a proxy does to an answer: gets the request's method and path and the answer's headers and body, and returns
 # what is sent instead, and how much of it.
 Deed = Callable[[str, str, dict[str, str], bytes], tuple[dict[str, str], bytes, int | None]]
@@ -84,9 +86,17 @@ class Proxy:
 
     address: str = ""
     deed: Deed = faithful
+    fate: Fate = lambda method, path: ""  # of a request: see `FATES`
+    changed: Change = lambda path, body: body  # what is passed on of what is sent
+    dropped: tuple[str, ...] = ()  # headers that the server does not understand, in small letters
     asked: list[tuple[str, str]] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)  # paths that were asked for from end to end
     silent: bool = False
+
+
+# "": it is passed on; "cut": it is not, and the line breaks; "unheard": it is, and the line breaks before the answer;
+# a number and a word: it is refused with them.
+FATES = ("", "cut", "unheard", "403 AccessDenied")
 
 
 @contextmanager
@@ -103,31 +113,51 @@ def proxy(endpoint: str) -> Iterator[Proxy]:
             made.asked.append((self.command, self.path))
             if self.command == "GET" and "Range" not in self.headers:
                 made.whole.append(self.path)
-            if made.silent:
-                self.close_connection = True
-                self.connection.close()
+            sent_up = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            fate = made.fate(self.command, self.path)
+            if made.silent or fate == "cut":
+                self._break()
+                return
+            if fate and fate != "unheard":
+                self._refuse(*fate.split())
                 return
             line = http.client.HTTPConnection(host, timeout=30)
             # Without If-Match: tags may be the proxy's.
-            asked = {name: value for name, value in self.headers.items() if name.lower() != "if-match"}
-            line.request(self.command, self.path, headers=asked)
+            without = made.dropped + (("if-match",) if self.command in ("GET", "HEAD") else ())
+            asked = {name: value for name, value in self.headers.items() if name.lower() not in without}
+            line.request(self.command, self.path, made.changed(self.path, sent_up) or None, headers=asked)
             answer = line.getresponse()
             body = answer.read()
             told = {name: value for name, value in answer.getheaders() if name.lower() not in ("connection", "date")}
             line.close()
+            if fate == "unheard":
+                self._break()
+                return
             headers, sent, most = made.deed(self.command, self.path, told, body)
             self.send_response(answer.status)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            if self.command == "GET":
+            if self.command != "HEAD":
                 self.wfile.write(sent if most is None else sent[:most])
                 if most is not None:
                     self.wfile.flush()
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)
 
-        do_HEAD = do_GET
+        do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
+
+        def _break(self) -> None:
+            self.close_connection = True
+            self.connection.close()
+
+        def _refuse(self, status: str, code: str) -> None:
+            body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+            self.send_response(int(status))
+            self.send_header("Content-Length", str(0 if self.command == "HEAD" else len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -169,7 +199,7 @@ def sftp(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def webdav(folder: Path, user: str, password: str) -> Iterator[str]:
+def webdav(folder: Path, user: str, password: str, port: int = 0) -> Iterator[str]:
     """A WebDAV server over a folder; gives where it is."""
     pytest.importorskip("wsgidav", reason="a WebDAV server; extra: dev")
     from cheroot.wsgi import Server
@@ -182,7 +212,7 @@ def webdav(folder: Path, user: str, password: str) -> Iterator[str]:
             "http_authenticator": {"accept_basic": True, "accept_digest": False, "default_to_digest": False},
         }
     )  # fmt: skip
-    port = free_port()
+    port = port or free_port()
     server = Server(("127.0.0.1", port), app)
     server.prepare()
     thread = threading.Thread(target=server.serve, daemon=True)

@@ -167,14 +167,12 @@ def test_two_things_of_one_name_are_one_and_are_said(monkeypatch: pytest.MonkeyP
     assert odd == 2
 
 
-def test_output_is_no_storage_and_neither_is_what_other_commands_take(
-    archive: Path, tmp_path: Path, colorize: Colorize
-) -> None:
-    for words in (("run", archive, "-o", "s3://bucket/colour"), ("image", "s3://bucket/a.jpg"), ("status", "s3://b/c")):
+def test_what_takes_no_address_says_so(archive: Path, tmp_path: Path, colorize: Colorize) -> None:
+    for words in (("gallery", "s3://bucket/colour"), ("image", "s3://bucket/a.jpg"), ("merge", "s3://b/c", "-o", "d")):
         said = colorize(*words)
         assert said.returncode == 2
-        assert "read and never written to" in " ".join(said.stderr.split()), said.stderr
-    with pytest.raises(OutputError, match="never written to"):
+        assert "nothing else can be one" in " ".join(said.stderr.split()), said.stderr
+    with pytest.raises(OutputError, match="nothing else can be one"):
         run_archive([archive], located("s3://bucket/colour"), Settings(), quiet=True)
     assert not Path("s3:").exists()
 

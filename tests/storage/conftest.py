@@ -1,0 +1,53 @@
+"""A bucket, a line to it that can be disturbed, and what a folder would have got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.ground import shelf, storage, storages
+from pipeline.run.driver import run_archive
+from tests.storage import servers
+from tests.storage.far import PLACE, everything
+from tests.storage.servers import KEYS, Bucket, Proxy
+from tests.storage.test_run import settings
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Bucket]:
+    with servers.s3() as found:
+        yield found
+
+
+@pytest.fixture
+def bucket(server: Bucket) -> Iterator[Bucket]:
+    yield server
+    for place in everything(server):
+        server.remove(f"{PLACE}/{place}")
+
+
+@pytest.fixture
+def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    with servers.proxy(bucket.endpoint) as found:
+        for name, value in (KEYS | {"AWS_ENDPOINT_URL": found.address, "AWS_MAX_ATTEMPTS": "1"}).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
+        monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
+        storages.file_system.cache_clear()
+        yield found
+    storages.file_system.cache_clear()
+
+
+@pytest.fixture
+def near(archive: Path, tmp_path: Path, tiny_net: Path) -> Path:
+    """The same archive, coloured into a folder."""
+    run_archive([archive], tmp_path / "near", settings(tiny_net), quiet=True)
+    return tmp_path / "near"
+
+
+@pytest.fixture(autouse=True)
+def nothing_stands_elsewhere() -> Iterator[None]:
+    yield
+    shelf._shelves.clear()
