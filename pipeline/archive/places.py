@@ -75,7 +75,8 @@ def _real(path: Path) -> Path:
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file or folder.") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go in a circle
-        raise InputError(f"{path} cannot be read: {words(error)}.") from None
+        said = words(error) if isinstance(error, OSError) else error
+        raise InputError(f"{path} cannot be read: {said}.") from None
 
 
 def _check_input(path: Path) -> None:
