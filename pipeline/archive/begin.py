@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable
 
 from pipeline.archive.decision import Action, Decision
 from pipeline.archive.journal import Journal
-from pipeline.archive.moves import follow, inherit
+from pipeline.archive.moves import arrange, follow, inherit
 from pipeline.archive.schema import Claim
+from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind, Result, Status
 
 
@@ -36,13 +37,17 @@ def begin(
         How many items are to be done, by kind.
     """
     todo: Counter[Kind] = Counter()
+    held: dict[str, Kind] = {}
     for decision in plan:
         found, names = decision.found, decision.names
         kind = found.kind or Kind.OTHER
+        if not found.path and found.key in held and decision.action in (Action.MARK, Action.KEEP):
+            todo[held.pop(found.key)] -= 1
+            journal.keep(found.key)
         if decision.action is Action.FORGET:
             journal.forget([found.key])
         elif decision.action is Action.MOVE and decision.result is not None:
-            todo[follow(journal, found.key, decision.result.key)] -= 1
+            todo[follow(journal, found.key, decision.result)] -= 1
         elif decision.action is Action.RENEW and decision.result is not None:
             inherit(journal, found.key, decision.result.key)
         elif decision.action is Action.MARK and decision.result is not None:
@@ -54,9 +59,15 @@ def begin(
         elif decision.result is not None:
             if decision.result.status is Status.FAILED:
                 on_failure(decision.result)
+            if decision.result.cause is Cause.IN_THE_WAY and journal.withdraw(found.key, run_id):
+                todo[kind] -= 1
             journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind, found.key), run_id=run_id)
-        elif decision.action is Action.TODO and names is not None:
+        elif decision.action in (Action.TODO, Action.HOLD) and names is not None:
             claim = Claim(found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns)
             journal.claim(claim, run_id=run_id)
             todo[kind] += 1
+            if decision.action is Action.HOLD:
+                held[found.key] = kind
+    arrange(journal)
+    journal.dispossess(run_id)
     return todo

@@ -25,22 +25,57 @@ class Claims(Runs):
     """The part of the `Journal` that knows claims."""
 
     def claim(self, claim: Claim, *, run_id: str) -> None:
-        """Say that files of these names are about to be written for an item.
-
-        Where a name was another item's, that one loses it: its row is kept as `vanished`.
-        """
+        """Say that files of these names are about to be written for an item; see `dispossess`."""
         names = (escape(claim.output), escape(claim.copy_output))
         with self.speaking():
-            for name in dict.fromkeys(names):
-                for (other,) in self.db.execute(_OWNERS, {"name": name}).fetchall():
-                    if other != claim.key:
-                        self._dispossess(other, name, claim.key)
             values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
             self.db.execute(CLAIM, values)
 
-    def _dispossess(self, other: str, name: str, key: str) -> None:
+    def dispossess(self, run_id: str) -> None:
+        """Take names that a run has claimed from other items, but for those whose outputs are about to move.
+
+        Their rows are kept as `vanished`; what is not wanted stays so.
+        """
+        query = " UNION ".join(
+            f"SELECT other.key, mine.{name}, mine.key FROM claims mine CROSS JOIN {table} other ON other.{has} = "
+            f"mine.{name} AND other.{has} != '' AND other.key != mine.key WHERE mine.pending AND mine.run_id = ? "
+            f"AND other.key NOT IN (SELECT key FROM moves) {also}"
+            for table, has in (("items", "output"), ("claims", "output"), ("claims", "copy_output"))
+            for name, also in (("output", ""), ("copy_output", "AND mine.copy_output != mine.output"))
+        )
+        with self.speaking():
+            for other, name, key in self.db.execute(query, (run_id,) * 6).fetchall():
+                self.take_name(other, name, key)
+
+    def claimed(self, key: str) -> tuple[str, str]:
+        """Return the names that are claimed for an item, escaped: of its output, and of a copy."""
+        query = "SELECT output, copy_output FROM claims WHERE key = ?"
+        with self.speaking():
+            output, copy_output = self.db.execute(query, (key,)).fetchone()
+        return str(output), str(copy_output)
+
+    def keep(self, key: str) -> None:
+        """Let an item that was to be done stay as it is."""
+        query = (
+            "UPDATE claims SET pending = 0, copy_output = '', output = (SELECT output FROM items WHERE key = ?1) "
+            "WHERE key = ?1"
+        )
+        with self.speaking():
+            self.db.execute(query, (key,))
+
+    def withdraw(self, key: str, run_id: str) -> bool:
+        """Take back what a run has claimed for an item; return whether it had."""
+        query = "DELETE FROM claims WHERE key = ? AND run_id = ? AND pending"
+        with self.speaking():
+            return self.db.execute(query, (key, run_id)).rowcount > 0
+
+    def take_name(self, other: str, name: str, key: str) -> None:
+        """Let an item lose the name of its output to that of another key."""
         reason = f"gone, and its output now belongs to {key}"
-        query = "UPDATE items SET status = 'vanished', reason = ?, output = '' WHERE key = ? AND output = ?"
+        query = (
+            "UPDATE items SET output = '', reason = CASE status WHEN 'rejected' THEN reason ELSE ? END, "
+            "status = CASE status WHEN 'rejected' THEN status ELSE 'vanished' END WHERE key = ? AND output = ?"
+        )
         self.db.execute(query, (reason, other, name))
         self.db.execute("UPDATE claims SET output = '' WHERE key = ? AND output = ?", (other, name))
         self.db.execute("UPDATE claims SET copy_output = '' WHERE key = ? AND copy_output = ?", (other, name))

@@ -37,6 +37,7 @@ class Database:
         output: OUTPUT.
         path: the file.
         shared: whether it can be read while it is written, without one waiting for the other.
+        elsewhere: outputs that a killed run has not given their names, where only a look is taken.
     """
 
     def __init__(self, output: Path, *, read_only: bool = False) -> None:
@@ -44,6 +45,7 @@ class Database:
         self.output = output
         self.path = journal_path(output)
         self.shared = True
+        self.elsewhere: dict[str, str] = {}
         self._copy: tempfile.TemporaryDirectory[str] | None = None
         with self.speaking():
             self.db = self._open_to_read() if read_only else self._open_to_write()
@@ -53,6 +55,7 @@ class Database:
         """Return one without a file, in memory: for a look at an OUTPUT that no run has written to yet."""
         made = cls.__new__(cls)
         made.output, made.path, made.shared, made._copy = output, journal_path(output), False, None
+        made.elsewhere = {}
         made.db = sqlite3.connect(":memory:", isolation_level=None)
         _bring_up_to_date(made.db)
         return made

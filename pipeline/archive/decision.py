@@ -23,6 +23,7 @@ class Action(StrEnum):
     MOVE = "move"  # its source was renamed: `Decision.result` has the new key
     RENEW = "renew"  # renamed, and to be made anew under the new key
     FORGET = "forget"  # its row says nothing any more
+    HOLD = "hold"  # another source has its key, a person the word: decided when all that is there is known
 
 
 class Because(StrEnum):
@@ -77,7 +78,7 @@ def anew(found: Found, names: Names | None, because: Because) -> Decision:
 def marked(found: Found, row: Known, status: Status, reason: str, cause: Cause = Cause.NONE) -> Decision:
     """Return the decision that a row stays and gets a status."""
     because = Because.EDITED if status is Status.EDITED else Because.OTHER
-    if row.status == status:
+    if (row.status, row.reason) == (status, reason):
         return Decision(found, None, Action.KEEP, f"{status}: {reason}", because=because)
     result = Result(found.key, status, cause, reason)
     return Decision(found, None, Action.MARK, f"{status}: {reason}", result, because=because)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.claims import CLAIM, Claims
+from pipeline.archive.listed import is_one
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
@@ -21,6 +22,9 @@ _KNOWN = (
     "SELECT items.key, status, kind, cause, reason, fingerprint, output, output_size, source_size, source_mtime_ns, "
     "source_sha256, run_id, output_sha256, output_mtime_ns, was FROM "
 )
+
+
+LEFT = "left "  # a fact: an output whose item failed since, as it was written, with its place
 
 
 class Known(NamedTuple):
@@ -62,7 +66,8 @@ class Journal(Claims):
 
     def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
         """As `record`, inside a `transaction` of the caller."""
-        output = escape(result.filed.place) if result.filed else ""
+        place = result.filed.place if result.filed else ""
+        output = escape(place)
         values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
         values["output_mtime_ns"] = self._time_of(result.filed)
         with self.speaking():
@@ -74,14 +79,17 @@ class Journal(Claims):
                     values["source_size"], values["source_mtime_ns"] = found
             earlier = self._earlier(result.key, output) if output else None
             older = self._older(result.key, output) if output else ""
+            before = self._earlier(result.key, "") if not output else None
             self.db.execute(RECORD, [values[name] for name in COLUMNS])
             if output:
                 self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
+                self.drop_fact(f"{LEFT}{output}")
             else:
                 self._narrow(result.key)
-            if earlier is not None and self.owners(earlier.place):
-                return None
-        return earlier
+                if before is not None:
+                    self.put_fact(f"{LEFT}{escape(before.place)}", json.dumps([before.size, before.sha256]))
+            kept = earlier is not None and (self.owners(earlier.place) or is_one(self.output, earlier.place, place))
+        return None if kept else earlier
 
     def _time_of(self, filed: Filed | None) -> int:
         if filed is not None:
@@ -156,28 +164,38 @@ class Journal(Claims):
                     self.db.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
 
     def made(self) -> Iterator[Known]:
-        """Yield the items that have, or had, an output."""
+        """Yield the items of sources that were there and settled: made, or not wanted."""
         with self.speaking():
-            for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited')"):
+            for found in self.db.execute(f"{_KNOWN} items WHERE status IN ('done', 'copied', 'edited', 'rejected')"):
                 yield Known(*found)
 
-    def unknown_alike(self, size: int, mtime_ns: int) -> list[str]:
-        """Return the keys of items that are to be done for the first time and whose source has this size.
+    def displace(self, keys: Iterable[str]) -> None:
+        """Say under which keys other sources are found than were: what was known of them may go elsewhere."""
+        with self.speaking():
+            self.db.execute("CREATE TEMP TABLE IF NOT EXISTS displaced (key TEXT PRIMARY KEY) WITHOUT ROWID")
+            self.db.execute("DELETE FROM displaced")
+            self.db.executemany("INSERT INTO displaced VALUES (?)", ((key,) for key in keys))
 
-        Those of this time as well come first: who renames a file changes neither. Of each sort a hundred at most.
+    def homeless(self, size: int, mtime_ns: int) -> Iterator[list[str]]:
+        """Yield the keys of items that are to be done, of which nothing was known, and whose source has this size.
+
+        First those of this time as well (who renames a file changes neither), then the others; a hundred at most.
         """
         query = (
-            "SELECT key FROM claims WHERE pending AND source_size = ? AND source_mtime_ns {} ? "
-            "AND NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) LIMIT 100"
+            "SELECT key FROM claims WHERE pending AND source_size = ? AND source_mtime_ns {} ? AND "
+            "(NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) OR key IN displaced) LIMIT 100"
         )
-        with self.speaking():
-            return [key for sort in ("=", "!=") for (key,) in self.db.execute(query.format(sort), (size, mtime_ns))]
+        for sort in ("=", "!="):
+            with self.speaking():
+                found = [key for (key,) in self.db.execute(query.format(sort), (size, mtime_ns))]
+            yield found
 
     def twins(self, size: int, sha256: str) -> Iterator[Row]:
         """Yield the colorized items whose sources have, or had, this size and hash; no repeats first."""
         query = (  # "+": without it SQLite puts the hash into substr, and reads all rows of that size
             f"{SELECT} WHERE status IN ('done', 'gone') AND source_size = ? AND substr(source_sha256, 1, 8) = ? "
             "AND +source_sha256 = ? AND 'done' IN (status, was) "
+            "AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.key = items.key AND pending) "  # about to be replaced
             "ORDER BY CASE was WHEN '' THEN cause ELSE was_cause END, key LIMIT 100"
         )
         with self.speaking():
@@ -200,7 +218,7 @@ class Journal(Claims):
         """Count what is known to lie in INPUTs: run id, first part of the keys if `by_input`, items, those made."""
         head = "substr(key, 1, instr(key || '/', '/') - 1)" if by_input else "''"
         query = (
-            f"SELECT run_id, {head}, count(*), sum(status IN ('done', 'copied', 'edited')) FROM items "
+            f"SELECT run_id, {head}, count(*), sum(status IN ('done', 'copied', 'edited', 'rejected')) FROM items "
             "WHERE status NOT IN ('gone', 'vanished') GROUP BY 1, 2"
         )
         with self.speaking():

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
 from functools import lru_cache
 from itertools import chain
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from pipeline.archive.discover import Folder, Found
@@ -24,6 +25,15 @@ _SUFFIX = re.compile(r"\.(?=[^.]*[A-Za-z])[^\s.~]{1,15}\Z")
 _HASH_DIGITS = (8, 16, 32, 64)
 
 _Member = tuple[str, ...]  # the name of a folder; or of a file: its name, both halves of that, its output's suffix
+
+
+_ALSO = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".jif": ".jpg", ".tiff": ".tif"}  # of one format
+
+
+def ending(name: str) -> str:
+    """Return the suffix of an output's name, the same for all that say the same format."""
+    suffix = PurePosixPath(name).suffix.lower()
+    return _ALSO.get(suffix, suffix)
 
 
 class Names(NamedTuple):

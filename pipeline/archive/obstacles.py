@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
-from pipeline.archive.journal import Journal, Known
+from pipeline.archive.journal import LEFT, Journal, Known
+from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
-from pipeline.archive.spelling import escape
+from pipeline.archive.outputs import Outputs
+from pipeline.archive.spelling import escape, fold
+from pipeline.ground import files, inside
 from pipeline.ground.errors import OutputError
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
 FOLDER_IN_THE_WAY = "a folder is in the way: "
 LINK_IN_THE_WAY = "a symbolic link is in the way of the folder: "
 NO_FOLDER = "a file is in the way of the folder: "
+SPELLED = "OUTPUT tells no case, and a name is in the way that is the output of "
+EDITED_IN_THE_WAY = "what somebody has changed since it was written is in the way (--replace-edited): "
 OTHER_INPUT = "the output of another INPUT's file is in the way: "
 
 
-class Obstacles:
-    """Looks at OUTPUT; what it saw of folders it remembers."""
+class Contest(NamedTuple):
+    """One thing that was found whose name in OUTPUT another item's output has, escaped, and that item's key."""
 
-    def __init__(self, journal: Journal, of_these_inputs: Callable[[str], bool]) -> None:
-        """Take whose files are whose, and which runs had the INPUTs of this one."""
+    found: Found
+    owner: str
+    place: str
+
+
+class Obstacles:
+    """Looks at OUTPUT; what it saw of folders it remembers.
+
+    Attributes:
+        contests: names that are others' still: grows.
+    """
+
+    def __init__(
+        self, journal: Journal, outputs: Outputs, of_these_inputs: Callable[[str], bool], *, replaces_edited: bool
+    ) -> None:
+        """Take whose files are whose, which runs had the INPUTs of this one, and whether what is edited may go."""
+        self._outputs, self._replaces_edited = outputs, replaces_edited
         self._journal = journal
         self._of_these_inputs = of_these_inputs
+        self.contests: list[Contest] = []
         self._last = ("", "")  # a folder and its state: items come folder by folder
 
-    def before(self, key: str, names: Names) -> str:
+    def before(self, found: Found, names: Names, *, begun: bool) -> str:
         """Return what keeps an item's names from being written, or nothing."""
         folder = os.path.dirname(names.output)  # noqa: PTH120 - a text, for many
         state = self._state(folder)
         if state:
             return "" if state == "missing" else state
         for name in dict.fromkeys((names.output, names.copy_output)):
-            blocked = self._at(key, name)
+            blocked = self._at(found, name, begun)
             if blocked:
                 return blocked
         return ""
 
-    def _at(self, key: str, name: str) -> str:
+    def _at(self, found: Found, name: str, begun: bool) -> str:
         try:
             status = os.lstat(f"{self._journal.output}/{name}")
         except OSError:
@@ -52,10 +75,40 @@ class Obstacles:
             return f"{FOLDER_IN_THE_WAY}{escape(name)}"
         owners = self._journal.owners(name)
         if not owners:
-            return f"{IN_THE_WAY}{escape(name)}"
-        if key not in owners and not any(self._is_ours(owner) for owner in owners):
+            owners = self._journal.owners(as_listed(self._journal.output, name))
+            if any(self._is_renamed(owner, found) for owner in owners):
+                return ""
+            return f"{SPELLED}{min(owners)}" if owners else f"{IN_THE_WAY}{escape(name)}"
+        if found.key in owners:
+            ours = (
+                self._replaces_edited or (begun and self._outputs.is_of_a_run(status)) or self._is_as_left(name, status)
+            )
+            return "" if ours else f"{EDITED_IN_THE_WAY}{escape(name)}"
+        if not any(self._is_ours(owner) for owner in owners):
             return f"{OTHER_INPUT}{escape(name)}"
+        self.contests += [Contest(found, owner, escape(name)) for owner in sorted(owners)]
         return ""
+
+    def _is_renamed(self, owner: str, found: Found) -> bool:
+        """Tell whether a source is another item's, of a name that differs by case: its output goes along."""
+        row = self._journal.row(owner)
+        if row is None or not row.source_sha256 or row.source_size != found.size or fold(owner) != fold(found.key):
+            return False
+        try:
+            return files.sha256(found.source) == row.source_sha256
+        except OSError:
+            return False
+
+    def _is_as_left(self, name: str, found: os.stat_result) -> bool:
+        """Tell whether what lies there of an item that failed since is as it was written."""
+        said = self._journal.fact(f"{LEFT}{escape(name)}")
+        if not said:
+            return True
+        size, sha256 = json.loads(said)
+        try:
+            return bool(found.st_size == size and sha256 in ("", inside.sha256(self._journal.output, name)))
+        except OSError:
+            return False
 
     def _is_ours(self, owner: str) -> bool:
         row = self._journal.row(owner)

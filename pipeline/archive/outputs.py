@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -38,9 +39,9 @@ class Output(NamedTuple):
 class Outputs:
     """Looks at finished outputs: by size and time, and by sha256 where only the time differs."""
 
-    def __init__(self, output: Path) -> None:
-        """Take OUTPUT."""
-        self._output, self._prefix = output, f"{output}/"
+    def __init__(self, output: Path, elsewhere: Mapping[str, str] | None = None) -> None:
+        """Take OUTPUT, and which outputs, as the journal calls them, lie elsewhere there for now."""
+        self._output, self._prefix, self._elsewhere = output, f"{output}/", elsewhere or {}
         self._ended: int | None = None
 
     def look(self, row: Known, *, begun: bool = False, sure: bool = False) -> Output:
@@ -51,7 +52,7 @@ class Outputs:
             begun: an earlier run was about to make it anew and never said what came of it.
             sure: it is about to be replaced, so rows of versions that recorded no time are compared by sha256.
         """
-        place = unescape(row.output)
+        place = unescape(self._elsewhere.get(row.output, row.output))
         try:
             found = os.lstat(self._prefix + place) if inside.is_inside(place) else None
         except OSError:
@@ -60,9 +61,15 @@ class Outputs:
             return Output(State.MISSING)
         if self._is_as_written(row, place, found, sure=sure):
             return Output(State.OURS, found.st_mtime_ns)
-        # The time of the last change of the file's entry: no tool can set it back, unlike that of its contents.
-        ours = begun and found.st_ctime_ns <= self._last_run_ended() + _SLACK_NS
+        ours = begun and self.is_of_a_run(found)
         return Output(State.UNFINISHED if ours else State.EDITED, found.st_mtime_ns)
+
+    def is_of_a_run(self, found: os.stat_result) -> bool:
+        """Tell whether a file has been as it is since a worker last gave one its name.
+
+        By the time of the last change of its entry: no tool can set it back, unlike that of its contents.
+        """
+        return found.st_ctime_ns <= self._last_run_ended() + _SLACK_NS
 
     def _is_as_written(self, row: Known, place: str, found: os.stat_result, *, sure: bool) -> bool:
         if not stat.S_ISREG(found.st_mode) or found.st_size != row.output_size:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
-from pipeline.archive.absent import Absent
+from pipeline.archive.absent import REJECTED_REASON, Absent, reason_of
 from pipeline.archive.census import Census
 from pipeline.archive.decision import Action, Because, Decision, anew, marked, settled
 from pipeline.archive.discover import Folder, Found, examined
@@ -16,6 +16,7 @@ from pipeline.archive.names import Names, Naming
 from pipeline.archive.obstacles import Obstacles, OtherArchive
 from pipeline.archive.outputs import EDITED_REASON, Outputs, State
 from pipeline.archive.overlap import refuse_overlap
+from pipeline.archive.renames import is_unwanted
 from pipeline.archive.row import RECOVERED, UNKNOWN_SIZE, hints_in
 from pipeline.archive.schema import Run
 from pipeline.archive.series import steer
@@ -23,12 +24,13 @@ from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
 from pipeline.ground.errors import Cause
+from pipeline.ground.hints import said_mark
 from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Status
 
-# Rows whose source was there when it was last looked for, and that have an output.
-_STAYING: Final = KEPT - {Status.GONE}
+# Rows whose source was there when it was last looked for, and that have an output, or are not to have one.
+_STAYING: Final = (KEPT | {Status.REJECTED}) - {Status.GONE}
 _EDITED: Final = (Status.EDITED, EDITED_REASON)
-_REJECTED: Final = (Status.REJECTED, "its output was deleted; `colorize reject --undo` brings it back")
+_REJECTED: Final = (Status.REJECTED, REJECTED_REASON)
 _WHY: Final = {
     State.MISSING: "output missing",
     State.EDITED: "edited; made anew as asked",
@@ -47,9 +49,11 @@ class Plan:
 
     def __init__(self, folders: Iterator[Folder], naming: Naming, journal: Journal, wishes: Wishes) -> None:
         self._folders, self._naming, self._journal, self._wishes = folders, naming, journal, wishes
-        self._obstacles = Obstacles(journal, self._of_these_inputs)
+        self._outputs = Outputs(journal.output, journal.elsewhere)
+        self._obstacles = Obstacles(
+            journal, self._outputs, self._of_these_inputs, replaces_edited=wishes.replace_edited
+        )
         self._others = OtherArchive()
-        self._outputs = Outputs(journal.output)
         self._same_inputs: dict[str, bool] = {}
         self._absent = Absent(journal, wishes, self._of_these_inputs)
         self._census = Census(wishes.inputs)
@@ -62,7 +66,7 @@ class Plan:
         self._others.refuse(self._journal.output)
         if not self._wishes.accept_gone:
             self._census.refuse_loss()
-        yield from self._absent.decisions(misses_made=self._census.misses_made)
+        yield from self._absent.decisions(self._obstacles.contests, misses_made=self._census.misses_made)
 
     def moved(self) -> list[tuple[str, ...]]:
         """Return, when it was iterated, INPUTs of earlier runs that lie where this run's do now."""
@@ -70,6 +74,7 @@ class Plan:
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
         self._wishes.hints.read(folder)
+        self._census.walk(folder)
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
@@ -134,9 +139,11 @@ class Plan:
         if others and row is not None and row.run_id in self._runs:
             self._others.note(self._runs[row.run_id].inputs, decision)
         if decision.action is Action.TODO and names is not None:
-            blocked = self._obstacles.before(found.key, names)
+            blocked = self._obstacles.before(found, names, begun=begun)
             if blocked:
                 return settled(found, Status.FAILED, Cause.IN_THE_WAY, blocked)
+        if row is not None and decision.because is Because.SOURCE and (made or is_unwanted(row)) and not others:
+            self._absent.displace(row, begun=begun)
         return decision
 
     def _decide(self, found: Found, names: Names | None, row: Known | None, begun: bool) -> Decision:
@@ -145,15 +152,19 @@ class Plan:
 
         same = row is not None and self._is_unchanged(found, row)
         unwanted = self._wishes.hints.of(found.key).decision == "rejected"
-        if row is not None and row.status == Status.REJECTED:
-            if unwanted or row.cause != Cause.BY_HINT:
-                return say(Action.KEEP, f"rejected: {row.reason}")
-            return say(Action.TODO, "no longer rejected")
+        if row is not None and is_unwanted(row):
+            if row.cause == Cause.BY_HINT and not unwanted:
+                return say(Action.TODO, "no longer rejected")
+            if not (same or unwanted or names is None) and self._of_these_inputs(row.run_id):
+                return Decision(found, names, Action.HOLD, Because.SOURCE, because=Because.SOURCE)
+            return marked(found, row, Status.REJECTED, reason_of(row, Status.REJECTED), Cause(row.cause))
         if unwanted and found.kind in PICTURED:
             return self._reject(found, row)
         if found.kind is Kind.EXCLUDED and row is not None and row.status in KEPT:
             return say(Action.KEEP, f"{found.reason}; made by an earlier run")
         settled = self._settled_by(found, made_before=same and row is not None and row.status in KEPT)
+        if settled is not None and row is not None and row.status in KEPT and self._is_kept(row, begun):
+            return marked(found, row, Status.EDITED, f"{EDITED_REASON}; {settled[2]}")
         if settled is not None:
             return self._settle(found, row if same else None, *settled)
         if row is None:
@@ -181,6 +192,8 @@ class Plan:
         output = self._outputs.look(row, begun=begun, sure=outdated is not Because.OTHER)
         kept = output.state is State.EDITED and not self._wishes.replace_edited
         lost = output.state is State.MISSING and self._wishes.deleted_outputs == "rejected" and not begun
+        if (kept or lost) and outdated is Because.SOURCE and names is not None and self._of_these_inputs(row.run_id):
+            return Decision(found, names, Action.HOLD, Because.SOURCE, because=Because.SOURCE)
         if kept or lost:
             return marked(found, row, *_EDITED if kept else _REJECTED)
         if approved and output.state is State.OURS:
@@ -193,13 +206,17 @@ class Plan:
         stale = times != (found.size, found.mtime_ns, output.mtime_ns) or row.status not in MADE
         return Decision(found, names, Action.DONE, "done before", adopt=output.mtime_ns if stale else None)
 
+    def _is_kept(self, row: Known, begun: bool) -> bool:
+        state = self._outputs.look(row, begun=begun, sure=True).state
+        return state is State.EDITED and not self._wishes.replace_edited
+
     def _outdated(self, found: Found, names: Names | None, row: Known, same: bool) -> Because:
         """Return why a finished item would be made otherwise now; `OTHER`: it would not."""
         if not same:
             return Because.SOURCE
         kind = found.kind or Kind.OTHER
         if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, kind):
-            hinted = hints_in(row.fingerprint) != self._wishes.hints.mark(row.key, kind)
+            hinted = said_mark(hints_in(row.fingerprint)) != said_mark(self._wishes.hints.mark(row.key, kind))
             return Because.HINTS if hinted else Because.SETTINGS
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return Because.NAME if wanted not in (None, unescape(row.output)) else Because.OTHER
@@ -236,7 +253,9 @@ class Plan:
             return True
         if row.source_sha256 and found.kind in PICTURED:  # copies without times are the same still
             try:
-                return files.sha256(found.source) == row.source_sha256
+                sha256 = files.sha256(found.source)
             except OSError:
                 return False
+            self._absent.renames.know(found.key, sha256)
+            return sha256 == row.source_sha256
         return found.mtime_ns == row.source_mtime_ns

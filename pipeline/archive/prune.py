@@ -2,43 +2,89 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from pipeline.archive.journal import Journal
+from pipeline.archive.journal import Journal, Known
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
+from pipeline.archive.moves import finish_moves
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
+from pipeline.archive.places import Root, known_places, source_path
+from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, InputError
+from pipeline.ground.files import words
 from pipeline.ground.items import Status
+from pipeline.ground.storage import Origin
 
+EDITED: Final = "edited"
+FOUND_AGAIN: Final = "its source is there again"
 _NOT_WANTED: Final = "not wanted, by `colorize reject`"
 
 
-def prunable(output: Path) -> Iterator[tuple[str, str, bool]]:
-    """Yield key and output of the items whose sources are gone, and whether the output is as it was written."""
+def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield key and output of the items whose sources are gone, and why the output stays all the same, or nothing."""
     outputs = Outputs(output)
     with Journal(output, read_only=True) as journal:
+        roots = {run_id: known_places(run.inputs, output) for run_id, run in journal.runs().items()}
         for row in journal.of_status(Status.GONE):
-            yield row.key, row.output, outputs.look(row, sure=True).state is not State.EDITED
+            if outputs.look(row, sure=True).state is State.EDITED:
+                yield row.key, row.output, EDITED
+            else:
+                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots.get(row.run_id, [])) else ""
 
 
-def prune(output: Path) -> int:
-    """Remove outputs and rows of gone sources; what somebody has changed stays. Return how many went."""
+def _is_there(key: str, roots: Sequence[Root]) -> bool:
+    """Tell whether a source is there after all, or may be: a disk that was not mounted when a run looked."""
+    place = unescape(key)
+    if not roots or not inside.is_inside(place):
+        return False
+    source = source_path(roots, place)
+    try:
+        source.stat() if isinstance(source, Origin) else os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+class Pruned(NamedTuple):
+    """What came of it: files that went, rows that did, and what could not be removed, with the reason."""
+
+    removed: int
+    forgotten: int
+    stuck: list[tuple[str, str]]
+
+
+def prune(output: Path) -> Pruned:
+    """Remove outputs and rows of gone sources; what somebody has changed, or is no longer gone,
+    stays, and so does the row of what cannot go.
+
+    Raises:
+        OutputError: OUTPUT holds no journal, or it cannot be written.
+    """
+    removed, forgotten, stuck = 0, 0, []
     with _changing(output) as journal:
         output = journal.output
-        going = [(key, place) for key, place, ours in prunable(output) if ours]
+        finish_moves(journal)
+        going = [(key, place) for key, place, kept in prunable(output) if not kept]
         for key, place in going:
-            _remove(journal, place)
+            there, why = _remove(journal, place)
+            if why:
+                stuck.append((place, why))
+                continue
+            removed, forgotten = removed + there, forgotten + 1
             with journal.transaction():
                 journal.forget([key])
         write_manifest(journal, output)
-    return len(going)
+    return Pruned(removed, forgotten, stuck)
 
 
 @contextmanager
@@ -51,17 +97,32 @@ def _changing(output: Path) -> Iterator[Journal]:
         yield journal
 
 
-def _remove(journal: Journal, place: str) -> None:
+def _remove(journal: Journal, place: str) -> tuple[bool, str]:
+    """Remove an output; return whether it was there, and why it still is."""
     name = unescape(place)
-    with suppress(OSError):
+    try:
         inside.remove(journal.output, name)
-        inside.remove_empty(journal.output, name.rpartition("/")[0])
+    except FileNotFoundError:
+        return False, ""
+    except OSError as error:
+        return True, words(error)
+    inside.remove_empty(journal.output, name.rpartition("/")[0])
+    return True, ""
 
 
-def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> list[str]:
-    """Say of items that nobody wants them, or that somebody does; return their keys.
+class Judged(NamedTuple):
+    """What came of a person's word on items, by key; with the reason where nothing did."""
 
-    An output goes unless somebody has changed it. An item that is wanted again is done by the next run.
+    taken: list[str]
+    left: list[tuple[str, str]]
+    stuck: list[tuple[str, str]]
+
+
+def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> Judged:
+    """Say of items that nobody wants them, or that somebody does.
+
+    An output goes unless somebody has changed it. An item that is wanted again is done by the next run, or is as it was
+    where its output still lies there.
 
     Args:
         output: OUTPUT.
@@ -72,28 +133,60 @@ def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> list[s
         InputError: one is nothing that is known.
         OutputError: no run has written to `output`.
     """
+    judged = Judged([], [], [])
     with _changing(output) as journal:
         output = journal.output
-        keys = [_key(journal, path) for path in paths]
+        finish_moves(journal)
         outputs = Outputs(output)
-        for key, row in journal.known(keys).items():
-            if row.output and not undo and outputs.look(row, sure=True).state is State.OURS:
-                _remove(journal, row.output)
-            with journal.transaction():
-                if undo and row.status == Status.REJECTED:
-                    journal.forget([key])
-                elif not undo:
-                    journal.mark(key, Status.REJECTED, _NOT_WANTED)
+        for key, row in journal.known([_key(journal, path) for path in paths]).items():
+            state = outputs.look(row, sure=True).state
+            if undo:
+                _take_back(journal, row, state, judged)
+            elif is_unwanted(row):
+                judged.left.append((key, "it was rejected before"))
+            else:
+                _reject(journal, row, state, judged)
         write_manifest(journal, output)
-    return keys
+    return judged
 
 
-def drop_rejected(journal: Journal) -> None:
-    """Remove the outputs of what hints reject, as `reject` does; after the plan that says so was written."""
-    outputs = Outputs(journal.output)
+def _reject(journal: Journal, row: Known, state: State, judged: Judged) -> None:
+    if row.output and state is State.OURS:
+        _, why = _remove(journal, row.output)
+        if why:
+            judged.stuck.append((row.key, why))
+            return
+    with journal.transaction():
+        journal.mark(row.key, Status.REJECTED, _NOT_WANTED)
+    judged.taken.append(row.key)
+
+
+def _take_back(journal: Journal, row: Known, state: State, judged: Judged) -> None:
+    if not is_unwanted(row):
+        judged.left.append((row.key, f"it is {row.status}, and was not rejected"))
+    elif row.cause == Cause.BY_HINT:
+        judged.left.append((row.key, "a hint rejects it: take that out of hints.toml"))
+    else:
+        with journal.transaction():
+            if row.output and state is not State.MISSING and row.was:
+                journal.unmark(row.key)
+            else:
+                journal.forget([row.key])
+        judged.taken.append(row.key)
+
+
+def drop_rejected(journal: Journal) -> list[tuple[str, str]]:
+    """Remove the outputs of what hints reject, as `reject` does; after the plan that says so was written.
+
+    Returns:
+        What cannot be removed, and why.
+    """
+    outputs, stuck = Outputs(journal.output), []
     for row in journal.of_status(Status.REJECTED):
         if row.cause == Cause.BY_HINT and row.output and outputs.look(row, sure=True).state is State.OURS:
-            _remove(journal, row.output)
+            _, why = _remove(journal, row.output)
+            stuck += [(row.output, why)] if why else []
+    return stuck
 
 
 def _key(journal: Journal, path: Path) -> str:

@@ -52,6 +52,17 @@ class Runs(Database):
         with self.speaking():
             self.db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
+    def facts(self, beginning: str) -> dict[str, str]:
+        """Return the facts whose names begin so, by the rest of their names."""
+        query = "SELECT substr(name, ?), value FROM facts WHERE substr(name, 1, ?) = ?"
+        with self.speaking():
+            return dict(self.db.execute(query, (len(beginning) + 1, len(beginning), beginning)).fetchall())
+
+    def drop_fact(self, name: str) -> None:
+        """Forget what was found of OUTPUT itself."""
+        with self.speaking():
+            self.db.execute("DELETE FROM facts WHERE name = ?", (name,))
+
     def planned(self, run_id: str, count: int) -> None:
         """Write how many items a run is to do."""
         with self.speaking():

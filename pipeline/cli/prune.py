@@ -7,12 +7,17 @@ from pathlib import Path
 import click
 
 from pipeline.cli.presentation import Place, presentation_options, tell
+from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
 Examples:
   colorize prune colour
   colorize prune colour --yes
 """
+
+
+def _rest(rows: int) -> str:
+    return f"; {rows:,} more had none any more, and are forgotten" if rows else ""
 
 
 @click.command(epilog=EPILOG)
@@ -23,16 +28,19 @@ def command(output: Path, yes: bool) -> int:
     """Take away outputs and rows of sources that are gone (status `gone`).
 
     Without --yes nothing is changed. What somebody has changed since it was
-    written stays.
+    written stays, and so does what has its source again.
     """
     from pipeline.archive.prune import prunable, prune
 
     if yes:
-        tell(f"{prune(output):,} of the outputs of gone sources were removed.")
-        return 0
+        came = prune(output)
+        tell(f"{came.removed:,} of the outputs of gone sources were removed{_rest(came.forgotten - came.removed)}.")
+        for place, why in came.stuck:
+            tell(f"{place} cannot be removed: {why}. It stays, and what is known of it.", err=True)
+        return ExitCode.SOME_FAILED if came.stuck else ExitCode.OK
     going = 0
-    for _, place, ours in prunable(output):
-        going += ours
-        tell(f"{'remove' if ours else 'keep (edited)'} {place}")
+    for _, place, kept in prunable(output):
+        going += not kept
+        tell(f"{f'keep ({kept})' if kept else 'remove'} {place}")
     tell(f"{going:,} to be removed; nothing was changed. --yes does it.")
     return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.presentation import Place, presentation_options, tell
+from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
 Examples:
@@ -28,6 +29,10 @@ def command(output: Path, paths: tuple[Path, ...], undo: bool) -> int:
     """
     from pipeline.archive.prune import reject
 
-    count = len(reject(output, paths, undo=undo))
-    tell(f"{count:,} {'taken back: the next run makes them' if undo else 'rejected'}.")
-    return 0
+    came = reject(output, paths, undo=undo)
+    tell(f"{len(came.taken):,} {'taken back: the next run makes them' if undo else 'rejected'}.")
+    for key, why in came.left:
+        tell(f"{key}: {why}.", err=True)
+    for key, why in came.stuck:
+        tell(f"{key}: its output cannot be removed, so it is not rejected: {why}.", err=True)
+    return ExitCode.SOME_FAILED if came.stuck else ExitCode.OK

@@ -56,6 +56,7 @@ class Cause(StrEnum):
     FAULT = "fault"  # of this program
     SAME = "same"  # it is done: as another source of the same bytes
     BY_HINT = "by hint"  # a person does not want it
+    NOT_WANTED = "not wanted"  # before its source was gone
 
 
 OF_THE_SYSTEM: Final = frozenset({Cause.SYSTEM, Cause.FOLDER_GONE})

@@ -6,6 +6,7 @@ The order is default < configuration file < `COLORIZE_*` variables < `--set` and
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, fields, replace
@@ -79,7 +80,7 @@ def _ready_made(path: Path) -> Path:
     Raises:
         SettingsError: it means nothing; what there is is named.
     """
-    if path.name != str(path) or path.exists():
+    if path.name != str(path) or os.path.lexists(path):
         return path
     names = sorted(each.stem for each in configs_dir().glob("*.toml"))
     if path.name in names:

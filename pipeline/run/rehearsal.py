@@ -13,6 +13,7 @@ from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.journal import Journal
 from pipeline.archive.schema import Claim
 from pipeline.ground import files
+from pipeline.ground.errors import Cause
 from pipeline.run.context import Context
 from pipeline.run.twins import Twins
 
@@ -25,6 +26,8 @@ class Rehearsal:
     def __init__(self) -> None:
         self._file: Any = tempfile.TemporaryFile(prefix="colorize-")  # noqa: SIM115 - `close`
         self._moved: dict[str, Decision] = {}
+        self._held: set[str] = set()
+        self._settled: dict[str, Decision] = {}  # when all that is there was known
 
     def close(self) -> None:
         """Let go of the file."""
@@ -33,9 +36,14 @@ class Rehearsal:
     def keeping(self, decisions: Iterable[Decision]) -> Iterator[Decision]:
         """Yield the decisions, and keep each."""
         for decision in decisions:
+            key = decision.found.key
             if decision.action in (Action.MOVE, Action.RENEW) and decision.result is not None:
                 self._moved[decision.result.key] = decision
+            elif not decision.found.path and (key in self._held or _is_in_the_way(decision)):
+                self._settled[key] = decision
             else:
+                if decision.action is Action.HOLD:
+                    self._held.add(key)
                 pickle.dump(decision, self._file, pickle.HIGHEST_PROTOCOL)
             yield decision
 
@@ -50,6 +58,11 @@ class Rehearsal:
             yield self._known_better(decision, doubles.get(decision.found.key, ""))
 
     def _known_better(self, decision: Decision, first: str) -> Decision:
+        settled = self._settled.get(decision.found.key)
+        if settled is not None:
+            return settled._replace(found=decision.found)
+        if decision.action is Action.HOLD:
+            decision = decision._replace(action=Action.TODO)
         moved = self._moved.get(decision.found.key)
         if moved is None:
             if not first:
@@ -59,6 +72,10 @@ class Rehearsal:
         if moved.action is Action.MOVE:
             return decision._replace(action=Action.MOVE, why=f"renamed, was {moved.found.key}", forecast=None)
         return decision._replace(why=f"renamed, was {moved.found.key}, and made anew", because=Because.OTHER)
+
+
+def _is_in_the_way(decision: Decision) -> bool:
+    return decision.result is not None and decision.result.cause is Cause.IN_THE_WAY
 
 
 def doubles_of(context: Context, journal: Journal, run_id: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ class Twins:
     def __init__(self, journal: Journal, fingerprint: Callable[[Kind, str], str]) -> None:
         """Take the journal, and what the output of an item is made under, by kind and key."""
         self._journal, self._fingerprint = journal, fingerprint
-        self._outputs = Outputs(journal.output)
+        self._outputs = Outputs(journal.output, journal.elsewhere)
         self._first: dict[str, Unit] = {}  # by key, the first unit of what is looked at or made
         self._making: dict[str, str] = {}  # from key to hash
         self._waiting: dict[str, deque[Unit]] = {}  # by hash, behind the one that is made

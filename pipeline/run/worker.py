@@ -25,6 +25,7 @@ from pipeline.run.fetching import AtHand, at_hand
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
 FOLDER_GONE = "its folder is gone, or empty all of a sudden"
+UNDATED = "its source's time could not be set"
 
 
 class Worker:
@@ -69,7 +70,7 @@ class Worker:
                 answer = Result(unit.key, Status.FAILED, Cause.FOLDER_GONE, FOLDER_GONE)
         except Exception as error:
             answer = failure(unit.key, error, seen)
-        return replace(answer, seconds=round(time.perf_counter() - began, 4))
+        return _noted(replace(answer, seconds=round(time.perf_counter() - began, 4)))
 
     def _work(self, unit: Unit) -> Result:
         try:
@@ -78,6 +79,13 @@ class Worker:
             # An engine may have lost its device or its memory; a new one tells whether it is gone for good.
             self._tools = Tools.loaded(self._job)
             return work(unit, self._tools.wished(unit))
+
+
+def _noted(answer: Result) -> Result:
+    """Say of an output what OUTPUT did not take of it."""
+    if answer.filed is None or answer.filed.dated:
+        return answer
+    return replace(answer, metadata="; ".join(filter(None, (answer.metadata, UNDATED))))
 
 
 def _of_its_own(unit: Unit, error: ModelError) -> ItemError:

@@ -106,7 +106,10 @@ def test_what_a_killed_run_published_is_ours_and_what_was_changed_after_it_is_no
     assert hashed.why() == {"1.jpg": ("todo", "source changed")}
     for path in (tmp, tmp.parent):
         os.utime(path, ns=(10**18, 10**18))  # the run died long ago
-    assert hashed.why()["1.jpg"][0] == "mark"
+    assert hashed.why()["1.jpg"][0] == "hold"
+    hashed.run()
+    assert hashed.statuses() == {"1.jpg": "edited"}
+    assert (hashed.output / "1.jpg").read_bytes() == b"colour of \xff\xd8\xff another"
 
 
 def test_an_output_that_was_deleted_is_made_again_or_taken_as_rejected(archive: Archive) -> None:

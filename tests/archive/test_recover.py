@@ -111,9 +111,9 @@ def test_prune_takes_outputs_of_gone_sources_and_leaves_what_was_changed(hashed:
     hashed.run()
     with Journal(hashed.output) as journal:
         journal.db.execute("UPDATE items SET status = 'gone' WHERE key = '1.jpg'")
-    assert list(prunable(hashed.output)) == [("1.jpg", "1.jpg", False), ("a/2.jpg", "a/2.jpg", True)]
+    assert list(prunable(hashed.output)) == [("1.jpg", "1.jpg", "edited"), ("a/2.jpg", "a/2.jpg", "")]
     assert (hashed.output / "a" / "2.jpg").exists()
-    assert prune(hashed.output) == 1
+    assert prune(hashed.output) == (1, 1, [])
     assert not (hashed.output / "a").exists()
     assert (hashed.output / "1.jpg").read_bytes() == edited
     assert set(hashed.statuses()) == {"1.jpg", "ä=3.jpg", "notes.txt"}
@@ -121,7 +121,7 @@ def test_prune_takes_outputs_of_gone_sources_and_leaves_what_was_changed(hashed:
 
 def test_what_is_rejected_stays_away_until_it_is_wanted_again(hashed: Archive) -> None:
     finish(hashed)
-    assert reject(hashed.output, [hashed.output / "1.jpg", Path("a/2.jpg")]) == ["1.jpg", "a/2.jpg"]
+    assert reject(hashed.output, [hashed.output / "1.jpg", Path("a/2.jpg")]).taken == ["1.jpg", "a/2.jpg"]
     assert not (hashed.output / "1.jpg").exists()
     hashed.made.clear()
     hashed.run(fingerprint="f2", accept_gone=True)

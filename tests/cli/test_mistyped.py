@@ -154,6 +154,7 @@ def test_json_of_a_status_is_json(said: Said, tmp_path: Path) -> None:
 def test_home_is_found_where_no_shell_has_looked_for_it(said: Said, tmp_path: Path) -> None:
     """`--output=~/colour` once filled a folder called "~", which nobody removes without fear."""
     (tmp_path / "home" / "scans").mkdir(parents=True)
+    (tmp_path / "home" / "scans" / "notes.txt").write_text("no picture")
     done = said("run", "~/scans", "--output=~/colour", "--set", "models_dir=~/models", HOME=str(tmp_path / "home"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "home" / "colour" / "manifest.csv").exists()

@@ -81,7 +81,7 @@ def test_five_years_of_an_archive(tmp_path: Path, tiny_net: Path) -> None:
     assert archive.night().worked == 0
     retouched = archive.output(key[1]).read_bytes() + b"retouched"
     archive.output(key[1]).write_bytes(retouched)
-    assert reject(colour, [archive.output(key[2])]) == [key[2]]
+    assert reject(colour, [archive.output(key[2])]).taken == [key[2]]
     assert not (colour / key[2]).exists()
     assert archive.night().counts == {"done": 6, "edited": 1, "rejected": 1, "unsupported": 1}
 
@@ -100,8 +100,8 @@ def test_five_years_of_an_archive(tmp_path: Path, tiny_net: Path) -> None:
     assert archive.rows()[key[4]]["reason"] == f"same as {key[5]}"
     assert archive.statuses()[key[6]] == "gone"
     assert archive.output(key[6]).is_file()
-    assert [(gone, ours) for gone, _, ours in prunable(colour)] == [(key[6], True)]
-    assert prune(colour) == 1
+    assert [(gone, kept) for gone, _, kept in prunable(colour)] == [(key[6], "")]
+    assert prune(colour).removed == 1
     assert not (colour / key[6]).exists()
 
     # The third: another model. What somebody made stays, what nobody wants stays away; the rest is made anew.

@@ -1,0 +1,98 @@
+"""`colorize reject` and `colorize prune` say what was done, what was not, and why; what cannot go is not forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.main import commands
+from pipeline.cli.presentation import Presentation
+from pipeline.ground import inside
+from tests.cli.bench import Bench, bench
+
+__all__ = ["bench"]
+
+
+@pytest.fixture
+def three(bench: Bench) -> Bench:
+    """Three pictures, done."""
+    for name in ("1.png", "2.png", "3.png"):
+        bench.photograph(name)
+    bench.run()
+    return bench
+
+
+def said(bench: Bench, *words: object) -> tuple[int, str, str]:
+    """Call a command in this process; return its exit code and what it prints."""
+    code = commands.main([str(word) for word in words], standalone_mode=False, obj=Presentation())
+    printed = bench.capture.readouterr()
+    return int(code or 0), printed.out, printed.err
+
+
+def refuse(root: Path, place: str) -> None:
+    raise PermissionError(13, "Permission denied")
+
+
+def test_what_was_not_rejected_is_not_taken_back(three: Bench) -> None:
+    assert said(three, "reject", three.colour, "1.png") == (0, "1 rejected.\n", "")
+    assert said(three, "reject", three.colour, "1.png", "2.png") == (
+        0, "1 rejected.\n", "1.png: it was rejected before.\n",
+    )  # fmt: skip
+    assert said(three, "reject", "--undo", three.colour, "1.png", "3.png") == (
+        0, "1 taken back: the next run makes them.\n", "3.png: it is done, and was not rejected.\n",
+    )  # fmt: skip
+    three.run()
+    assert three.statuses() == {"1.png": "done", "2.png": "rejected", "3.png": "done"}
+
+
+def test_what_a_hint_rejects_is_taken_back_there(three: Bench) -> None:
+    (three.colour / "hints.toml").write_text('["1.png"]\ndecision = "rejected"\n')
+    three.run()
+    code, out, err = said(three, "reject", "--undo", three.colour, "1.png")
+    assert (code, out) == (0, "0 taken back: the next run makes them.\n")
+    assert err == "1.png: a hint rejects it: take that out of hints.toml.\n"
+
+
+def test_somebody_s_own_output_that_was_rejected_is_as_it_was_when_taken_back(three: Bench) -> None:
+    (three.colour / "1.png").write_bytes(b"retouched")
+    three.run()
+    said(three, "reject", three.colour, "1.png")
+    three.run()
+    assert (three.statuses()["1.png"], (three.colour / "1.png").read_bytes()) == ("rejected", b"retouched")
+    said(three, "reject", "--undo", three.colour, "1.png")
+    three.run()
+    assert (three.statuses()["1.png"], (three.colour / "1.png").read_bytes()) == ("edited", b"retouched")
+
+
+def test_what_cannot_be_removed_is_not_rejected(three: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "remove", refuse)
+        assert said(three, "reject", three.colour, "1.png") == (
+            3, "0 rejected.\n", "1.png: its output cannot be removed, so it is not rejected: permission denied.\n",
+        )  # fmt: skip
+    assert three.statuses()["1.png"] == "done"
+
+
+def test_what_cannot_be_pruned_is_not_forgotten(three: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (three.scans / "1.png").unlink()
+    three.run()
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "remove", refuse)
+        code, out, err = said(three, "prune", "--yes", three.colour)
+    assert (code, out) == (3, "0 outputs of gone sources were removed.\n")
+    assert err == "1.png cannot be removed: permission denied. It stays, and what is known of it.\n"
+    assert (three.statuses()["1.png"], (three.colour / "1.png").exists()) == ("gone", True)
+    assert said(three, "prune", "--yes", three.colour)[1] == "1 outputs of gone sources were removed.\n"
+    assert "1.png" not in three.statuses()
+
+
+def test_what_a_hint_rejects_and_cannot_be_removed_is_said(three: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    (three.colour / "hints.toml").write_text('["1.png"]\ndecision = "rejected"\n')
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "remove", refuse)
+        three.run()
+    assert "1.png is not wanted, by a hint, and cannot be removed: permission denied." in three.said
+    assert (three.colour / "1.png").exists()
+    three.run()
+    assert not (three.colour / "1.png").exists()
