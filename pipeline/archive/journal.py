@@ -107,7 +107,7 @@ class Journal(Claims):
         )
         *claimed, made = self.db.execute(query, (key,)).fetchone() or ("",)
         for name in claimed:
-            if name not in ("", output, made) and os.path.lexists(self.output / unescape(name)):
+            if name not in ("", output, made) and self._may_lie_at(name):
                 return str(name)
         return ""
 
@@ -117,12 +117,22 @@ class Journal(Claims):
         found = self.db.execute("SELECT output, copy_output FROM claims WHERE key = ?", (key,)).fetchone()
         if found is None:
             return
-        left = [name if name and os.path.lexists(self.output / unescape(name)) else "" for name in found]
+        left = [name if name and self._may_lie_at(name) else "" for name in found]
         if any(left):
             query = "UPDATE claims SET output = ?, copy_output = ?, pending = 0 WHERE key = ?"
             self.db.execute(query, (*left, key))
         else:
             self.db.execute("DELETE FROM claims WHERE key = ?", (key,))
+
+    def _may_lie_at(self, name: str) -> bool:
+        """Tell whether something has a name in OUTPUT; where nobody may look, it may: what was ours stays so."""
+        try:
+            os.lstat(self.output / unescape(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        return True
 
     def row(self, key: str) -> Row | None:
         """Return the item, or None."""

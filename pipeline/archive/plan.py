@@ -31,6 +31,7 @@ _EDITED: Final = (Status.EDITED, EDITED_REASON)
 _REJECTED: Final = (Status.REJECTED, "its output was deleted; `colorize reject --undo` brings it back")
 _WHY: Final = {
     State.MISSING: "output missing",
+    State.UNSEEN: "output cannot be looked at",
     State.EDITED: "edited; made anew as asked",
     State.UNFINISHED: "unfinished",
 }
