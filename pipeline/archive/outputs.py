@@ -27,6 +27,7 @@ class State(StrEnum):
 
     OURS = "ours"
     MISSING = "missing"
+    UNSEEN = "unseen"  # nobody may look there now: a folder without permission, a disk below OUTPUT that is lost
     EDITED = "edited"
     UNFINISHED = "unfinished"  # a run that was killed wrote it, and could not say so any more
 
@@ -58,8 +59,10 @@ class Outputs:
         place = unescape(self._elsewhere.get(row.output, row.output))
         try:
             found = self.sight.look(place) if inside.is_inside(place) else None
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             found = None
+        except OSError:
+            return Output(State.UNSEEN)
         if found is None or (found.st_size == 0 and stat.S_ISREG(found.st_mode) and row.output_size):
             return Output(State.MISSING)
         if self._is_as_written(row, place, found, sure=sure):

@@ -34,6 +34,7 @@ _EDITED: Final = (Status.EDITED, EDITED_REASON)
 _REJECTED: Final = (Status.REJECTED, REJECTED_REASON)
 _WHY: Final = {
     State.MISSING: "output missing",
+    State.UNSEEN: "output cannot be looked at",
     State.EDITED: "edited; made anew as asked",
     State.UNFINISHED: "unfinished",
 }

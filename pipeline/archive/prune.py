@@ -23,8 +23,8 @@ from pipeline.ground.files import words
 from pipeline.ground.items import Status
 from pipeline.ground.storage import Origin
 
-EDITED: Final = "edited"
 FOUND_AGAIN: Final = "its source is there again"
+_STAYS: Final = {State.EDITED: "edited", State.UNSEEN: "it cannot be looked at"}
 _NOT_WANTED: Final = "not wanted, by `colorize reject`"
 
 
@@ -34,8 +34,9 @@ def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
     with Journal(output, read_only=True) as journal:
         roots = {run_id: known_places(run.inputs, output) for run_id, run in journal.runs().items()}
         for row in journal.of_status(Status.GONE):
-            if outputs.look(row, sure=True).state is State.EDITED:
-                yield row.key, row.output, EDITED
+            state = outputs.look(row, sure=True).state
+            if state in _STAYS:
+                yield row.key, row.output, _STAYS[state]
             else:
                 yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots.get(row.run_id, [])) else ""
 

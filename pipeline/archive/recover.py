@@ -200,7 +200,11 @@ def _take_back(journal: Journal, output: Path) -> Counter[str]:
     taken: Counter[str] = Counter()
     with journal.transaction(durable=True):
         for row in _finished(output):
-            if journal.row(row["source"]) is not None:
+            known = journal.row(row["source"])
+            if known is not None:  # from the copy, which is older than what was rejected since
+                if row["status"] == Status.REJECTED != known.status and not _is_there(output, known.output):
+                    journal.mark(known.key, Status.REJECTED, row.get("reason", ""), _cause_of(row))
+                    taken[Status.REJECTED] += 1
                 continue
             values = _unwanted(row) if row["status"] == Status.REJECTED else _values(row, output)
             if values is None:
@@ -220,8 +224,19 @@ def _unwanted(row: dict[str, str]) -> dict[str, Any] | None:
         return None
     made_as = _made_as(row) if row.get("output_sha256") else ""
     reason = row.get("reason", "")
-    cause = Cause.BY_HINT if reason == NOT_WANTED else Cause.NONE  # a manifest says it in words alone
-    return told | {"status": Status.REJECTED, "reason": reason, "cause": cause, "was": made_as}
+    return told | {"status": Status.REJECTED, "reason": reason, "cause": _cause_of(row), "was": made_as}
+
+
+def _cause_of(row: dict[str, str]) -> Cause:
+    """Return why an item is not wanted: a manifest says it in words alone."""
+    return Cause.BY_HINT if row.get("reason", "") == NOT_WANTED else Cause.NONE
+
+
+def _is_there(output: Path, place: str) -> bool:
+    try:
+        return bool(inside.look(output, unescape(place)))
+    except OSError:
+        return False
 
 
 def _values(row: dict[str, str], output: Path) -> dict[str, Any] | None:

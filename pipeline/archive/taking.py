@@ -21,7 +21,7 @@ from pipeline.ground.errors import OutputError
 @contextmanager
 def taking(output: Path) -> Iterator[None]:
     """`hold` OUTPUT for the length of the block; the journal is opened and closed inside it."""
-    made = [each for each in (output, *output.parents) if not each.exists()]
+    made = [each for each in (output, *output.parents) if _is_absent(each)]
     unbegun = False
     try:
         with hold(output):
@@ -39,13 +39,24 @@ def taking(output: Path) -> Iterator[None]:
 
 def _is_unbegun(output: Path) -> bool:
     """Tell whether nothing in OUTPUT tells of a run, now or ever."""
-    if (output / MANIFEST).exists() or (output / FOLDER / COPY).exists():
+    if not (_is_absent(output / MANIFEST) and _is_absent(output / FOLDER / COPY)):
         return False
     try:
         with Journal(output, read_only=True) as journal:
             return journal.last_run() is None
-    except OutputError:
-        return not journal_path(output).exists()
+    except (OutputError, OSError):
+        return _is_absent(journal_path(output))
+
+
+def _is_absent(path: Path) -> bool:
+    """Tell whether nothing is there, for sure: a disk that fails says nothing of that."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _clear(output: Path) -> None:

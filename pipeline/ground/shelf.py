@@ -102,13 +102,13 @@ def look(root: Path, place: str) -> os.stat_result:
 
 
 def is_taken(root: Path, place: str) -> bool:
-    """Tell whether anything has this name."""
-    if of(root) is None:
-        return os.path.lexists(root / place)
+    """Tell whether anything has this name; where nobody may look, something may have it."""
     try:
         look(root, place)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError:
+        return True
     return True
 
 

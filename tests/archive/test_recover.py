@@ -145,3 +145,20 @@ def test_what_was_rejected_stays_so_when_only_the_manifest_is_left(hashed: Archi
     reject(hashed.output, [Path("a/2.jpg")], undo=True)
     hashed.run()
     assert hashed.made == ["a/2.jpg"]
+
+
+def test_what_was_rejected_since_the_journal_was_copied_stays_so(hashed: Archive) -> None:
+    finish(hashed)
+    with Journal(hashed.output) as journal:
+        keep_copy(journal)
+    reject(hashed.output, [Path("a/2.jpg"), Path("1.jpg")])
+    reject(hashed.output, [Path("1.jpg")], undo=True)
+    for path in (hashed.output / ".colorize").glob("journal.sqlite*"):
+        path.unlink()
+    found = recover(hashed.output)
+    assert (found.from_manifest, found.rejected) == (0, 1)
+    assert hashed.statuses()["a/2.jpg"] == "rejected"
+    hashed.made.clear()
+    hashed.run()
+    assert hashed.made == ["1.jpg"]
+    assert not (hashed.output / "a" / "2.jpg").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,3 +104,25 @@ def test_what_tells_of_a_run_or_is_somebody_elses_stays(tmp_path: Path) -> None:
     with taking(tmp_path / "new"), inside.opened(tmp_path / "new", "", make=True):
         (tmp_path / "new" / "mine.txt").write_text("mine")
     assert below(tmp_path / "new") == ["mine.txt"]
+
+
+def test_a_disk_that_fails_has_nothing_cleared_and_hides_no_other_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_archive(tmp_path / "scans", 1)
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
+    before = below(tmp_path / "colour")
+
+    def fail(path: Path) -> os.stat_result:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    def fail_while_taken() -> None:
+        with taking(tmp_path / "colour"):
+            monkeypatch.setattr(Path, "lstat", fail)
+            monkeypatch.setattr(Path, "exists", fail)
+            raise InputError("as it was")
+
+    with pytest.raises(InputError, match="as it was"):
+        fail_while_taken()
+    monkeypatch.undo()
+    assert below(tmp_path / "colour") == before
