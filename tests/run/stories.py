@@ -193,7 +193,7 @@ class Story:
         for key in set(self.sources()) - blocked:
             self._check_item(key, rows[key], files)
         for key in rows.keys() - set(self.sources()):
-            assert rows[key]["status"] == "gone", f"{key} is not there"
+            assert rows[key]["status"] in ("gone", "vanished"), f"{key} is not there"
         assert self.edited.keys() <= set(files.values()), "somebody's work is lost"
 
     def _check_item(self, key: str, row: dict[str, str], files: dict[str, str]) -> None:
