@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.prune import prune, reject
+from pipeline.ground import inside
+from pipeline.ground.errors import OutputError
 from pipeline.ground.items import Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
@@ -322,3 +324,35 @@ def test_a_name_that_nobody_else_may_have_is_not_taken(story: Story) -> None:
     assert story.rows()["other.jpg"]["reason"].startswith("a file that this program did not write is in the way")
     assert (story.colour / "other.jpg").read_bytes() == b"of somebody else"
     assert (story.statuses()["3.jpg"], (story.colour / "3.jpg").is_file()) == ("gone", True)
+
+
+def test_an_output_that_cannot_get_its_name_ends_the_run_before_another_takes_its_old_one(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = story.edit("1.jpg")
+    (story.scans / "1.jpg").rename(story.scans / "one.jpg")
+    story.put("1.jpg")
+
+    def refuse(root: Path, place: str, to: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "move", refuse)
+        with pytest.raises(OutputError, match=r"1\.jpg cannot be renamed to one\.jpg: permission denied"):
+            story.run()
+    assert (story.colour / "1.jpg").read_bytes() == edited
+    assert story.night().worked == 1
+    assert story.output("one.jpg").read_bytes() == edited
+
+
+def test_and_stays_where_it_is_where_nobody_needs_that(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    edited = story.edit("1.jpg")
+    (story.scans / "1.jpg").rename(story.scans / "one.jpg")
+
+    def refuse(root: Path, place: str, to: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(inside, "move", refuse)
+    story.night()
+    assert (story.rows()["one.jpg"]["output"], story.rows()["one.jpg"]["status"]) == ("1.jpg", "edited")
+    assert (story.colour / "1.jpg").read_bytes() == edited
