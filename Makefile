@@ -74,7 +74,7 @@ reference: $(VENV)/.developer ## Draw the reference pages, man pages and complet
 docs: $(VENV)/.developer ## Build the documentation as a site, into build/site; a link that leads nowhere fails
 	$(BIN)/python -m tools.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
-	@echo "The site is in build/site/index.html."
+	@echo "The site is in build/site/index.html; to search it too: $(PYTHON) -m http.server -b 127.0.0.1 -d build/site"
 
 $(VENV)/.soak: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[soak]'

@@ -10,7 +10,7 @@ import click
 
 from benchmarks.report import summary_lines
 from benchmarks.suite import QUICK_SIZES, SIZES, Wishes, run_suite
-from pipeline.cli.presentation import Presentation, json_option, presentation_options
+from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import SettingsError
 from pipeline.run.progress import say
@@ -23,12 +23,10 @@ Examples:
 
 
 @click.command("bench", epilog=EPILOG)
-@click.option(
-    "-o", "--output", metavar="DIR", type=click.Path(path_type=Path), help="Write performance.md and .json into DIR."
-)
+@click.option("-o", "--output", metavar="DIR", type=Place(), help="Write performance.md and .json into DIR.")
 @click.option("--sizes", metavar="MP,MP...", help="Picture sizes in megapixels. [0.3,2,12,24,100]")
 @click.option("--engines", metavar="NAME,...", help="Only these, such as opencv,openvino/bfloat16.")
-@click.option("--rounds", metavar="N", type=click.IntRange(1), help="How often all take their turn. [5]")
+@click.option("--rounds", metavar="N", type=Whole(1), help="How often all take their turn. [5]")
 @click.option("--quick", is_flag=True, help="0.3 and 2 MP, the fastest engine and OpenCV, 2 rounds.")
 @json_option
 @presentation_options

@@ -194,7 +194,7 @@ def _one(path: Path) -> dict[str, Any]:
 def _estimate(path: Path, suffix: str) -> int:
     told = list[int]()
     read(path, max_megapixels=2000, room=lambda shape: told.append(peak(shape, FORMATS[suffix])))
-    return told[0]
+    return max(told)  # of the file alone first, then of the picture
 
 
 def _forget_peak() -> None:

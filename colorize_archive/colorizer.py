@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import cv2
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 from pipeline.archive.spelling import unescape
 from pipeline.colour.recipe import colorize
 from pipeline.colour.verdict import Verdict, judge
-from pipeline.ground.errors import ColorizeError
+from pipeline.ground.errors import ColorizeError, InputError, OutputError
 from pipeline.ground.gather import gather
 from pipeline.ground.items import Result, Status
+from pipeline.ground.settings import Settings
 from pipeline.ground.storage import located
 from pipeline.media.medium import look_of
 from pipeline.run.driver import run_archive
@@ -61,7 +63,10 @@ OnItem = Callable[[Outcome, int, int], None]
 
 
 class Colorizer:
-    """One net, loaded once, under one choice of settings. For one thread at a time; each thread takes its own."""
+    """One net, loaded once, under one choice of settings.
+
+    Threads that share one take turns; each its own is faster. A process that is given one loads the net for itself.
+    """
 
     def __init__(
         self, *, model: Place | None = None, engine: str | None = None, config: Place | None = None, **settings: Any
@@ -81,9 +86,18 @@ class Colorizer:
             EngineError: the engine is not installed, or cannot run the net.
         """
         given = {name: _plain(value) for name, value in (settings | {"model": model, "engine": engine}).items()}
-        self._settings = gather(config=None if config is None else Path(config), flags=given)
+        self.__setstate__(gather(config=None if config is None else Path(config), flags=given))
+
+    def __getstate__(self) -> Settings:
+        """Return what another process needs to load the same net."""
+        return self._settings
+
+    def __setstate__(self, settings: Settings) -> None:
+        """Load the net."""
+        self._settings = settings
+        self._turn = Lock()
         with _threads_kept():
-            self._net = settled_net(self._settings)
+            self._net = settled_net(settings)
 
     def array(self, pixels: NDArray[Sample]) -> NDArray[Sample]:
         """Colorize pixels, whatever colour they hold.
@@ -99,7 +113,9 @@ class Colorizer:
             TypeError, ValueError: samples or a shape of another kind.
             EngineError: the engine stopped working.
         """
-        return colorize(_checked(pixels), self._net, look_of(self._settings))
+        pixels = _checked(pixels)
+        with self._turn:
+            return colorize(pixels, self._net, look_of(self._settings))
 
     def verdict(self, pixels: NDArray[Any]) -> Verdict:
         """Say whether pixels, as `array` takes them, are neutral (grey), toned or in colour already."""
@@ -120,10 +136,10 @@ class Colorizer:
             SettingsError: a suffix that says no known format.
             ModelError: the net can no longer be used.
         """
-        source = Path(source)
-        wanted = None if destination is None else Path(destination)
+        source = Path(_named(source, InputError))
+        wanted = None if destination is None else Path(_named(destination, OutputError))
         place = destination_of(source, wanted, self._settings, force=force)
-        with _threads_kept():
+        with self._turn, _threads_kept():
             result = colorize_picture(source, place, self._settings, force=force, net=self._net)
         return _outcome(result, str(source), place.parent)
 
@@ -144,11 +160,12 @@ class Colorizer:
             LockedError: another run has OUTPUT.
         """
         places = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
-        voice = Voice(aloud=False, listeners=(_telling(on_item, Path(output)),) if on_item else ())
+        folder = located(_named(output, OutputError))
+        voice = Voice(aloud=False, listeners=(_telling(on_item, folder),) if on_item else ())
         try:
             with _threads_kept():
-                paths = [located(os.fspath(each)) for each in places]
-                return run_archive(paths, located(os.fspath(output)), self._settings, quiet=True, voice=voice)
+                paths = [located(_named(each, InputError)) for each in places]
+                return run_archive(paths, folder, self._settings, quiet=True, voice=voice)
         except _CallbackError as error:
             raise error.said from None
 
@@ -185,21 +202,33 @@ def _outcome(result: Result, source: str, folder: Path) -> Outcome:
     )
 
 
+def _named(place: Place, error: type[ColorizeError]) -> str:
+    """Return the name; an empty text is none: it comes of a variable that was never set, and would be this folder."""
+    if os.fspath(place) == "":
+        raise error("The name of a file or folder is empty.")
+    return os.fspath(place)
+
+
 def _plain(value: Any) -> Any:
-    """Spell a value as settings take it: paths as texts, lists as tuples."""
+    """Spell a value as settings take it: paths as texts, lists as tuples, NumPy's numbers as numbers."""
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, list):
         return tuple(value)
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _checked(pixels: NDArray[Sample]) -> NDArray[Sample]:
-    if pixels.dtype not in (np.uint8, np.uint16):
+    if not isinstance(pixels, np.ndarray):
+        hint = "; cv2.imread gives None where it cannot read a file" if pixels is None else ""
+        raise TypeError(f"pixels of {type(pixels).__name__}: a NumPy array is wanted{hint}")
+    if pixels.dtype.newbyteorder("=") not in (np.uint8, np.uint16):
         raise TypeError(f"pixels of {pixels.dtype}: uint8 or uint16 is wanted, full range")
     if not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise ValueError(f"pixels of the shape {pixels.shape}: (H, W), grey, or (H, W, 3), BGR, is wanted")
     if pixels.size == 0:
         raise ValueError("there are no pixels")
-    return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
 
 
 @contextmanager

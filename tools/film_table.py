@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,6 +100,13 @@ def lines(pairs: list[tuple[str, Path, Path]]) -> Iterator[str]:
             _cell(*(_words([side[key] for key in keys]) for side in (before, after))) for keys in _COLUMNS.values()
         ]
         yield f"| {name} -> {output.suffix} | {' | '.join(cells)} |"
+
+
+def same_version(page: str) -> bool:
+    """Tell whether a page's table was drawn by this machine's ffprobe, by the version that it names: words differ."""
+    named = re.search(r"What ffprobe ([\d.]+) sees", page)
+    said = subprocess.run(["ffprobe", "-version"], capture_output=True, text=True, check=True).stdout
+    return named is not None and said.startswith(f"ffprobe version {named[1]}.")
 
 
 def _cell(before: str, after: str) -> str:

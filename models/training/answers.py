@@ -60,7 +60,10 @@ def ask(data: Path, limit: int, held_out: bool, model: str = "embedded") -> Answ
     side, strength = net.spec.input_size, PALETTES["natural"].calm
     names = (data / "names.txt").read_text(encoding="utf-8").splitlines()
     of_split = [place for place, name in enumerate(names) if is_held_out(name) == held_out]
-    places = [of_split[place * len(of_split) // limit] for place in range(min(limit, len(of_split)))]
+    if not of_split:
+        raise SystemExit(f"{data} has no {'held-out' if held_out else 'training'} photograph")
+    count = min(limit, len(of_split))
+    places = [of_split[place * len(of_split) // count] for place in range(count)]
     lightness, chroma = (np.load(data / f"{name}.npy", mmap_mode="r") for name in ("lightness", "chroma"))
     rows: dict[str, list[Floats]] = {name: [] for name in Answers.__dataclass_fields__}
     for place in places:
@@ -78,14 +81,14 @@ def ask(data: Path, limit: int, held_out: bool, model: str = "embedded") -> Answ
     return Answers(**{name: np.stack(each).astype(np.float32) for name, each in rows.items()})
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Parse the command line, ask, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder written by models.training.prepare")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=5500)
     parser.add_argument("--held-out", action="store_true", help="the split that nothing is fitted to")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     cv2.setNumThreads(1)
     kept = ask(arguments.data, arguments.limit, arguments.held_out)
     np.savez(arguments.out, **{name: each.astype(np.float16) for name, each in vars(kept).items()})

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from models.training.answers import Answers, load
 from pipeline.colour.chart import FARTHEST, SPREADS, STEP, charted
 from pipeline.colour.palette import PALETTES
+from pipeline.colour.palette import SPREADS as STEPS
 from pipeline.measure import figures
 from pipeline.measure.evaluation import points_table
 from pipeline.measure.faults import REDS, STRONG, WRONG
@@ -52,6 +53,39 @@ WEIGHTS = {
     "vivid": Weights(psnr=1.0, rebalanced=0.7, wrong=0.08, colour=0.09, red=0.05),
 }
 
+
+@dataclass(frozen=True)
+class Modesty:
+    """The steps that a chart took the place of: chroma c becomes c (c / 15) ** 0.2, then less where the net is unsure.
+
+    At each of `pipeline.colour.palette.SPREADS`: the gain, and what is left of chroma above the knee.
+    """
+
+    gain: tuple[float, ...]
+    knee: float
+    left: tuple[float, ...]
+
+    def added(self) -> Floats:
+        """As a chart."""
+        colours = COLOURS.reshape(SIDE, SIDE, 2)
+        chroma = np.hypot(colours[..., 0], colours[..., 1])
+        curved = (np.maximum(chroma, 1e-3) / 15) ** 0.2
+        layers = []
+        for spread in SPREADS:
+            gain, left = (np.interp(spread, STEPS, each) for each in (self.gain, self.left))
+            strong = np.maximum(chroma * curved * gain, self.knee)
+            factor = curved * gain * (1 - (1 - left) * (1 - self.knee / strong))
+            layers.append(colours * (factor - 1)[..., None])
+        return np.stack(layers).astype(np.float32)
+
+
+# A palette here has the mean of its chart and of those steps: seen blindly it is better than the chart alone.
+HALF = {
+    "restrained": Modesty(
+        gain=(1.12, 1.02, 0.98, 0.93, 0.84, 0.8, 0.7), knee=15.0, left=(1.0, 1.0, 1.0, 0.9, 0.8, 0.5, 0.1)
+    )
+}
+
 AXIS = np.arange(-FARTHEST, FARTHEST + STEP / 2, STEP, dtype=np.float32)
 SIDE = len(AXIS)
 COLOURS = np.stack(np.meshgrid(AXIS, AXIS, indexing="ij"), -1).reshape(-1, 2)
@@ -72,7 +106,6 @@ def _costs() -> dict[str, Floats]:
     wrong = 100.0 * ((chroma > STRONG)[:, None] & (distance > WRONG))
     costs = {
         "apart": apart,
-        "squared": distance**2,
         "missed": 100 * np.ceil(distance) / (figures.AUC_LIMIT + 1),
         "wrong": wrong,
         "red": wrong * ((hue >= REDS[0]) & (hue <= REDS[1]))[:, None],
@@ -96,6 +129,17 @@ class Cells:
         wide = len(COLOURS)
         counts = np.bincount(self.of * wide + self.truth, weight.ravel(), minlength=len(self.cells) * wide)
         return self.borrowed(counts.reshape(len(self.cells), wide).astype(np.float32))
+
+    def sums(self, *values: Floats) -> Floats:
+        """Sums over the pixels of each cell: (cells, values)."""
+        of_cells = [np.bincount(self.of, each.ravel(), minlength=len(self.cells)) for each in values]
+        return self.borrowed(np.stack(of_cells, 1).astype(np.float32))
+
+    def squared(self, weight: Floats) -> Floats:
+        """What each colour's squared distance from the truth sums to, less what is the same for all of them."""
+        truth = self.answers.truth
+        mass, *pull = self.sums(weight, weight * truth[..., 0], weight * truth[..., 1]).T
+        return mass[:, None] * (COLOURS**2).sum(1) - 2 * np.stack(pull, 1) @ COLOURS.T
 
     def borrowed(self, sums: Floats) -> Floats:
         """Add to each cell a share of what its neighbours in a, b and spread hold: (cells, any)."""
@@ -177,9 +221,8 @@ def fit(answers: Answers, cast: float) -> dict[str, Floats]:
     for name, weights in WEIGHTS.items():
         now = ab * np.float32(0.9)
         for _ in range(ROUNDS):
-            squared = cells.histogram(psnr_weights(answers, now)) @ costs["squared"].T
-            slopes = colour_slopes(answers, now).reshape(-1, 2)
-            gain = cells.borrowed(np.stack([np.bincount(cells.of, each) for each in slopes.T], 1).astype(np.float32))
+            squared = cells.squared(psnr_weights(answers, now))
+            gain = cells.sums(*np.moveaxis(colour_slopes(answers, now), -1, 0))
             cost = (
                 common["apart"] + weights.psnr * squared + weights.rebalanced * common["missed"]
                 + weights.wrong * common["wrong"] + weights.red * common["red"] - weights.colour * gain @ COLOURS.T
@@ -189,13 +232,14 @@ def fit(answers: Answers, cast: float) -> dict[str, Floats]:
     return charts
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Parse the command line, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("answers", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     charts = fit(load(arguments.answers), PALETTES["natural"].cast)
+    charts |= {name: np.float32(0.5) * (charts[name] + steps.added()) for name, steps in HALF.items()}
     with arguments.out.open("wb") as file:
         np.savez_compressed(
             file, allow_pickle=False, **{name: each.astype(np.float16) for name, each in charts.items()}

@@ -29,13 +29,14 @@ PICTURE_SUFFIXES = _words(
 )
 # Without .ts and .dat: the first is TypeScript more often than a film; both are known by their content.
 FILM_SUFFIXES = _words(
-    ".264 .265 .3g2 .3gp .asf .avc .avi .divx .dv .f4v .flc .fli .flv .h263 .h264 .h265 .hevc .ivf .m1v .m2ts .m2v "
-    ".m4v .mj2 .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .vob .webm .wmv "
-    ".y4m"
+    ".264 .265 .3g2 .3gp .asf .avc .avi .divx .drc .dv .f4v .flc .fli .flv .gxf .h261 .h263 .h264 .h265 .hevc .ivf "
+    ".m1v .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb "
+    ".vob .webm .wmv .wtv .y4m"
 )
 
+_JPEG = b"\xff\xd8\xff"
 _PICTURES = (
-    b"\xff\xd8\xff",  # JPEG
+    _JPEG,
     b"\x89PNG\r\n\x1a\n",
     b"\x8aMNG\r\n\x1a\n",
     b"\x8bJNG\r\n\x1a\n",
@@ -81,6 +82,9 @@ _FILMS = (
     b"YUV4MPEG2",
     b"DKIF",
     b"nut/multimedia container",
+    b"\x00\x00\x00\x00\x01\xbc",  # GXF
+    bytes.fromhex("b7d800203749da11a64e0007e95ead8d"),  # WTV
+    b"BBCD\x00",  # Dirac
 )
 _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 _ASF_VIDEO = bytes.fromhex("c0ef19bc4d5bcf11a8fd00805f5c442b")
@@ -118,6 +122,8 @@ def may_hold_pages(suffix: str) -> bool:
 
 def _by_content(head: bytes, suffix: str) -> Kind | None:
     if head[20:24] == b"mjp2":  # Motion JPEG 2000 begins as the picture format does
+        return Kind.FILM
+    if head.startswith(_JPEG) and suffix in (".mjpeg", ".mjpg"):  # one picture behind the other
         return Kind.FILM
     if head.startswith(_PICTURES) or _NETPBM.match(head) or _is_bitmap(head):
         return Kind.PHOTO

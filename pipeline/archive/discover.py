@@ -37,11 +37,13 @@ NOT_A_FILE = "not a file but a named pipe, socket or device"
 NOT_FOLLOWED = "a symbolic link; --follow-symlinks takes up what it points to"
 LINK_THERE = "a symbolic link, which is not followed in a storage"
 WALKED_BEFORE = "a symbolic link to a folder that is walked anyway"
+WALKED_ANYWAY = "a folder that is walked anyway, and was reached once more by a symbolic link"
 UNREADABLE = "it cannot be read: "
 EXCLUDED = "excluded by --exclude"
 HIDDEN = "a hidden name"
 ODD = "names in it that no file can have, or that a folder has too, are left out"
 OTHER_OUTPUT = "filled by this program: its pictures are no originals"
+_REFUSED = "{} was " + OTHER_OUTPUT + ". Give the originals as INPUT."
 
 Identity = tuple[int, int]
 _Entry = os.DirEntry[str] | Entry
@@ -84,12 +86,16 @@ class Folder:
         files: what lies in it, and itself where it cannot be read.
         folders: names of the folders in it that are walked, later.
         junk: what was passed over in it, as README lists it.
+        elsewhere: how many of its files belong to other shares.
+        gathers: it is none, but holds several INPUTs, or one that is a file.
     """
 
     place: str
     files: list[Found] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
     junk: list[str] = field(default_factory=list)
+    elsewhere: int = 0
+    gathers: bool = False
 
 
 def discover(
@@ -166,15 +172,16 @@ class _Walk:
         self._output = output
         self._follow = follow_symlinks
         self._patterns = [pattern.strip("/") if "/" in pattern.strip("/") else pattern for pattern in exclude]
+        self._itself: Identity | None = None  # OUTPUT, which is not walked
         self._seen: set[Identity] = set()
         self._links: list[tuple[str, str]] = []
 
     def over(self, roots: Sequence[Root]) -> Iterator[Folder]:
         with suppress(OSError):  # not there yet, so there is nothing to walk into
-            self._seen.add(_identity(self._output.stat()))
+            self._itself = _identity(self._output.stat())
         if roots and roots[0].label:  # several INPUTs, or one file: together they are as a folder
             files = [self._file(str(root.path), root.label, root.path.stat()) for root in roots if not root.is_folder]
-            yield Folder("", files, [root.label for root in roots if root.is_folder])
+            yield Folder("", files, [root.label for root in roots if root.is_folder], gathers=True)
         for root in roots:
             if root.is_folder:
                 yield from self._tree(str(root.path), root.label)
@@ -182,16 +189,19 @@ class _Walk:
             yield from self._tree(path, place, through_link=True)
 
     def _tree(self, path: str, place: str, *, through_link: bool = False) -> Iterator[Folder]:
-        stack = [(path, place)]
+        stack, folders = [(path, place)], False
         while stack:
             path, place = stack.pop()
             folder = Folder(place)
             try:
                 identity = _identified(path)
-                if identity in self._seen:
-                    if through_link:
-                        folder.files.append(Found(path, place, escape(place), Kind.OTHER, reason=WALKED_BEFORE))
-                        yield folder
+                if identity == self._itself:
+                    continue
+                # What no link led to is walked whatever its number: some file systems give one to several folders.
+                if through_link and identity in self._seen:
+                    key, reason = (f"{place}/", WALKED_ANYWAY) if folders else (place, WALKED_BEFORE)
+                    folder.files.append(Found(path, key, escape(key), Kind.OTHER, reason=reason))
+                    yield folder
                     continue
                 entries = self._entries(folder, path)
             except OSError as error:
@@ -200,11 +210,11 @@ class _Walk:
                 yield folder
                 continue
             finally:
-                through_link = False
+                folders = True
             self._seen.add(identity)
-            if FOLDER in folder.junk if is_address(path) else is_output(path) or _is_gallery(path):
+            if FOLDER in folder.junk if is_address(path) else is_filled(path):
                 if not place:
-                    raise InputError(f"{path} was {OTHER_OUTPUT}. Give the originals as INPUT.")
+                    raise InputError(_REFUSED.format(path))
                 folder.files.append(Found(path, f"{place}/", escape(f"{place}/"), Kind.EXCLUDED, reason=OTHER_OUTPUT))
                 yield folder
                 continue
@@ -283,9 +293,20 @@ class _Walk:
         return False
 
 
-def is_output(path: str) -> bool:
-    """Tell whether this program has filled a folder: also where its journal was lost."""
-    return any(os.path.exists(f"{path}/{FOLDER}/{name}") for name in (JOURNAL, COPY, "lock"))  # noqa: PTH110 - fast
+def is_filled(path: str) -> bool:
+    """Tell whether this program has filled a folder, as an OUTPUT (also where its journal was lost) or a gallery."""
+    own = (GALLERY_MARK, *(f"{FOLDER}/{name}" for name in (JOURNAL, COPY, "lock")))
+    return any(os.path.exists(f"{path}/{name}") for name in own)  # noqa: PTH110 - fast, for many
+
+
+def refuse_filled(roots: Sequence[Root]) -> None:
+    """Raise `InputError` where an INPUT is what this program has filled: was it exchanged for OUTPUT?
+
+    The walk would find it too, but when OUTPUT, which may be the originals then, has been written to.
+    """
+    for root in roots:
+        if root.is_folder and not isinstance(root.path, Origin) and is_filled(str(root.path)):
+            raise InputError(_REFUSED.format(root.path))
 
 
 def _sorted(entries: Iterable[_Entry], junk: list[str]) -> list[_Entry]:
@@ -299,10 +320,6 @@ def _sorted(entries: Iterable[_Entry], junk: list[str]) -> list[_Entry]:
     if "".join([each.name for each in kept]).isascii():
         return sorted(kept, key=_NAME)
     return sorted(kept, key=lambda each: os.fsencode(each.name))
-
-
-def _is_gallery(path: str) -> bool:
-    return os.path.exists(f"{path}/{GALLERY_MARK}")  # noqa: PTH110
 
 
 def _identified(path: str) -> Identity:

@@ -93,12 +93,12 @@ class HintBook:
         self._met = dict[str, Hints]()
         self._films = list[str]()
         self._others = list[str]()
-        self._net_of: Callable[[str], str] = lambda model: ""
+        self._completed: Callable[[Hints], Hints] = lambda hints: hints
         self._index(self._written)
 
-    def look_nets_up(self, net_of: Callable[[str], str]) -> None:
-        """Take what says which net is found under a name: hash and engine, or nothing."""
-        self._net_of = net_of
+    def complete_by(self, completed: Callable[[Hints], Hints]) -> None:
+        """Take what puts to hints what a person does not say: their `net` and `chart`."""
+        self._completed = completed
 
     def _index(self, entries: Mapping[str, Entry]) -> None:
         for name, entry in entries.items():
@@ -114,19 +114,26 @@ class HintBook:
         """
         for number, found in enumerate(folder.files):
             if found.path.endswith(NAME) and found.kind is None and os.path.basename(found.path) == NAME:  # noqa: PTH119
-                self._take(found, f"{folder.place}/" if folder.place else "")
+                self.take(found.source, folder.place)
                 folder.files[number] = found._replace(kind=Kind.EXCLUDED, reason=READ)
 
-    def _take(self, found: Found, place: str) -> None:
+    def take(self, path: Path, place: str) -> None:
+        """Read a file of hints that lies in a folder of INPUT, called `place`; raises `SettingsError`."""
         try:
-            check_size(found.source.stat().st_size, found.path)
-            entries = entries_of(found.source.read_bytes(), found.path)
+            check_size(path.stat().st_size, str(path))
+            entries = entries_of(path.read_bytes(), str(path))
         except OSError as error:
-            raise SettingsError(f"{found.path} cannot be read: {words(error)}.") from None
+            raise SettingsError(f"{path} cannot be read: {words(error)}.") from None
+        above = f"{escape(place)}/" if place else ""
         for name, entry in entries.items():
-            key = name if name.startswith("sha256:") else escape(place) + name
+            key = name if name.startswith("sha256:") else above + name
             self._beside[key] = {**self._beside.get(key, {}), **entry}
             self._index({key: entry})
+
+    def write(self, key: str, entry: Entry) -> None:
+        """Let OUTPUT's file say this of a picture."""
+        self._written[key] = entry
+        self._index({key: entry})
 
     @property
     def silent(self) -> bool:
@@ -188,7 +195,7 @@ class HintBook:
         if hints.sha256 and hints.sha256 != (sha256_before or _digest(found.source)):
             self._others.append(found.key)
             return NO_HINTS
-        return replace(hints, net=self._net_of(hints.model)) if hints.model else hints
+        return self._completed(hints)
 
     def _entry(self, names: list[str]) -> Entry:
         told = [(name, book[name]) for book in (self._beside, self._written) for name in names if name in book]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.archive.claims import CLAIM, Claims
+from pipeline.archive.listed import is_one
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape
@@ -65,7 +66,8 @@ class Journal(Claims):
 
     def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
         """As `record`, inside a `transaction` of the caller."""
-        output = escape(result.filed.place) if result.filed else ""
+        place = result.filed.place if result.filed else ""
+        output = escape(place)
         values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
         values["output_mtime_ns"] = self._time_of(result.filed)
         with self.speaking():
@@ -86,9 +88,8 @@ class Journal(Claims):
                 self._narrow(result.key)
                 if before is not None:
                     self.put_fact(f"{LEFT}{escape(before.place)}", json.dumps([before.size, before.sha256]))
-            if earlier is not None and self.owners(earlier.place):
-                return None
-        return earlier
+            kept = earlier is not None and (self.owners(earlier.place) or is_one(self.output, earlier.place, place))
+        return None if kept else earlier
 
     def _time_of(self, filed: Filed | None) -> int:
         if filed is not None:

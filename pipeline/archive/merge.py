@@ -69,6 +69,7 @@ def merge(shares: Sequence[Path], output: Path) -> Merged:
         OutputError: a share holds no journal, OUTPUT is one of them, or cannot be written.
         LockedError: a run is at work in one of them.
     """
+    shares = list({each.resolve(): each for each in shares}.values())  # one that is named twice is one
     for each in shares:
         if not journal_path(each).exists():
             raise OutputError(f"{each} holds no journal: no run has written there yet.")

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
 from pipeline.archive.journal import Journal, remove_superseded
+from pipeline.archive.listed import is_one
 from pipeline.archive.names import ending
 from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import unescape
@@ -190,7 +191,11 @@ def _step(journal: Journal, move: _Move, *, last: bool) -> str:
     here, there = _own(journal, move), _look(journal, move.place)
     if here is None:  # it was moved by a run that was killed then, or is gone
         return move.claimed if move.claimed and _look(journal, move.claimed) else ""
-    if there is None or os.path.samestat(here, there):
+    if (
+        there is None
+        or os.path.samestat(here, there)
+        or is_one(journal.output, unescape(move.at), unescape(move.place))
+    ):
         return move.place
     if last:
         return _apart(move.place)
@@ -209,10 +214,13 @@ def _moved(journal: Journal, move: _Move, to: str) -> tuple[str, str]:
     """Give an output its name; return where it lies then, and what kept it from getting there."""
     if not to:
         return move.at, "something else has its name"
-    old = unescape(move.at)
+    old, new = unescape(move.at), unescape(to)
     if _own(journal, move) is not None:
         try:
-            inside.move(journal.output, old, unescape(to))
+            if is_one(journal.output, old, new):
+                inside.respell(journal.output, old, new.rpartition("/")[2])
+            else:
+                inside.move(journal.output, old, new)
         except OSError as error:
             return move.at, words(error)
     inside.remove_empty(journal.output, old.rpartition("/")[0])

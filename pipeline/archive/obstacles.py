@@ -13,16 +13,18 @@ from typing import NamedTuple
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import LEFT, Journal, Known
+from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
 from pipeline.archive.outputs import Outputs
-from pipeline.archive.spelling import escape
-from pipeline.ground import inside
+from pipeline.archive.spelling import escape, fold
+from pipeline.ground import files, inside
 from pipeline.ground.errors import OutputError
 
 IN_THE_WAY = "a file that this program did not write is in the way: "
 FOLDER_IN_THE_WAY = "a folder is in the way: "
 LINK_IN_THE_WAY = "a symbolic link is in the way of the folder: "
 NO_FOLDER = "a file is in the way of the folder: "
+SPELLED = "OUTPUT tells no case, and a name is in the way that is the output of "
 EDITED_IN_THE_WAY = "what somebody has changed since it was written is in the way (--replace-edited): "
 OTHER_INPUT = "the output of another INPUT's file is in the way: "
 
@@ -73,7 +75,10 @@ class Obstacles:
             return f"{FOLDER_IN_THE_WAY}{escape(name)}"
         owners = self._journal.owners(name)
         if not owners:
-            return f"{IN_THE_WAY}{escape(name)}"
+            owners = self._journal.owners(as_listed(self._journal.output, name))
+            if any(self._is_renamed(owner, found) for owner in owners):
+                return ""
+            return f"{SPELLED}{min(owners)}" if owners else f"{IN_THE_WAY}{escape(name)}"
         if found.key in owners:
             ours = (
                 self._replaces_edited or (begun and self._outputs.is_of_a_run(status)) or self._is_as_left(name, status)
@@ -83,6 +88,16 @@ class Obstacles:
             return f"{OTHER_INPUT}{escape(name)}"
         self.contests += [Contest(found, owner, escape(name)) for owner in sorted(owners)]
         return ""
+
+    def _is_renamed(self, owner: str, found: Found) -> bool:
+        """Tell whether a source is another item's, of a name that differs by case: its output goes along."""
+        row = self._journal.row(owner)
+        if row is None or not row.source_sha256 or row.source_size != found.size or fold(owner) != fold(found.key):
+            return False
+        try:
+            return files.sha256(found.source) == row.source_sha256
+        except OSError:
+            return False
 
     def _is_as_left(self, name: str, found: os.stat_result) -> bool:
         """Tell whether what lies there of an item that failed since is as it was written."""

@@ -21,7 +21,8 @@ HINTS_LOCK: Final = "hints.lock"  # held while OUTPUT's hints are read, changed 
 GALLERY_MARK: Final = "colorize-gallery.json"  # lies in a gallery's folder: that is ours, and holds no originals
 _BESIDE: Final = tuple(f"{JOURNAL}-{suffix}" for suffix in ("wal", "shm", "journal"))
 _FOLDERS: Final = ("tmp", "parts", GALLERY)
-_NAMES: Final = (*_FOLDERS, "owner.json", "lock", "lock.soft", GALLERY_LOCK, HINTS_LOCK, COPY, JOURNAL, *_BESIDE)
+OF_A_RUN: Final = (JOURNAL, *_BESIDE, "owner.json", "lock.soft", "lock")  # files that are made before it begins
+_NAMES: Final = (*_FOLDERS, *OF_A_RUN, GALLERY_LOCK, HINTS_LOCK, COPY)
 
 
 def resolved(output: Path) -> Path:

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.archive.spelling import fold
-from pipeline.ground.errors import InputError, OutputError
-from pipeline.ground.storage import Origin
+from pipeline.archive.spelling import fold, unescape
+from pipeline.ground.errors import ColorizeError, InputError, OutputError
+from pipeline.ground.files import words
+from pipeline.ground.storage import Origin, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ def check_places(inputs: Sequence[Path], output: Path) -> list[Root]:
     return [Root(path, label, resolved.is_dir()) for (resolved, path), label in zip(kept, names, strict=True)]
 
 
+def known_places(inputs: Sequence[str], output: Path) -> list[Root]:
+    """Return the INPUTs that the journal names for a run; none where one of them is gone, or cannot be reached."""
+    try:
+        return check_places([located(unescape(each)) for each in inputs], output)
+    except (ColorizeError, OSError):
+        return []
+
+
 def source_path(roots: Sequence[Root], place: str) -> Path:
     """Return where the thing lies that is called `place` (see `discover.Found`) in the archive of these INPUTs."""
     for root in roots:
@@ -73,8 +82,10 @@ def _real(path: Path) -> Path:
         return path.resolve(strict=True)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file or folder.") from None
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that go in a circle
-        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    except RuntimeError:
+        raise InputError(f"{path} cannot be read: links that go in a circle.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {words(error)}.") from None
 
 
 def _check_input(path: Path) -> None:
@@ -88,7 +99,7 @@ def _check_input(path: Path) -> None:
         if stat.S_ISREG(mode):
             return
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from None
+        raise InputError(f"{path} cannot be read: {words(error)}.") from None
     raise InputError(f"{path} is neither a file nor a folder.")
 
 

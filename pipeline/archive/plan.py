@@ -24,6 +24,7 @@ from pipeline.archive.spelling import unescape
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import files
 from pipeline.ground.errors import Cause
+from pipeline.ground.hints import said_mark
 from pipeline.ground.items import KEPT, MADE, PICTURED, PROBLEMS, Kind, Status
 
 # Rows whose source was there when it was last looked for, and that have an output, or are not to have one.
@@ -73,6 +74,7 @@ class Plan:
 
     def _of_folder(self, folder: Folder) -> Iterator[Decision]:
         self._wishes.hints.read(folder)
+        self._census.walk(folder)
         keys = [found.key for found in folder.files]
         known = self._journal.known(keys)
         begun = self._journal.pending_runs(keys) if self._census.pending else {}
@@ -215,7 +217,7 @@ class Plan:
             return Because.SOURCE
         kind = found.kind or Kind.OTHER
         if row.fingerprint != RECOVERED and not self._wishes.are_met_by(row, kind):
-            hinted = hints_in(row.fingerprint) != self._wishes.hints.mark(row.key, kind)
+            hinted = said_mark(hints_in(row.fingerprint)) != said_mark(self._wishes.hints.mark(row.key, kind))
             return Because.HINTS if hinted else Because.SETTINGS
         wanted = names and (names.copy_output if row.made_as == Status.COPIED else names.output)
         return Because.NAME if wanted not in (None, unescape(row.output)) else Because.OTHER

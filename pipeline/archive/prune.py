@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -12,22 +14,45 @@ from pipeline.archive.manifest import write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
+from pipeline.archive.places import Root, known_places, source_path
 from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, InputError
 from pipeline.ground.files import words
 from pipeline.ground.items import Status
+from pipeline.ground.storage import Origin
 
+EDITED: Final = "edited"
+FOUND_AGAIN: Final = "its source is there again"
 _NOT_WANTED: Final = "not wanted, by `colorize reject`"
 
 
-def prunable(output: Path) -> Iterator[tuple[str, str, bool]]:
-    """Yield key and output of the items whose sources are gone, and whether the output is as it was written."""
+def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield key and output of the items whose sources are gone, and why the output stays all the same, or nothing."""
     outputs = Outputs(output)
     with Journal(output, read_only=True) as journal:
+        roots = {run_id: known_places(run.inputs, output) for run_id, run in journal.runs().items()}
         for row in journal.of_status(Status.GONE):
-            yield row.key, row.output, outputs.look(row, sure=True).state is not State.EDITED
+            if outputs.look(row, sure=True).state is State.EDITED:
+                yield row.key, row.output, EDITED
+            else:
+                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots.get(row.run_id, [])) else ""
+
+
+def _is_there(key: str, roots: Sequence[Root]) -> bool:
+    """Tell whether a source is there after all, or may be: a disk that was not mounted when a run looked."""
+    place = unescape(key)
+    if not roots or not inside.is_inside(place):
+        return False
+    source = source_path(roots, place)
+    try:
+        source.stat() if isinstance(source, Origin) else os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 class Pruned(NamedTuple):
@@ -39,16 +64,17 @@ class Pruned(NamedTuple):
 
 
 def prune(output: Path) -> Pruned:
-    """Remove outputs and rows of gone sources; what somebody has changed stays, and the row of what cannot go.
+    """Remove outputs and rows of gone sources; what somebody has changed, or is no longer gone,
+    stays, and so does the row of what cannot go.
 
     Raises:
         OutputError: OUTPUT holds no journal, or it cannot be written.
     """
-    output = resolved(output)
     removed, forgotten, stuck = 0, 0, []
-    with hold(output), Journal(output) as journal:
+    with _changing(output) as journal:
+        output = journal.output
         finish_moves(journal)
-        going = [(key, place) for key, place, ours in prunable(output) if ours]
+        going = [(key, place) for key, place, kept in prunable(output) if not kept]
         for key, place in going:
             there, why = _remove(journal, place)
             if why:
@@ -59,6 +85,16 @@ def prune(output: Path) -> Pruned:
                 journal.forget([key])
         write_manifest(journal, output)
     return Pruned(removed, forgotten, stuck)
+
+
+@contextmanager
+def _changing(output: Path) -> Iterator[Journal]:
+    """Hold an OUTPUT that a run has filled; a folder whose name was mistyped does not become one."""
+    output = resolved(output)
+    with Journal(output, read_only=True):
+        pass
+    with hold(output), Journal(output) as journal:
+        yield journal
 
 
 def _remove(journal: Journal, place: str) -> tuple[bool, str]:
@@ -95,10 +131,11 @@ def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> Judged
 
     Raises:
         InputError: one is nothing that is known.
+        OutputError: no run has written to `output`.
     """
-    output = resolved(output)
     judged = Judged([], [], [])
-    with hold(output), Journal(output) as journal:
+    with _changing(output) as journal:
+        output = journal.output
         finish_moves(journal)
         outputs = Outputs(output)
         for key, row in journal.known([_key(journal, path) for path in paths]).items():

@@ -43,12 +43,13 @@ class Shard:
         """Tell whether something that was found belongs to this share, by the hash of its path inside the INPUT.
 
         What lies in one folder and has one name up to its first dot stays together: names of outputs depend on one
-        another among those alone. Folders that cannot be read belong to every share.
+        another among those alone. Two machines may spell a path in two Unicode forms: it is of one share all the same.
+        Folders that cannot be read belong to every share.
         """
         if self.of == 1 or place.endswith("/"):
             return True
-        folder, name = posixpath.split(place)
-        group = f"{folder}/{fold(name).partition('.')[0]}"
+        folder, name = posixpath.split(fold(place))
+        group = f"{folder}/{name.partition('.')[0]}"
         digest = hashlib.sha256(os.fsencode(group)).digest()
         return int.from_bytes(digest[:8], "big") % self.of == self.number - 1
 
@@ -56,7 +57,8 @@ class Shard:
         """Leave in each folder what belongs to this share."""
         for folder in folders:
             if self.of > 1:
-                folder.files = [found for found in folder.files if self.holds(found.place)]
+                mine = [found for found in folder.files if self.holds(found.place)]
+                folder.elsewhere, folder.files = len(folder.files) - len(mine), mine
             yield folder
 
 

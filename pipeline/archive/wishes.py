@@ -18,7 +18,7 @@ from pipeline.ground.items import Kind
 # The settings that may undo a failure: where one has changed since, the item is tried again.
 REMEDIES: Final[Mapping[str, tuple[str, ...]]] = {
     Cause.TOO_LARGE: ("max_megapixels",),
-    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "width", "deinterlace"),
+    Cause.FORMAT_LIMIT: ("format", "container", "encoder", "film_quality", "width", "deinterlace"),
     Cause.TIME: ("item_timeout",),
     Cause.DAMAGED: ("on_damage",),
     Cause.MEMORY: ("jobs", "max_megapixels", "max_memory"),

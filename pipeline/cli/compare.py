@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.completing import complete_models, complete_palettes
+from pipeline.cli.presentation import Place, Presentation, Whole, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import OutputError, SettingsError
 
@@ -33,11 +33,13 @@ def _words(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
 @click.argument("picture", metavar="IN", type=Place())
 @click.option("-s", "--sheet", "sheets", multiple=True, type=Place(), metavar="FILE", help="Where they are shown: a"
               " picture (.jpg, .png) or a page (.html); may be repeated.")  # fmt: skip
-@click.option("--models", callback=_words, metavar="A,B", help="Nets; the setting's if not given.")
-@click.option("--palettes", callback=_words, metavar="A,B", help="Palettes; the setting's if not given.")
+@click.option("--models", callback=_words, metavar="A,B", shell_complete=complete_models,
+              help="Nets; the setting's if not given.")  # fmt: skip
+@click.option("--palettes", callback=_words, metavar="A,B", shell_complete=complete_palettes,
+              help="Palettes; the setting's if not given.")  # fmt: skip
 @click.option("--saturations", callback=_words, metavar="X,Y", help="Factors on chroma. [0.8,1,1.2]")
-@click.option("--side", type=click.IntRange(64, 4096), default=480, show_default=True, metavar="PIXELS",
-              help="Longest side of each.")  # fmt: skip
+@click.option("--side", type=Whole(64, 4096), default=480, metavar="PIXELS",
+              help="Longest side of each, 64 to 4096. [480]")  # fmt: skip
 @click.option("--choose", type=int, metavar="N", help="Write the N-th into the hints of OUTPUT.")
 @click.option("-o", "--output", type=Place(), metavar="OUTPUT", help="The archive that IN is a source of.")
 @click.option("-f", "--force", is_flag=True, help="Replace FILE if it is there.")
@@ -69,13 +71,13 @@ def command(
         _write(sheets, picture, wanted, settings, side)
     if not presentation.quiet:
         for path in sheets:
-            click.echo(printable(f"{path}: {len(wanted)} variants of {picture}."))
+            tell(f"{path}: {len(wanted)} variants of {picture}.")
     if choose is not None and output is not None:
         from pipeline.web.review.choosing import choose as take
 
         key = take(picture, choose, wanted, output)
         if not presentation.quiet:
-            click.echo(printable(f"{key}: {wanted[choose - 1].label}; the next `colorize run` makes it so."))
+            tell(f"{key}: {wanted[choose - 1].label}; the next `colorize run` makes it so.")
     return 0
 
 

@@ -6,11 +6,11 @@ import os
 from pathlib import PurePath
 
 import click
-from click.shell_completion import get_completion_class
 
 from pipeline.cli.presentation import presentation_options
+from pipeline.cli.shells import ANSWERS
 
-SHELLS = ("bash", "zsh", "fish")
+SHELLS = tuple(ANSWERS)
 VARIABLE = "_COLORIZE_COMPLETE"
 
 EPILOG = """\b
@@ -33,10 +33,8 @@ def script(shell: str) -> str:
     Args:
         shell: one of `SHELLS`.
     """
-    made = get_completion_class(shell)
-    assert made is not None
     # Filled in by ourselves: click's own way starts a bash to ask for its version.
-    filling = made(click.Command("colorize"), {}, "colorize", VARIABLE)
+    filling = ANSWERS[shell](click.Command("colorize"), {}, "colorize", VARIABLE)
     return filling.source_template % filling.source_vars()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import json_option, presentation_options
+from pipeline.cli.presentation import json_option, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 
 EPILOG = """\b
@@ -44,5 +44,5 @@ def command(anew: bool, as_json: bool, **values: Any) -> int:
         click.echo(json.dumps(asdict(found), indent=2, default=str))
     else:
         for line in diagnosis_lines(found):
-            click.echo(line)
+            tell(line)
     return int(found.exit_code)

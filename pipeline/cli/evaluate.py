@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
+from pipeline.cli.completing import complete_model
+from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import ExitCode, OutputError, SettingsError
 from pipeline.ground.settings import Settings
@@ -25,7 +26,9 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("folder", metavar="DIR", type=Place())
-@click.option("--compare", metavar="NAME|FILE", help="A second net, with paired differences.")
+@click.option(
+    "--compare", metavar="NAME|FILE", shell_complete=complete_model, help="A second net, with paired differences."
+)
 @click.option("--saturations", metavar="X,X...", help="Several factors on the chroma, a row each.")
 @click.option(
     "--csv",
@@ -35,7 +38,7 @@ Examples:
     help="Write a row for each picture.",
 )
 @click.option("--films", "of_films", is_flag=True, help="Measure films instead: DIR is a folder, or one film.")
-@click.option("--limit", metavar="N", type=click.IntRange(1), help="An even selection of N pictures.")
+@click.option("--limit", metavar="N", type=Whole(1), help="An even selection of N pictures.")
 @click.option("--no-progress", is_flag=True, help="No bar and no lines in between.")
 @json_option
 @presentation_options

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
+from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options, tell
 
 EPILOG = """\b
 Exit: 0 it is made, 2 wrong usage, 5 OUTPUT holds no archive or cannot be
@@ -27,16 +26,15 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("output", metavar="OUTPUT", type=Place())
-@click.option("--name", default="gallery", show_default=True, metavar="NAME", help="Of the folder inside OUTPUT.")
+@click.option("--name", default="gallery", metavar="NAME", help="Of the folder inside OUTPUT. [gallery]")
 @click.option("--single-file", is_flag=True, help="One file, OUTPUT/NAME.html, with small pictures in it.")
-@click.option("--jobs", type=click.IntRange(1, 512), help="Processes that make thumbnails; all cores if not given.")
+@click.option("-j", "--jobs", type=Whole(1, 512), metavar="N", help="Processes that make thumbnails. [all cores]")
 @click.option(
     "--view",
-    type=click.IntRange(0, 30_000),
+    type=Whole(0, 30_000),
     default=1600,
-    show_default=True,
     metavar="PIXELS",
-    help="Longest side of a JPEG beside what no browser shows (TIFF and the like); 0: none.",
+    help="Longest side of a JPEG beside what no browser shows (TIFF and the like); 0: none. [1600]",
 )
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @json_option
@@ -75,7 +73,7 @@ def command(
         click.echo(json.dumps(said))
     elif not presentation.quiet:
         size = f", {made.bytes / 1e6:,.1f} MB" if made.bytes else ""
-        click.echo(printable(f"{made.page}: {made.items:,} items, {made.made:,} thumbnails made now{size}."))
+        tell(f"{made.page}: {made.items:,} items, {made.made:,} thumbnails made now{size}.")
         if made.unseen:
-            click.echo(f"{made.unseen:,} items have no picture there; the page says why.")
+            tell(f"{made.unseen:,} items have no picture there; the page says why.")
     return 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 
 EPILOG = """\b
 Examples:
@@ -44,14 +44,13 @@ def import_(decisions: Path, output: Path) -> int:
     stays, comments too.
     """
     from pipeline.archive.decisions import import_decisions
-    from pipeline.archive.spelling import printable
 
     came = import_decisions(decisions, output)
     for key in came.unknown:
-        click.echo(f"{printable(key)}: no such picture in {output}", err=True)
+        tell(f"{key}: no such picture in {output}", err=True)
     for key in came.others:
-        click.echo(f"{printable(key)}: not the picture that was decided on, its sha256 is another", err=True)
+        tell(f"{key}: not the picture that was decided on, its sha256 is another", err=True)
     for key in came.undone:
-        click.echo(f"{printable(key)}: its earlier decision is taken back", err=True)
-    click.echo(f"{came.taken:,} taken, {came.unchanged:,} as before: {came.path}")
+        tell(f"{key}: its earlier decision is taken back", err=True)
+    tell(f"{came.taken:,} taken, {came.unchanged:,} as before: {came.path}")
     return 3 if came.unknown or came.others else 0

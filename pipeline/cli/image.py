@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
@@ -11,9 +10,10 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.presentation import Place, Presentation, has_desktop, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
-from pipeline.ground.errors import SettingsError
+from pipeline.cli.streams import is_closed
+from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.ground.items import Result
 
 EPILOG = """\b
@@ -27,9 +27,15 @@ Examples:
 PIPE = Path("-")
 
 
-@click.command(epilog=EPILOG)
-@click.argument("source", metavar="IN", type=Place())
-@click.argument("destination", metavar="[OUT]", type=Place(), required=False)
+class _PlaceOrPipe(Place):
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Take `-` for a pipe, and `./-` for the file of that name."""
+        return PIPE if value == "-" else super().convert(value, parameter, ctx)
+
+
+@click.command(epilog=EPILOG, context_settings={"allow_extra_args": True})
+@click.argument("source", metavar="IN", type=_PlaceOrPipe())
+@click.argument("destination", metavar="[OUT]", type=_PlaceOrPipe(), required=False)
 @click.option("-f", "--force", is_flag=True, help="Replace OUT if it is there.")
 @click.option("--side-by-side", is_flag=True, help="The grey picture beside the coloured one.")
 @click.option("--open", "opened", is_flag=True, help="Show OUT when it is made, in the desktop's own program.")
@@ -63,15 +69,19 @@ def command(
     from pipeline.run.pipes import colorize_into, received
     from pipeline.run.single import colorize_picture
 
+    if click.get_current_context().args:
+        raise click.UsageError("One picture at a time. Many: colorize run FILE... -o FOLDER")
     settings = read_settings(values)
     if side_by_side:
         settings = replace(settings, layout="side-by-side")
-    piped = destination == PIPE or (source == PIPE and destination is None)
+    piped = destination is PIPE or (source is PIPE and destination is None)
     if opened and piped:
         raise SettingsError("--open shows a file: name one as OUT.")
     if piped and sys.stdout.isatty():
         raise SettingsError("Standard output is a terminal: send it to a file or a program, or name OUT.")
-    with received(sys.stdin.buffer) if source == PIPE else nullcontext(source) as there:
+    if piped and is_closed(1):
+        raise OutputError("Standard output is closed: send it to a file or a program, or name OUT.")
+    with received(sys.stdin.buffer) if source is PIPE else nullcontext(source) as there:
         if piped:
             place, result = "standard output", colorize_into(sys.stdout.buffer, there, settings)
         else:
@@ -80,15 +90,10 @@ def command(
                 raise SettingsError(f"--format {values['format']} and {path} say two formats: leave one of them out.")
             place, result = str(path), colorize_picture(there, path, settings, force=force)
     if not presentation.quiet:
-        click.echo(_line(result, place), err=True)
-    if opened and result.filed and (not _has_desktop() or click.launch(place)):
-        click.echo(f"colorize: There is no program here that opens {place}.", err=True)
+        tell(_line(result, place), err=True)
+    if opened and result.filed and (not has_desktop() or click.launch(place)):
+        tell(f"colorize: There is no program here that opens {place}.", err=True)
     return 0
-
-
-def _has_desktop() -> bool:
-    """Tell whether there is a screen to show something on: xdg-open says a page of other things where there is none."""
-    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _line(result: Result, place: str) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.completing import complete_file
+from pipeline.cli.presentation import Place, Presentation, Whole, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import OutputError
 
@@ -29,13 +30,13 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("source", metavar="SOURCE")
+@click.argument("source", metavar="SOURCE", shell_complete=complete_file)
 @click.option("--save", metavar="FILE", type=Place(), help="Keep what is shown as a film; without sound.")
 @click.option("-f", "--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--width", type=click.IntRange(16, 4096), default=500, metavar="N", help="Most pixels across. [500]")
+@click.option("--width", type=Whole(16, 4096), default=500, metavar="N", help="Most pixels across, 16 to 4096. [500]")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Where the page is served; beyond this machine"
               " only with the token in the address that is printed. [127.0.0.1]")  # fmt: skip
-@click.option("--port", type=click.IntRange(0, 65535), default=8765, metavar="N", help="0 takes a free one. [8765]")
+@click.option("--port", type=Whole(0, 65535), default=8765, metavar="N", help="0 takes a free one. [8765]")
 @click.option("--fast", is_flag=True, help="Play a file as fast as it can be coloured, dropping nothing.")
 @presentation_options
 @settings_flags(
@@ -87,16 +88,16 @@ def _recorder(save: Path | None, source: Path, settings: Settings, *, force: boo
 
 def _say(presentation: Presentation, address: str) -> None:
     if not presentation.quiet:
-        click.echo(f"Live at {address} (q or Ctrl-C ends it)", err=True)
+        tell(f"Live at {address} (q or Ctrl-C ends it)", err=True)
 
 
 def _sum_up(presentation: Presentation, figures: Figures, save: Path | None) -> None:
     if presentation.quiet:
         return
     if not figures.shown:
-        click.echo("Nothing was shown.", err=True)
+        tell("Nothing was shown.", err=True)
         return
-    click.echo(
+    tell(
         f"{f'{save}: ' if save else ''}{figures.shown:,} frames shown, {figures.dropped:,} dropped, "
         f"{figures.rate:.1f} a second, {figures.latency:.0f} ms late ({figures.slowest} frames at the worst)",
         err=True,

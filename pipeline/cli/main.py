@@ -6,17 +6,18 @@ import contextlib
 import importlib
 import json
 import os
+import shlex
 import sys
 import traceback
 from typing import NoReturn
 
 import click
-from click.shell_completion import shell_complete
 
 from pipeline import __version__
-from pipeline.cli.presentation import Presentation
-from pipeline.cli.streams import make_streams_last
+from pipeline.cli.presentation import Presentation, tell
+from pipeline.cli.streams import make_streams_last, speak_utf8
 from pipeline.ground.errors import HINTS, ColorizeError, ExitCode, of_the_machine
+from pipeline.ground.settings import nearest
 
 # Each lives in a module of its own, imported when it is called, so that `--help` and `status` stay quick.
 COMMANDS = {
@@ -64,10 +65,28 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(error.message + _meant(args[0]), ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _meant(word: str) -> str:
+    """Return what to say of a word that is no command: whoever names a picture or a folder means what works on it."""
+    if os.path.isdir(word):  # noqa: PTH112 - as it was typed
+        return f" It is a folder: colorize run {shlex.quote(word)} -o OUTPUT"
+    if os.path.isfile(word):  # noqa: PTH113
+        return f" It is a file: colorize image {shlex.quote(word)} takes a picture, colorize video a film."
+    return nearest(word, COMMANDS)
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -92,7 +111,8 @@ def _said(presentation: Presentation, error: Exception, code: ExitCode, sentence
     """Say what went wrong, and how the command ends."""
     if presentation.verbose:
         traceback.print_exception(error)
-    click.echo(f"colorize: {sentence}", err=True)
+    for line in f"colorize: {sentence}".splitlines():
+        tell(line, err=True)
     _as_json(presentation, code, sentence, hint)
     return code
 
@@ -108,9 +128,12 @@ def _as_json(presentation: Presentation, code: int, sentence: str, hint: str = H
 def main() -> NoReturn:
     """Run the command line and exit with the code the README documents."""
     presentation = Presentation()
+    speak_utf8()
     make_streams_last()
     try:
         if instruction := os.environ.get("_COLORIZE_COMPLETE"):  # the shell's Tab key
+            from pipeline.cli.shells import shell_complete
+
             sys.exit(shell_complete(commands, {}, "colorize", "_COLORIZE_COMPLETE", instruction))
         # Not `commands.main`: that takes every broken pipe, a worker's too, for a reader who went away.
         with commands.make_context("colorize", sys.argv[1:], obj=presentation) as context:
@@ -123,7 +146,7 @@ def main() -> NoReturn:
         _as_json(presentation, code, error.format_message())
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.SIGINT
-        click.echo("colorize: Stopped.", err=True)
+        tell("colorize: Stopped.", err=True)
         _as_json(presentation, code, "Stopped.", HINTS[ExitCode.SIGINT])
     except ColorizeError as error:
         code = _said(presentation, error, error.exit_code, str(error), error.hint)

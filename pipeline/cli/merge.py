@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -31,9 +30,9 @@ def command(shares: tuple[Path, ...], output: Path) -> int:
     from pipeline.archive.merge import merge
 
     found = merge(shares, output)
-    click.echo(f"{found.taken:,} items taken over, {found.known:,} were there already.")
+    tell(f"{found.taken:,} items taken over, {found.known:,} were there already.")
     for line in [*found.problems, *found.gaps]:
-        click.echo(printable(line), err=True)
+        tell(line, err=True)
     if found.more:
-        click.echo(f"... and {found.more:,} more.", err=True)
+        tell(f"... and {found.more:,} more.", err=True)
     return int(ExitCode.SOME_FAILED) if found.problems or found.gaps else 0

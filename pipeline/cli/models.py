@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.presentation import Presentation, json_option, presentation_options
+from pipeline.cli.completing import complete_model, complete_model_name
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import ExitCode, OutputError, SettingsError
 
@@ -86,16 +87,16 @@ def list_models(as_json: bool, **values: Any) -> int:
         click.echo(json.dumps(document, indent=2))
         return 0
     others = {target: alias for alias, target in registry.aliases.items()}
-    click.echo(f"{'name':<24} {'here':<8} {'size':>8}  {'net':<14} licence")
+    tell(f"{'name':<24} {'here':<8} {'size':>8}  {'net':<14} licence")
     for row in known:
         size = f"{row['bytes'] / 1e6:.0f} MB" if row["bytes"] else "?"
         licence = str(row["licence"]).partition(" (")[0]
-        click.echo(f"{row['name']:<24} {row['state']:<8} {size:>8}  {row['net']:<14} {licence}")
+        tell(f"{row['name']:<24} {row['state']:<8} {size:>8}  {row['net']:<14} {licence}")
         if row["name"] in others:
-            click.echo(f"  also called {others[str(row['name'])]}; the default")
+            tell(f"  also called {others[str(row['name'])]}; the default")
     for each in imported:
-        click.echo(f"{each['name']:<24} {'yes':<8} {each['bytes'] / 1e6:>5.0f} MB  imported")
-    click.echo(f"Models are kept in {folder}")
+        tell(f"{each['name']:<24} {'yes':<8} {each['bytes'] / 1e6:>5.0f} MB  imported")
+    tell(f"Models are kept in {folder}")
     return 0
 
 
@@ -127,10 +128,8 @@ def _fed(entry: ModelEntry) -> str:
 
 
 @command.command(epilog=FETCH_EPILOG)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
-@click.option(
-    "--from", "source", metavar="FOLDER", type=click.Path(path_type=Path), help="Copy from here, without internet."
-)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_model_name)
+@click.option("--from", "source", metavar="FOLDER", type=Place(), help="Copy from here, without internet.")
 @presentation_options
 @settings_flags("models_dir")
 @click.pass_obj
@@ -150,7 +149,7 @@ def fetch(presentation: Presentation, /, names: tuple[str, ...], source: Path | 
             paths = fetching.fetch(name, models_dir=_models_dir(values), from_folder=source, progress=progress)
         if not presentation.quiet:
             for path in paths:
-                click.echo(f"{path}: checked")
+                tell(f"{path}: checked")
     return 0
 
 
@@ -179,7 +178,7 @@ def _bar(presentation: Presentation) -> Iterator[Progress | None]:
 
 
 @command.command(epilog=VERIFY_EPILOG)
-@click.argument("names", metavar="[NAME...]", nargs=-1)
+@click.argument("names", metavar="[NAME...]", nargs=-1, shell_complete=complete_model_name)
 @json_option
 @presentation_options
 @settings_flags("models_dir")
@@ -198,13 +197,20 @@ def verify(presentation: Presentation, /, names: tuple[str, ...], as_json: bool,
     else:
         for each in told:
             if each.state != "ok" or not presentation.quiet:
-                click.echo(f"{each.state:<8} {each.model:<24} {each.detail or each.path}")
+                tell(f"{each.state:<8} {each.model:<24} {each.detail or each.path}")
     return int(ExitCode.OK if all(each.state == "ok" for each in told) else ExitCode.MODEL)
 
 
 @command.command("import", epilog=IMPORT_EPILOG)
-@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, metavar="NAME|FILE", help="ONNX file, or a name in the models' folder.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=Place())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="NAME|FILE",
+    shell_complete=complete_model,
+    help="ONNX file, or a name in the models' folder.",
+)
 @click.option("-f", "--force", is_flag=True, help="Replace the output if it is there.")
 @presentation_options
 @settings_flags("models_dir")
@@ -239,13 +245,11 @@ def import_model(
         raise SettingsError("Name PROTOTXT CAFFEMODEL POINTS, in this order, or one .pth file.")
     if not presentation.quiet:
         size = net.path.stat().st_size
-        click.echo(f"{net.path}: {size:,} bytes, fed {net.input_size} x {net.input_size}, sha256 {net.sha256}")
+        tell(f"{net.path}: {size:,} bytes, fed {net.input_size} x {net.input_size}, sha256 {net.sha256}")
         if agreement is not None:
             mean, most = agreement
-            click.echo(
-                f"Against OpenCV's own reading of the Caffe files: ab differs by {mean:.4f}, at most {most:.4f}."
-            )
-        click.echo(f"Use it with --model {output if destination.name != output else destination}")
+            tell(f"Against OpenCV's own reading of the Caffe files: ab differs by {mean:.4f}, at most {most:.4f}.")
+        tell(f"Use it with --model {output if destination.name != output else destination}")
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.presentation import Place, Presentation, presentation_options, tell
 
 EPILOG = """\b
 Exit: 0 the original was written, byte for byte; 5 there is none inside, the
@@ -22,7 +22,7 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("coloured", metavar="COLOURED", type=Place())
 @click.option("-o", "--output", required=True, metavar="FILE", type=Place(), help="Where the original goes.")
-@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("-f", "--force", is_flag=True, help="Replace FILE if it is there.")
 @presentation_options
 @click.pass_obj
 def command(presentation: Presentation, /, coloured: Path, output: Path, force: bool) -> int:
@@ -34,5 +34,5 @@ def command(presentation: Presentation, /, coloured: Path, output: Path, force: 
 
     size = take_out(coloured, output, force=force)
     if not presentation.quiet:
-        click.echo(f"{output}: {size:,} bytes, as they were; sha256 matches.")
+        tell(f"{output}: {size:,} bytes, as they were; sha256 matches.")
     return 0

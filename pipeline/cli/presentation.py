@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from pipeline.archive.spelling import printable
+from pipeline.ground.homes import from_home
 from pipeline.ground.storage import READ_ONLY, is_address, located
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -46,6 +50,19 @@ def presentation_options(command: Command) -> Command:
     return command
 
 
+def tell(text: str, *, err: bool = False) -> None:
+    r"""Print a line. A name that stands in it steers no terminal and breaks no line; bytes no UTF-8 has are `\xe9`."""
+    click.echo(printable(os.fsencode(text).decode("utf-8", "backslashreplace")), err=err)
+
+
+def has_desktop() -> bool:
+    """Tell whether there is a screen to show something on.
+
+    Where there is none, xdg-open says a page of other things, and a browser for terminals would take this one.
+    """
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
 class Place(click.Path):
     """A path as an argument; what is wrong with it is found out when it is used, and said with its exit code."""
 
@@ -62,7 +79,30 @@ class Place(click.Path):
             if not self._far:
                 self.fail(f"{located(value)}: {READ_ONLY}", parameter, ctx)
             return located(value)
+        if isinstance(value, str):
+            value = from_home(value)
         return super().convert(value, parameter, ctx)
+
+
+class Whole(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """A whole number; the help says in words where it must lie, as it does of settings."""
+
+    name = "N"
+
+    def __init__(self, low: int, high: int | None = None) -> None:
+        """Take what lies from `low` to `high`."""
+        self._low, self._high = low, high
+
+    def convert(self, value: Any, parameter: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number, or say what is wanted."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value} is not a whole number.", parameter, ctx)
+        if number < self._low or (self._high is not None and number > self._high):
+            wanted = f"{self._low} or more" if self._high is None else f"between {self._low} and {self._high}"
+            self.fail(f"{number}: it must be {wanted}.", parameter, ctx)
+        return number
 
 
 def _as_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> bool:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -29,19 +28,19 @@ def command(output: Path, yes: bool) -> int:
     """Take away outputs and rows of sources that are gone (status `gone`).
 
     Without --yes nothing is changed. What somebody has changed since it was
-    written stays.
+    written stays, and so does what has its source again.
     """
     from pipeline.archive.prune import prunable, prune
 
     if yes:
         came = prune(output)
-        click.echo(f"{came.removed:,} outputs of gone sources were removed{_rest(came.forgotten - came.removed)}.")
+        tell(f"{came.removed:,} of the outputs of gone sources were removed{_rest(came.forgotten - came.removed)}.")
         for place, why in came.stuck:
-            click.echo(printable(f"{place} cannot be removed: {why}. It stays, and what is known of it."), err=True)
+            tell(f"{place} cannot be removed: {why}. It stays, and what is known of it.", err=True)
         return ExitCode.SOME_FAILED if came.stuck else ExitCode.OK
     going = 0
-    for _, place, ours in prunable(output):
-        going += ours
-        click.echo(printable(f"{'remove' if ours else 'keep (edited)'} {place}"))
-    click.echo(f"{going:,} outputs would be removed; nothing was changed. --yes does it.")
+    for _, place, kept in prunable(output):
+        going += not kept
+        tell(f"{f'keep ({kept})' if kept else 'remove'} {place}")
+    tell(f"{going:,} to be removed; nothing was changed. --yes does it.")
     return 0

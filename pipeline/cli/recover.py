@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 
 EPILOG = """\b
 Examples:
@@ -28,11 +28,11 @@ def command(output: Path) -> int:
     from pipeline.archive.recover import recover
 
     found = recover(output)
-    click.echo(f"{found.from_copy:,} items from the journal's copy, {found.from_manifest:,} from the manifest.")
+    tell(f"{found.from_copy:,} items from the journal's copy, {found.from_manifest:,} from the manifest.")
     if found.edited:
-        click.echo(f"{found.edited:,} outputs were changed since they were written: they are kept as `edited`.")
+        tell(f"{found.edited:,} outputs were changed since they were written: they are kept as `edited`.")
     if found.rejected:
-        click.echo(f"{found.rejected:,} are not wanted: they stay `rejected`.")
+        tell(f"{found.rejected:,} are not wanted: they stay `rejected`.")
     if found.missing:
-        click.echo(f"{found.missing:,} outputs are not there any more: the next run makes them.")
+        tell(f"{found.missing:,} outputs are not there any more: the next run makes them.")
     return 0

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, presentation_options
+from pipeline.cli.presentation import Place, presentation_options, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -31,9 +30,9 @@ def command(output: Path, paths: tuple[Path, ...], undo: bool) -> int:
     from pipeline.archive.prune import reject
 
     came = reject(output, paths, undo=undo)
-    click.echo(f"{len(came.taken):,} {'taken back: the next run makes them' if undo else 'rejected'}.")
+    tell(f"{len(came.taken):,} {'taken back: the next run makes them' if undo else 'rejected'}.")
     for key, why in came.left:
-        click.echo(printable(f"{key}: {why}."), err=True)
+        tell(f"{key}: {why}.", err=True)
     for key, why in came.stuck:
-        click.echo(printable(f"{key}: its output cannot be removed, so it is not rejected: {why}."), err=True)
+        tell(f"{key}: its output cannot be removed, so it is not rejected: {why}.", err=True)
     return ExitCode.SOME_FAILED if came.stuck else ExitCode.OK

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.presentation import Place, Presentation, Whole, has_desktop, presentation_options, tell
 
 if TYPE_CHECKING:
     from pipeline.web.gallery.build import Gallery
@@ -30,9 +29,9 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("output", metavar="OUTPUT", type=Place())
-@click.option("--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="0 takes a free one. [0]")
-@click.option("--name", default="gallery", show_default=True, metavar="NAME", help="Of the gallery's folder in OUTPUT.")
-@click.option("--jobs", type=click.IntRange(1, 512), help="Processes that make thumbnails; all cores if not given.")
+@click.option("--port", type=Whole(0, 65535), default=0, metavar="N", help="0 takes a free one. [0]")
+@click.option("--name", default="gallery", metavar="NAME", help="Of the gallery's folder in OUTPUT. [gallery]")
+@click.option("-j", "--jobs", type=Whole(1, 512), metavar="N", help="Processes that make thumbnails. [all cores]")
 @click.option("--open", "open_", is_flag=True, help="Open the page in the browser.")
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @presentation_options
@@ -53,9 +52,9 @@ def command(
     def announce(address: str, made: Gallery | None) -> None:
         bar.close()
         items = f" ({made.items:,} items)" if made else ""
-        click.echo(f"Review at {address}{items}; Ctrl-C ends it.", err=True)
-        if open_:
-            webbrowser.open(address)
+        tell(f"Review at {address}{items}; Ctrl-C ends it.", err=True)
+        if open_ and not (has_desktop() and webbrowser.open(address)):
+            tell("There is no browser here that opens it; the address works in one of this machine.", err=True)
 
     hidden = no_progress or presentation.quiet or not sys.stderr.isatty()
     wanted = Wanted(port, jobs or os.cpu_count() or 1, name)
@@ -66,5 +65,5 @@ def command(
             f"Decided of {count:,} picture{'s' if count > 1 else ''}, in {output / 'hints.toml'}; the next "
             "`colorize run` makes it."
         )  # fmt: skip
-        click.echo(printable(text), err=True)
+        tell(text, err=True)
     return int(stop.code or 0)

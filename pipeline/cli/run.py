@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import SettingsError
 
@@ -87,9 +87,9 @@ def command(
     settings = read_settings(values, warn=said.append)
     if dry_run:
         for sentence in said:
-            click.echo(f"colorize: {sentence}", err=True)
+            tell(f"colorize: {sentence}", err=True)
         for line in plan_lines(list_archive(inputs, output, settings), as_json=as_json):
-            click.echo(line)
+            tell(line)
         return 0
     if log_file is None and log_format != "text":
         raise SettingsError(f"--log-format {log_format}: name the log with --log-file.")
@@ -100,5 +100,5 @@ def command(
         click.echo(summary_json(summary))
     elif not presentation.quiet:
         for line in summary_lines(summary):
-            click.echo(line)
+            tell(line)
     return int(summary.exit_code)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import Field, fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from pipeline.cli.completing import complete_config, complete_model
+from pipeline.cli.completing import BY_METAVAR, complete_config
+from pipeline.cli.presentation import Place, tell
 from pipeline.ground.gather import gather, parse_value, unknown_variables
 from pipeline.ground.settings import HINTS, Settings
 
@@ -20,14 +20,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 NUMBERS = {int: "N", float: "NUMBER"}
 
 SHORT = {"jobs": "-j", "model": "-m"}
-COMPLETE = {"model": complete_model}
 
 
 def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
     name, meta = declared.name, declared.metadata
     long = "--" + name.replace("_", "-")
     shown = declared.default
-    text = meta["text"] + (f" [{shown}]" if shown not in ("", ()) and not isinstance(shown, bool) else "")
+    said = f"{shown:g}" if isinstance(shown, float) else shown
+    text = meta["text"] + (f" [{said}]" if shown not in ("", ()) and not isinstance(shown, bool) else "")
     if isinstance(shown, bool):
         return click.option(f"{long}/--no-{long[2:]}", name, default=None, help=text)
     names = [long, SHORT[name]] if name in SHORT else [long]
@@ -35,7 +35,8 @@ def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
         return click.option(*names, name, multiple=True, metavar=meta["metavar"], help=text)
     kind = click.Choice(meta["choices"]) if meta["choices"] else None
     metavar = meta["metavar"] or NUMBERS.get(HINTS[name])
-    return click.option(*names, name, type=kind, metavar=metavar, help=text, shell_complete=COMPLETE.get(name))
+    completes = BY_METAVAR.get(meta["metavar"])
+    return click.option(*names, name, type=kind, metavar=metavar, help=text, shell_complete=completes)
 
 
 def settings_flags(*names: str) -> Callable[[Command], Command]:
@@ -50,7 +51,7 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
         )(command)
         return click.option(
             "--config",
-            type=click.Path(path_type=Path),
+            type=Place(),
             metavar="FILE",
             shell_complete=complete_config,
             help="Settings from a TOML file, or archive, fast, video, preservation, tutorial.",
@@ -60,7 +61,7 @@ def settings_flags(*names: str) -> Callable[[Command], Command]:
 
 
 def _warn(sentence: str) -> None:
-    click.echo(f"colorize: {sentence}", err=True)
+    tell(f"colorize: {sentence}", err=True)
 
 
 def read_settings(values: dict[str, Any], *, warn: Callable[[str], None] = _warn) -> Settings:

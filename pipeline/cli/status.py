@@ -10,7 +10,8 @@ import click
 
 from pipeline.archive.spelling import printable, unescape
 from pipeline.archive.status import listed, read_status, status_json, status_lines
-from pipeline.cli.presentation import Place, json_option, presentation_options
+from pipeline.cli.presentation import Place, json_option, presentation_options, tell
+from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import PROBLEMS, Status
 
 EPILOG = """\b
@@ -32,7 +33,7 @@ Examples:
     type=click.Choice([str(each) for each in Status]),
     help="List sources of this status, such as edited.",
 )
-@click.option("-0", "nul", is_flag=True, help="With a list: only sources, as they are, each ended by a NUL.")
+@click.option("-0", "nul", is_flag=True, help="With --problems or --list: sources alone, each ended by a NUL.")
 @json_option
 @presentation_options
 def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, as_json: bool) -> int:
@@ -41,6 +42,8 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
     It can be asked at any time, also while a run is at work.
     """
     wanted = {*statuses, *(PROBLEMS if problems else ())}
+    if nul and not wanted:
+        raise SettingsError("-0 is for lists: --problems, or --list STATUS.")
     if wanted:
         for key, reason in listed(output, wanted):
             if nul:
@@ -48,7 +51,12 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
             else:
                 click.echo(json.dumps([key, reason]) if as_json else printable(f"{key}: {reason}" if reason else key))
         return 0
+    if nul:
+        raise SettingsError("-0 goes with a list: --problems, or --list STATUS.")
     status = read_status(output)
-    for line in [status_json(status)] if as_json else status_lines(status):
-        click.echo(line)
+    if as_json:
+        click.echo(status_json(status))
+        return 0
+    for line in status_lines(status):
+        tell(line)
     return 0

@@ -32,6 +32,28 @@ class _Lasting(io.FileIO):
             return memoryview(data).nbytes
 
 
+def speak_utf8() -> None:
+    """Begin anew in Python's UTF-8 mode, where the locale spells names of files in another way.
+
+    The journal has names as UTF-8. Under an old locale the same bytes would be other letters, or none at all: what one
+    night has made the next would not know again. The terminal keeps its own encoding.
+    """
+    if sys.getfilesystemencoding() == "utf-8" or os.environ.get("PYTHONUTF8") == "1" or not sys.executable:
+        return
+    encoding = getattr(sys.stderr, "encoding", None) or "ascii"
+    environment = {"PYTHONIOENCODING": f"{encoding}:backslashreplace", **os.environ, "PYTHONUTF8": "1"}
+    with contextlib.suppress(OSError):
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+
+
+_CLOSED: set[int] = set()  # what was closed when the program began
+
+
+def is_closed(number: int) -> bool:
+    """Tell whether a standard stream was closed when the program began: what is written there is lost."""
+    return number in _CLOSED
+
+
 def make_streams_last() -> None:
     """Let writing to standard error never fail, nor writing to a standard output that nobody reads.
 
@@ -42,8 +64,11 @@ def make_streams_last() -> None:
         try:
             os.fstat(number)
         except OSError:
+            _CLOSED.add(number)
             with contextlib.suppress(OSError):
                 os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number: this one
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = _lasting(sys.stdout, 1)
     sys.stderr = _lasting(sys.stderr, 2)
 

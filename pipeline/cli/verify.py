@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.archive.spelling import printable
-from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options
+from pipeline.cli.presentation import Place, Presentation, json_option, presentation_options, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -45,9 +44,9 @@ def command(presentation: Presentation, /, output: Path, as_json: bool) -> int:
         if as_json:
             click.echo(json.dumps(asdict(finding)))
         elif finding.problems:
-            click.echo(printable(f"{finding.output}: {'; '.join(finding.problems)}"))
+            tell(f"{finding.output}: {'; '.join(finding.problems)}")
     if not as_json and not presentation.quiet:
-        click.echo(f"{counts.total():,} outputs checked, {wrong:,} wrong; {restorable:,} hold their original.")
+        tell(f"{counts.total():,} outputs checked, {wrong:,} wrong; {restorable:,} hold their original.")
         for luma, count in sorted(counts.items()):
-            click.echo(f"  {count:>9,}  {luma}")
+            tell(f"  {count:>9,}  {luma}")
     return int(ExitCode.SOME_FAILED if wrong else ExitCode.OK)

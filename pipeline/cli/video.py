@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipeline.cli.moments import Moment
-from pipeline.cli.presentation import Place, Presentation, presentation_options
+from pipeline.cli.presentation import Place, Presentation, presentation_options, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import Viewing
@@ -74,7 +74,7 @@ def command(
 
     def announce(sentence: str) -> None:
         if not presentation.quiet:
-            click.echo(sentence, err=True)
+            tell(sentence, err=True)
 
     with tqdm(total=0, unit=" frames", dynamic_ncols=True, disable=presentation.quiet or None) as bar:
 
@@ -96,5 +96,5 @@ def command(
         notes = "; ".join(note for note in (result.reason, result.metadata) if note)
         seen = f"{result.seen.frames:,} frames, {result.seen.width} x {result.seen.height}"
         made = destination if result.filed else "nothing written"
-        click.echo(f"{made}: {seen}, {result.seconds:.1f} s of work{f' ({notes})' if notes else ''}", err=True)
+        tell(f"{made}: {seen}, {result.seconds:.1f} s of work{f' ({notes})' if notes else ''}", err=True)
     return 0

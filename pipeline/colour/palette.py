@@ -102,9 +102,13 @@ def repainted(net: Net, name: str) -> Net:
 
 
 def chart_digest(name: str) -> str:
-    """Return a short hash of the chart that the palette `name` moves colours by; empty: it has none."""
-    by = PALETTES[name].chart
-    return hashlib.sha256(chart(by).tobytes()).hexdigest()[:16] if by else ""
+    """Return a short hash of the chart that the palette `name` moves colours by, and of its other steps.
+
+    Empty: it has no chart. What other nets get is known by the palette's name alone.
+    """
+    by = PALETTES[name]
+    numbers = repr((by.stretch, by.calm, by.cast, by.unsure_reds)).encode()
+    return hashlib.sha256(numbers + chart(by.chart).tobytes()).hexdigest()[:16] if by.chart else ""
 
 
 def treated(guess: Guess, lightness: Floats, palette: Palette) -> Floats:

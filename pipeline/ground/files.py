@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, ItemError, OutputError
@@ -21,6 +21,7 @@ from pipeline.ground.storage import Origin
 Bytes = bytes | bytearray | memoryview
 
 _CHUNK: Final = 1 << 20
+_NO_TIMES: Final = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # a share, whose files are another's
 # The next file would meet the same: the run stops instead of failing ten thousand times.
 _FATAL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENODEV}
 
@@ -138,6 +139,14 @@ class Room:
             yield folder
 
 
+class Written(NamedTuple):
+    """What was written: size in bytes, sha256 in hexadecimal, and whether it has the times that it was to have."""
+
+    size: int
+    sha256: str
+    dated: bool = True
+
+
 @contextmanager
 def appearing(place: str, room: Room) -> Iterator[BinaryIO]:
     """Give a file to write that takes its place when the block ends well; the rest as `publish`. Raises `OSError`."""
@@ -160,17 +169,14 @@ def _part(place: str, room: Room) -> Iterator[int]:
                 os.unlink(name, dir_fd=folder)
 
 
-def publish(data: Bytes | Path, place: str, room: Room, times: os.stat_result | None = None) -> tuple[int, str]:
+def publish(data: Bytes | Path, place: str, room: Room, times: os.stat_result | None = None) -> Written:
     """Write a file so that it appears whole or not at all: its bytes are on the disk before it has its name.
 
     Args:
         data: the bytes, or a finished file inside `room.tmp_dir`, which is moved.
         place: where it goes, relative to `room.root`; missing folders are made, an older file is replaced.
         room: where it is written.
-        times: of a file whose access and modification time it is given.
-
-    Returns:
-        Size in bytes, sha256 in hexadecimal.
+        times: of a file whose access and modification time it is given, if OUTPUT allows that.
 
     Raises:
         OutputError: nothing can be written at all: no space, read-only, or `tmp_dir` is gone.
@@ -180,23 +186,20 @@ def publish(data: Bytes | Path, place: str, room: Room, times: os.stat_result | 
         try:
             with data.open("r+b") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-                _date(file.fileno(), times)
+                dated = _date(file.fileno(), times)
                 os.fsync(file.fileno())
             size = data.stat().st_size
             with room.unfinished() as folder:
                 _move(data.name, folder, place, room)
         except OSError as error:
             raise unwritable(error, room.tmp_dir) from None
-        return size, digest
+        return Written(size, digest, dated)
     view = memoryview(data).cast("B")
     return _place((view[at : at + _CHUNK] for at in range(0, len(view), _CHUNK)), place, room, times)
 
 
-def copy_bytes(source: Path, place: str, room: Room) -> tuple[int, str]:
+def copy_bytes(source: Path, place: str, room: Room) -> Written:
     """Copy a file byte for byte, with its modification time, as safely as `publish`.
-
-    Returns:
-        Size in bytes, sha256 in hexadecimal.
 
     Raises:
         FileNotFoundError: the source is gone.
@@ -213,12 +216,12 @@ def copy_bytes(source: Path, place: str, room: Room) -> tuple[int, str]:
         return copy_open(file, place, room)
 
 
-def copy_open(file: io.BufferedReader, place: str, room: Room) -> tuple[int, str]:
+def copy_open(file: io.BufferedReader, place: str, room: Room) -> Written:
     """As `copy_bytes`, of a file that is open, whatever has its name by now."""
     return _place(_chunks(file), place, room, os.fstat(file.fileno()))
 
 
-def repeat(place: str, to: str, room: Room, times: os.stat_result | None = None) -> tuple[int, str]:
+def repeat(place: str, to: str, room: Room, times: os.stat_result | None = None) -> Written:
     """Copy a file of `room.root` to another place there; as `publish`. Raises `OSError` where it cannot be read."""
     with os.fdopen(inside.read(room.root, place), "rb") as file:
         return _place(_chunks(file), to, room, times)
@@ -228,7 +231,7 @@ def unreadable(error: OSError) -> ItemError:
     """Return why a source cannot be read; a later run tries it again."""
     if isinstance(error, PermissionError):
         return ItemError("permission denied", Cause.SYSTEM)
-    return ItemError(f"cannot be read: {error.strerror or error}", Cause.SYSTEM)
+    return ItemError(f"cannot be read: {words(error)}", Cause.SYSTEM)
 
 
 def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
@@ -242,16 +245,15 @@ def _chunks(file: io.BufferedReader) -> Iterator[bytes]:
         yield chunk
 
 
-def _place(chunks: Iterable[Bytes], place: str, room: Room, times: os.stat_result | None) -> tuple[int, str]:
+def _place(chunks: Iterable[Bytes], place: str, room: Room, times: os.stat_result | None) -> Written:
     try:
         with _part(place, room) as descriptor:
-            size, digest = _write(chunks, descriptor, times)
+            return _write(chunks, descriptor, times)
     except OSError as error:
         raise unwritable(error, room.tmp_dir) from None
-    return size, digest
 
 
-def _write(chunks: Iterable[Bytes], descriptor: int, times: os.stat_result | None) -> tuple[int, str]:
+def _write(chunks: Iterable[Bytes], descriptor: int, times: os.stat_result | None) -> Written:
     digest, size = hashlib.sha256(), 0
     with open(descriptor, "wb", buffering=0) as file:
         for chunk in chunks:
@@ -260,14 +262,22 @@ def _write(chunks: Iterable[Bytes], descriptor: int, times: os.stat_result | Non
             size += len(rest)
             while rest:  # an unbuffered write may take less than it was given
                 rest = rest[file.write(rest) or 0 :]
-        _date(descriptor, times)
+        dated = _date(descriptor, times)
         os.fsync(descriptor)
-    return size, digest.hexdigest()
+    return Written(size, digest.hexdigest(), dated)
 
 
-def _date(descriptor: int, times: os.stat_result | None) -> None:
-    if times is not None:
+def _date(descriptor: int, times: os.stat_result | None) -> bool:
+    """Give a file its times; tell whether it has them."""
+    if times is None:
+        return True
+    try:
         os.utime(descriptor, ns=(times.st_atime_ns, times.st_mtime_ns))
+    except OSError as error:
+        if error.errno not in _NO_TIMES:
+            raise
+        return False
+    return True
 
 
 def _move(name: str, unfinished: int, place: str, room: Room) -> None:
@@ -278,12 +288,19 @@ def _move(name: str, unfinished: int, place: str, room: Room) -> None:
         os.replace(name, last, src_dir_fd=unfinished, dst_dir_fd=there)
 
 
+def beyond_the_disk() -> ItemError:
+    """Return what to raise where a file became larger than OUTPUT's file system lets one be: the next is smaller."""
+    return ItemError("too large for one file where OUTPUT lies (FAT: 4 GB)", Cause.FORMAT_LIMIT)
+
+
 def unwritable(error: OSError, tmp_dir: Path) -> OutputError | ItemError:
     """Return what to raise when OUTPUT took no file: `OutputError` where it will take no other either."""
     text = error.strerror or str(error)
     if error.errno in _FATAL:
         remedy = "Make room" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "See what became of it"
         return OutputError(f"The output cannot be written: {text}. {remedy} or choose another output, then run again.")
+    if error.errno == errno.EFBIG:
+        return beyond_the_disk()
     if not tmp_dir.is_dir():
         return OutputError(f"The folder {tmp_dir} is gone: another run has taken over this output, or it was removed.")
     if not os.access(tmp_dir, os.W_OK | os.X_OK):

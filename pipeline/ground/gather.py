@@ -6,20 +6,23 @@ The order is default < configuration file < `COLORIZE_*` variables < `--set` and
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.files import read_plain
+from pipeline.ground.files import read_plain, words
+from pipeline.ground.homes import from_home
 from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import HINTS, Settings, field_of, nearest
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 # Variables of this program's own tests.
 TEST_PREFIX = "COLORIZE_TEST_"
+_PLACES = ("FILE", "DIR", "NAME|FILE")
 _LARGEST = 1 << 16  # bytes
 _MOST_DOTS = 1000  # in a line; tomllib's time and memory grow with the square of a key's parts
 
@@ -59,12 +62,16 @@ def from_mapping(values: Mapping[str, Any], *, base: Settings | None = None, ori
         SettingsError: unknown key (the nearest known one is named) or unfit value; `origin` says where it stood.
     """
     try:
-        changes: dict[str, Any] = {
-            field_of(key).name: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
+        changes: dict[str, Any] = {field_of(key).name: _meant(field_of(key), value) for key, value in values.items()}
         return replace(base or Settings(), **changes)
     except SettingsError as error:
         raise SettingsError(f"{origin}: {error}" if origin else str(error)) from None
+
+
+def _meant(declared: Field[Any], value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return from_home(value) if isinstance(value, str) and declared.metadata["metavar"] in _PLACES else value
 
 
 def _ready_made(path: Path) -> Path:
@@ -73,7 +80,7 @@ def _ready_made(path: Path) -> Path:
     Raises:
         SettingsError: it means nothing; what there is is named.
     """
-    if path.name != str(path) or path.exists():
+    if path.name != str(path) or os.path.lexists(path):
         return path
     names = sorted(each.stem for each in configs_dir().glob("*.toml"))
     if path.name in names:
@@ -113,7 +120,7 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
     try:
         values = _parsed(read_plain(path, _LARGEST).decode("utf-8"))
     except OSError as error:
-        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+        raise SettingsError(f"The configuration file {path} cannot be read: {words(error)}.") from None
     except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
     return from_mapping(values, base=base, origin=str(path))

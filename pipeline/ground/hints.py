@@ -67,6 +67,7 @@ class Hints:
         palette: one of `PALETTES` instead of the setting's; empty: the setting's.
         model: a net instead of the run's: a name, or the whole path of a file; empty: the run's.
         net: what was found under that name, hash and engine; a person does not say it. Empty: nothing.
+        chart: how its own palette, or the run's on its own net, moves colours, a hash; a person does not say it.
         strokes: colours that are known.
         grey: polygons that stay grey, three or more places each.
         sha256: of the picture that is meant, in hexadecimal; empty where that was not said.
@@ -83,6 +84,7 @@ class Hints:
     exemplars: tuple[Exemplar, ...] = ()
     model: str = ""
     net: str = ""
+    chart: str = ""
 
     @property
     def colours(self) -> bool:
@@ -98,10 +100,11 @@ class Hints:
     def mark(self) -> str:
         """A short hash of all that changes the output's bytes; empty where nothing does.
 
-        What steers the picture stands behind a point: see `own_mark`.
+        What steers the picture stands behind a point, and behind another one the chart: see `own_mark`, `said_mark`.
         """
         steering = [(each.source_sha256, each.output_sha256) for each in self.exemplars]
-        return self._own_mark + (f".{_hash(steering)}" if steering else "")
+        said = self._own_mark + (f".{_hash(steering)}" if steering else "")
+        return f"{said}{'.' * (2 - said.count('.'))}{self.chart}" if self.chart else said
 
     @property
     def _own_mark(self) -> str:
@@ -118,6 +121,11 @@ class Hints:
 def own_mark(mark: str) -> str:
     """Return of a mark what a person says of the picture itself."""
     return mark.partition(".")[0]
+
+
+def said_mark(mark: str) -> str:
+    """Return of a mark what people said, of the picture and of those that steer it: all but the chart."""
+    return ".".join(mark.split(".")[:2]).rstrip(".")
 
 
 def _hash(said: Any) -> str:

@@ -26,6 +26,19 @@ def user_cache() -> Path:
     return path if path.is_absolute() else _homeless()  # older platformdirs give `~/.cache` then
 
 
+def from_home(path: str) -> str:
+    """Return `~/x` as a shell has it: as it is it comes from `--output=~/x`, a file of settings, a unit of systemd.
+
+    What is there under that very name is meant.
+    """
+    if not path.startswith("~/") or os.path.lexists(path):
+        return path
+    try:
+        return str(Path.home()) + path[1:]
+    except RuntimeError:  # there is no home
+        return path
+
+
 @functools.cache
 def _homeless() -> Path:
     path = Path(tempfile.gettempdir()) / f"colorize-{os.getuid()}"

@@ -13,6 +13,7 @@ import os
 import shutil
 import stat
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -248,7 +249,7 @@ def move(root: Path, place: str, to: str) -> None:
     """Give a file inside `root` another name there; folders are made, nothing that is there is replaced.
 
     Raises:
-        OSError: `FileExistsError` where something has that name; else see `opened`.
+        OSError: `FileExistsError` where something else has that name; else see `opened`.
     """
     *above, name = parts_of(to)
     with _at(root, place) as (old, here), opened(root, "/".join(above), make=True) as there:
@@ -270,6 +271,23 @@ def _found(name: str, folder: int) -> os.stat_result | None:
         return os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
+
+
+def respell(root: Path, place: str, name: str) -> None:
+    """Let a file inside `root` be listed as `name`, which its folder takes for the name it has: it tells no case."""
+    with _at(root, place) as (old, folder):
+        if old == name:  # the folder alone is spelled otherwise
+            return
+        os.rename(old, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if name in os.listdir(folder):  # noqa: PTH208 - names
+            return
+        aside = f"{uuid.uuid4().hex}.part"  # to the system nothing was to be renamed
+        os.rename(old, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.rename(aside, old, src_dir_fd=folder, dst_dir_fd=folder)
+            raise
 
 
 def remove_empty(root: Path, place: str) -> None:

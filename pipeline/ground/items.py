@@ -170,11 +170,13 @@ class Filed:
         place: its path, relative to OUTPUT, as the system spells it, with "/" between parts.
         size: in bytes.
         sha256: in hexadecimal.
+        dated: it has the times that it was to have.
     """
 
     place: str
     size: int
     sha256: str
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

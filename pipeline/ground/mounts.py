@@ -20,7 +20,8 @@ def file_system(path: Path) -> str:
         mounts = psutil.disk_partitions(all=True)
     except (OSError, RuntimeError):
         return ""
-    holding = [each for each in mounts if place.is_relative_to(each.mountpoint)]
+    # The last of several in one place lies on top: a share over what waits to mount it (autofs).
+    holding = [each for each in reversed(mounts) if place.is_relative_to(each.mountpoint)]
     return max(holding, key=lambda each: len(each.mountpoint)).fstype if holding else ""
 
 

@@ -20,7 +20,7 @@ from pipeline.ground.items import Kind
 # Raised when the same settings begin to give other pixels or bytes: everything finished of that kind is done anew.
 # 2, photographs and pages: metadata and profiles are carried over. 3, both: more than 8 bits stay more than 8, and
 # TIFFs are taken by their tags.
-FORMAT_VERSIONS = {Kind.PHOTO: 3, Kind.PAGES: 3, Kind.FILM: 1}
+FORMAT_VERSIONS = {Kind.PHOTO: 4, Kind.PAGES: 4, Kind.FILM: 1}
 
 
 def _setting(

@@ -13,8 +13,10 @@ import io
 import os
 import re
 import stat
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PosixPath
 from typing import Any, Final, TypeVar
@@ -236,7 +238,7 @@ class Reading(io.RawIOBase):
     def __init__(self, origin: Origin, block: int = _JUMPED) -> None:
         """Open it; `block` bytes are asked for at once. Raises `OSError`."""
         self.fault: OSError | None = None
-        self.origin = origin
+        self.origin, self.name = origin, str(origin)
         self._block, self._at = block, 0
         self._file: Any = None
         tried(origin, self._open)
@@ -318,6 +320,22 @@ def fetch(origin: Origin, to: Path, known: tuple[int, int]) -> os.stat_result:
             seen.add(digest)
         known = entry.size, entry.mtime_ns
     raise OSError(errno.EIO, "it was changed while it was fetched, or does not arrive whole")
+
+
+@contextmanager
+def brought(path: Path) -> Iterator[Path]:
+    """Give the file of this machine that a path leads to, for the length of the block: of a storage's a copy in TMPDIR.
+
+    Raises:
+        OSError: it cannot be fetched.
+    """
+    if not isinstance(path, Origin):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
+        known = path.entry()
+        fetch(path, Path(folder, path.name), (known.size, known.mtime_ns))
+        yield Path(folder, path.name)
 
 
 def _md5(path: Path) -> str:

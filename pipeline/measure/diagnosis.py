@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline import __version__
-from pipeline.ground.errors import ColorizeError, ExitCode
+from pipeline.ground.errors import ColorizeError, ExitCode, of_the_machine
 from pipeline.ground.homes import user_cache
 from pipeline.ground.settings import Settings
 from pipeline.nets.engine import Engine
@@ -96,7 +96,10 @@ class Diagnosis:
         except ColorizeError as error:
             self._blame(str(error), error.exit_code)
         except Exception as error:  # a half-installed library can raise anything
-            self._blame(f"{what}: {type(error).__name__}: {error}.", ExitCode.FAULT)
+            if told := of_the_machine(error):
+                self._blame(f"{what}: {told}", told.exit_code)
+            else:
+                self._blame(f"{what}: {type(error).__name__}: {error}.", ExitCode.FAULT)
         return None
 
     def _blame(self, sentence: str, code: ExitCode) -> None:

@@ -67,6 +67,11 @@ class Job:
     memory: Memory = Memory()
     own: tuple[OwnNet, ...] = ()
 
+    @property
+    def nets(self) -> tuple[NetSpec, ...]:
+        """All that a worker may need, the run's first."""
+        return (self.net, *(each.spec for each in self.own if each.spec is not None))
+
 
 def chart_of(spec: NetSpec, palette: str) -> str:
     """Return a hash of the chart by which a net's colours are moved under a palette; empty: by none."""
@@ -169,10 +174,8 @@ class Tools:
         if (own.spec.sha256, own.engine) == (self.job.net.sha256, self.job.engine):
             return self
         beside = own.spec.held
-        if not self.second.holds(own):
-            self.second.drop()
-            self._make_room(beside, unit, f"the net {own.model}")
-        return replace(self, net=self.second.net(own), beside=beside)
+        net = self.second.net(own, lambda: self._make_room(beside, unit, f"the net {own.model}"))
+        return replace(self, net=net, beside=beside)
 
     def keeps(self, unit: Unit, *, in_colour: bool) -> bool:
         """Tell whether an item stays as it is: it is in colour, or was listed as such, and none wants it recolored."""
@@ -240,17 +243,14 @@ class Tools:
     def keep_colour(self, unit: Unit, seen: Seen, doubt: str = "") -> Result:
         """Say of an item that is in colour what the settings want: it is copied byte for byte, or skipped."""
         if self.hints.decision == "left-grey":
-            size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)
-            filed = Filed(unit.copy_output, size, digest)
+            filed = Filed(unit.copy_output, *files.copy_bytes(unit.source, unit.copy_output, self.room))
             return Result(unit.key, Status.COPIED, reason="left grey, by a hint", filed=filed, seen=seen)
         reason = "listed as in colour" if unit.on_color else f"already in colour{doubt}"
         reason += "; its hints are not used" if self.hints.colours else ""
         if self.settings.on_color == "skip":
             return Result(unit.key, Status.SKIPPED, Cause.IN_COLOUR, reason, seen=seen)
-        size, digest = files.copy_bytes(unit.source, unit.copy_output, self.room)
-        return Result(
-            unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=Filed(unit.copy_output, size, digest), seen=seen
-        )
+        filed = Filed(unit.copy_output, *files.copy_bytes(unit.source, unit.copy_output, self.room))
+        return Result(unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=filed, seen=seen)
 
     def done(self, unit: Unit, filed: Filed, seen: Seen, reason: str = "") -> Result:
         """Say of a unit that it was colorized into `filed`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.ground.errors import ModelError
@@ -40,19 +41,20 @@ class Second:
         """Hold none."""
         self._held: tuple[OwnNet, Net] | None = None
 
-    def holds(self, own: OwnNet) -> bool:
-        """Tell whether this is the net at hand."""
-        return self._held is not None and self._held[0] == own
-
     def drop(self) -> None:
         """Give its memory back."""
         self._held = None
 
-    def net(self, own: OwnNet) -> Net:
-        """Load a net, unless it is the one at hand; the other one goes first. Raises `ModelError`."""
+    def net(self, own: OwnNet, make_room: Callable[[], None]) -> Net:
+        """Load a net, unless it is the one at hand; the other one goes first, then it is seen that there is memory.
+
+        Raises:
+            ModelError: it cannot be used; and what `make_room` raises.
+        """
         if self._held is None or self._held[0] != own:
             self.drop()
             if own.spec is None or own.engine is None:
                 raise ModelError(own.problem)
+            make_room()
             self._held = own, open_net(own.spec, own.engine)
         return self._held[1]

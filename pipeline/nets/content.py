@@ -8,6 +8,7 @@ from typing import Final
 
 from pipeline.ground import files
 from pipeline.ground.errors import ModelError
+from pipeline.ground.files import words
 from pipeline.nets.spec import NetSpec
 
 # Protocol buffers end there, and ONNX with them.
@@ -27,7 +28,7 @@ def read_file(path: Path, *, remedy: str = "") -> bytes:
     try:
         return files.read_plain(path, LARGEST)
     except OSError as error:
-        told = f"The model file {path} cannot be read: {error.strerror}."
+        told = f"The model file {path} cannot be read: {words(error)}."
         raise ModelError(f"{told} {remedy}".rstrip()) from None
 
 

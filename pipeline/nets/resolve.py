@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Final
 
 from pipeline.ground.errors import ModelError, SettingsError
 from pipeline.ground.settings import Settings
@@ -10,6 +12,8 @@ from pipeline.nets.convert.conversion import resolve_caffe, spec_from_sources
 from pipeline.nets.spec import NetSpec
 from pipeline.nets.store.identify import FOREIGN, carried_spec, converted_spec, resolve_file
 from pipeline.nets.store.registry import ModelEntry, default_models_dir, load_registry
+
+_LONGEST: Final = 255  # bytes of a file's name, on nearly every file system
 
 
 def find_net(settings: Settings) -> NetSpec:
@@ -43,6 +47,8 @@ def resolve(model: str, models_dir: Path | None = None) -> NetSpec:
     if name in registry.entries:
         return _resolve_entry(registry.entries[name], folder)
     path = Path(model).expanduser()
+    if len(os.fsencode(path.name)) > _LONGEST:
+        raise ModelError(f'There is no model "{model[:40]}...": no file can be called so.')
     if Path(model).name == model and not path.is_file() and path.suffix.lower() not in FOREIGN:
         path = folder / f"{model.removesuffix('.onnx')}.onnx"  # what `colorize models import -o NAME` wrote
         if not path.is_file() and not model.endswith(".onnx"):

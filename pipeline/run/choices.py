@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.files import read_plain
+from pipeline.ground.files import read_plain, words
 from pipeline.ground.settings import field_of
 
 _LARGEST = 1 << 28
@@ -29,7 +29,7 @@ def read_choices(place: str) -> Mapping[str, str]:
     try:
         lines = read_plain(Path(place), _LARGEST).decode("utf-8-sig").splitlines()
     except OSError as error:
-        raise SettingsError(f"The list {place} cannot be read: {error.strerror}.") from None
+        raise SettingsError(f"The list {place} cannot be read: {words(error)}.") from None
     except UnicodeDecodeError:
         raise SettingsError(f"The list {place} is not UTF-8.") from None
     said = [(number, line.strip()) for number, line in enumerate(lines, 1)]

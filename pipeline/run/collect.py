@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.archive.journal import Journal, remove_superseded
-from pipeline.archive.manifest import ManifestDrawer
+from pipeline.archive.manifest import ManifestDrawer, write_manifest
 from pipeline.archive.own import MANIFEST
 from pipeline.archive.pieces import Begun, Pieces
 from pipeline.archive.schema import Claim
@@ -46,8 +46,8 @@ class Collector:
         """Record each answer as it comes; return what ended the run early, if anything did."""
         self._pieces.sweep()
         halted: ColorizeError | None = None
-        if self._drawer is not None and not (self._context.output / MANIFEST).exists():
-            self._drawer.draw()
+        if not (self._context.output / MANIFEST).exists():
+            self._draw_first()
         try:
             with closing(executor.answers(self._take, stop)) as answers:
                 for unit, answer in answers:
@@ -64,6 +64,12 @@ class Collector:
             if self._drawer is not None:
                 self._drawer.wait()
         return halted
+
+    def _draw_first(self) -> None:
+        if self._drawer is not None:
+            self._drawer.draw()
+        else:  # the journal cannot be read by another while it is written
+            write_manifest(self._journal, self._context.output, bom=self._context.bom)
 
     def _first(self, claim: Claim) -> Unit:
         unit = self._context.first_unit(claim)

@@ -59,8 +59,8 @@ class Context:
 
     @cached_property
     def own(self) -> OwnNets:
-        """The nets that single pictures are to have."""
-        return OwnNets(self.settings, self.engine)
+        """The nets that single pictures are to have, and the charts of their palettes."""
+        return OwnNets(self.settings, self.engine, lambda: self.net)
 
     @cached_property
     def fingerprints(self) -> Mapping[Kind, tuple[str, ...]]:

@@ -16,10 +16,9 @@ from pipeline.archive import refused
 from pipeline.archive.begin import begin
 from pipeline.archive.database import FOLDER, journal_path
 from pipeline.archive.decision import Decision
-from pipeline.archive.discover import Folder, discover
+from pipeline.archive.discover import Folder, discover, refuse_filled
 from pipeline.archive.hints import HintBook, written_hints
 from pipeline.archive.journal import Journal
-from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves, foresee_moves
 from pipeline.archive.names import Naming
@@ -30,13 +29,13 @@ from pipeline.archive.prune import drop_rejected
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest
 from pipeline.archive.runs import input_spelling
 from pipeline.archive.shard import Shard, refuse_other_share
+from pipeline.archive.taking import taking
 from pipeline.archive.wishes import Wishes
 from pipeline.ground import inside
-from pipeline.ground.errors import ColorizeError, OutputError, SettingsError
+from pipeline.ground.errors import ColorizeError, OutputError
 from pipeline.ground.files import words
 from pipeline.ground.items import Kind, Result
 from pipeline.ground.settings import Settings, treated_as
-from pipeline.ground.storage import Origin
 from pipeline.media.photo.caption import Caption, check_caption
 from pipeline.media.photo.credentials import certificate_of
 from pipeline.media.reels import MISSING
@@ -64,8 +63,6 @@ _OF_A_RUN: Final = 2  # rows that a run writes of itself when it begins
 
 def _check(inputs: Sequence[Path], settings: Settings) -> None:
     """Raise `SettingsError` where settings that name files, or say more than a word, cannot be."""
-    if settings.series != "off" and any(isinstance(each, Origin) for each in inputs):
-        raise SettingsError(f"series = {settings.series!r}: pictures that steer others have to lie on a file system.")
     check_caption(Caption(settings.caption, settings.caption_font))
     certificate_of(settings.certificate, settings.certificate_key)
     Shard.parse(settings.shard)
@@ -126,9 +123,10 @@ def run_archive(
     choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
+    refuse_filled(roots)
     check_manifest(output)
     check_lost(output)
-    with hold(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
+    with taking(output), Journal(output) as journal, stop_on_signals(voice.interrupt) as stop:
         drawn = is_drawn(journal, output, bom=settings.manifest_bom)
         kept = None if drawn else keep_fuller_manifest(journal, output)
         if kept is not None:
@@ -153,7 +151,7 @@ def _plan(context: Context, journal: Journal) -> Plan:
     settings = context.settings
     shard = Shard.parse(settings.shard)
     refuse_other_share(journal, shard)
-    context.hints.look_nets_up(context.own.mark)
+    context.hints.complete_by(context.own.completed)
     folders = discover(
         context.roots, context.output, follow_symlinks=settings.follow_symlinks, exclude=settings.exclude
     )
@@ -320,7 +318,7 @@ def _tmp_dir(output: Path, run_id: str) -> Iterator[Path]:
         with inside.opened(output, f"{folder}/{run_id}", make=True):
             pass
     except OSError as error:
-        raise OutputError(f"{mine} cannot be made: {error.strerror}.") from None
+        raise OutputError(f"{mine} cannot be made: {words(error)}.") from None
     try:
         yield mine
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, assert_never
 
+from pipeline.archive.spelling import escape
 from pipeline.ground.errors import ColorizeError
 from pipeline.ground.items import Result
 from pipeline.run.progress import duration
@@ -31,7 +32,7 @@ def facts(event: Event) -> dict[str, Any]:
 def _item(result: Result) -> dict[str, Any]:
     return {
         "source": result.key,
-        "output": result.filed.place if result.filed else "",
+        "output": escape(result.filed.place) if result.filed else "",
         "status": str(result.status),
         "reason": result.reason,
         "metadata": result.metadata,
@@ -70,6 +71,6 @@ def sentence(event: Event) -> str:
 
 
 def _item_line(result: Result) -> str:
-    arrow = f" -> {result.filed.place}" if result.filed else ""
+    arrow = f" -> {escape(result.filed.place)}" if result.filed else ""
     notes = "; ".join(each for each in (result.reason, result.metadata) if each)
     return f"{result.status}: {result.key}{arrow}, {result.seconds:.2f} s{f' ({notes})' if notes else ''}"

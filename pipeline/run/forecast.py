@@ -58,7 +58,7 @@ class Foreteller:
         try:
             for decision in decisions:
                 if decision.action is Action.TODO and decision.found.kind is Kind.FILM:
-                    decision = decision._replace(forecast=self.film(Path(decision.found.path)))
+                    decision = decision._replace(forecast=self.film(decision.found.source))
                 yield decision
         finally:
             self.close()

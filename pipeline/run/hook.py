@@ -34,7 +34,7 @@ def split(command: str) -> list[str]:
     Raises:
         SettingsError: a quote is open, or nothing is there.
     """
-    if Path(command).is_file() and os.access(command, os.X_OK):
+    if _is_program(command):
         return [os.path.abspath(command)]  # noqa: PTH100 - `tool` alone would be looked for on the PATH
     try:
         parts = shlex.split(command)
@@ -43,6 +43,13 @@ def split(command: str) -> list[str]:
     if not parts:
         raise SettingsError("--on-finish: name a command.")
     return parts
+
+
+def _is_program(command: str) -> bool:
+    try:
+        return Path(command).is_file() and os.access(command, os.X_OK)
+    except OSError:  # longer than a path may be
+        return False
 
 
 def variables(output: Path, came: Summary | ColorizeError) -> dict[str, str]:
@@ -68,6 +75,9 @@ def call(command: list[str], told: Mapping[str, str], warn: Callable[[str], None
         ).returncode
     except OSError as error:
         warn(f"The command of --on-finish cannot be started: {command[0]}: {words(error)}.")
+        return
+    except KeyboardInterrupt:  # the run is over, and its outcome stands
+        warn("The command of --on-finish was stopped.")
         return
     if code:
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"

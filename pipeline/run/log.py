@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Final
@@ -83,6 +85,9 @@ class _Handler(WatchedFileHandler):
         except OSError as error:  # of opening it; what writing raises comes by `handleError`
             self._complain(error)
 
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, errors=self.errors, opener=_at_once)
+
     def handleError(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
@@ -93,6 +98,11 @@ class _Handler(WatchedFileHandler):
         if not self._said:
             self._said = True
             self._warn(f"The log file {self._path} cannot be written: {words(error)}. The run goes on without it.")
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open a file; a named pipe that nobody reads, or reads no more, is an error instead of the end of the night."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def stamp(seconds: float) -> str:

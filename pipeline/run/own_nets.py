@@ -1,22 +1,29 @@
-"""The nets that hints choose for single pictures: each looked for once, in the driver."""
+"""What hints choose for single pictures comes to: their nets, each looked for once, in the driver, and their charts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from pipeline.ground.errors import ColorizeError
+from pipeline.ground.hints import Hints
 from pipeline.ground.settings import Settings
+from pipeline.media.medium import chart_of
 from pipeline.media.own_net import OwnNet
 from pipeline.nets.engine import Engine
+from pipeline.nets.spec import NetSpec
 from pipeline.run.engine import settle
 
 
 class OwnNets:
     """What is found under the names that hints give; grows while INPUT is walked."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
-        """Take the run's settings, and its engine: where that is fit for another net, it runs that, too."""
-        self._settings, self._engine = settings, engine
+    def __init__(self, settings: Settings, engine: Engine, usual: Callable[[], NetSpec]) -> None:
+        """Take the run's settings, its engine, and what tells its net.
+
+        Where the engine is fit for another net, it runs that, too.
+        """
+        self._settings, self._engine, self._usual = settings, engine, usual
         self._found = dict[str, OwnNet]()
 
     def of(self, model: str) -> OwnNet:
@@ -25,9 +32,17 @@ class OwnNets:
             self._found[model] = self._look(model)
         return self._found[model]
 
-    def mark(self, model: str) -> str:
-        """Return what outputs made by it are known by; empty where there is none."""
-        return self.of(model).mark
+    def completed(self, hints: Hints) -> Hints:
+        """Return hints with what outputs are known by that are made by the net and palette that they choose.
+
+        Either may bring in a chart that the fingerprint of the run does not know of.
+        """
+        if not (hints.model or hints.palette):
+            return hints
+        own = self.of(hints.model) if hints.model else None
+        spec = self._usual() if own is None else own.spec
+        chart = chart_of(spec, hints.palette or self._settings.palette) if spec else ""
+        return replace(hints, net=own.mark if own else "", chart=chart)
 
     @property
     def found(self) -> tuple[OwnNet, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.ground.errors import ColorizeError, ExitCode
+from pipeline.ground.errors import ColorizeError, ExitCode, first_line
 from pipeline.ground.settings import Settings
 from pipeline.run import hook
 from pipeline.run.driver import run_archive
@@ -104,6 +104,8 @@ def _metrics(reporting: Reporting, warn: Callable[[str], None]) -> Iterator[List
             yield Telemetry(warn)
         except ImportError:
             warn("OTEL_* names a collector, but the extra is missing: pip install 'colorize-archive[otel]'.")
+        except Exception as error:  # the library's: a variable of the standard's that makes no sense
+            warn(f"The figures cannot be sent as OTEL_* says: {first_line(error)}. The run goes on.")
 
 
 class _Early(ColorizeError):

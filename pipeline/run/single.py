@@ -143,7 +143,10 @@ def _write(path: Path, data: bytes) -> None:
 def _chosen(destination: Path, suffixes: dict[str, str], what: str) -> str:
     chosen = suffixes.get(destination.suffix.lower())
     if chosen is None:
-        raise SettingsError(f"{destination}: end the name in one of {', '.join(suffixes)}; it chooses the {what}.")
+        folder = "; a folder has to be there already" if what == "format" else ""
+        raise SettingsError(
+            f"{destination}: end the name in one of {', '.join(suffixes)}; it chooses the {what}{folder}."
+        )
     return chosen
 
 
@@ -169,7 +172,7 @@ def _tmp_beside(destination: Path) -> Iterator[Path]:
         destination.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(prefix=".colorize-", dir=destination.parent)
     except OSError as error:
-        raise OutputError(f"{destination.parent} cannot be written: {error.strerror}.") from None
+        raise OutputError(f"{destination.parent} cannot be written: {words(error)}.") from None
     with folder as tmp:
         yield destination.parent / Path(tmp).name  # from Python 3.12 on `tmp` is absolute, wherever it was asked for
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -13,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import Root, check_places, source_path
+from pipeline.archive.places import known_places, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import files, inside
-from pipeline.ground.errors import ColorizeError, ItemError
+from pipeline.ground.errors import ItemError
 from pipeline.ground.items import MADE, Kind, Status
 from pipeline.ground.pixels import eight_bits, grey_of
+from pipeline.ground.storage import Origin, brought
 from pipeline.media.develop import NO_LUMA
 from pipeline.media.photo.jpeg.luma import decoded
 from pipeline.media.photo.jpeg.record import is_record, original
@@ -68,20 +70,13 @@ def verify(output: Path) -> Iterator[Finding]:
     """
     with Journal(output, read_only=True) as journal:
         runs = journal.runs()
-        roots = {run_id: _roots(run, output) for run_id, run in runs.items()}
+        inputs = {run.inputs: known_places(run.inputs, output) for run in runs.values()}
         for row in journal.rows():
             if row.status in MADE and row.output:
                 run = runs.get(row.run_id)
                 key = unescape(row.key)
-                known = roots.get(row.run_id, []) if inside.is_inside(key) else []
+                known = inputs[run.inputs] if run is not None and inside.is_inside(key) else []
                 yield _finding(row, output, source_path(known, key) if known else None, run)
-
-
-def _roots(run: Run, output: Path) -> list[Root]:
-    try:
-        return check_places([Path(unescape(each)) for each in run.inputs], output)
-    except ColorizeError:  # they are gone; the outputs can be looked at all the same
-        return []
 
 
 def _finding(row: Row, output: Path, source: Path | None, run: Run | None) -> Finding:
@@ -122,8 +117,17 @@ def _restored(path: Path, row: Row) -> bytes:
 def _luma(path: Path, source: Path | None, row: Row, before: bytes) -> Luma:
     if before:
         return _same(decoded(path.read_bytes()), decoded(before))
-    if source is None or not source.is_file() or files.sha256(source) != row.source_sha256:
+    if source is None or not (isinstance(source, Origin) or source.is_file()):
         return Luma.UNSEEN
+    with ExitStack() as stack:
+        try:
+            near = stack.enter_context(brought(source))
+        except OSError:
+            return Luma.UNSEEN
+        return _compared(path, near, row) if files.sha256(near) == row.source_sha256 else Luma.UNSEEN
+
+
+def _compared(path: Path, source: Path, row: Row) -> Luma:
     if row.kind == Kind.PAGES:
         return _same_pages(path, source)
     data = source.read_bytes()

@@ -16,7 +16,7 @@ from pipeline.ground.errors import (
     OutputError,
     out_of_memory,
 )
-from pipeline.ground.files import lost_folder
+from pipeline.ground.files import lost_folder, words
 from pipeline.ground.items import Alone, Answer, Halt, Result, Seen, Status, Unit, Verb
 from pipeline.media.medium import Job, Tools
 from pipeline.media.table import work
@@ -25,6 +25,7 @@ from pipeline.run.fetching import AtHand, at_hand
 
 CHANGED = "it was changed while it was colorized; the next run takes it up anew"
 FOLDER_GONE = "its folder is gone, or empty all of a sudden"
+UNDATED = "its source's time could not be set"
 
 
 class Worker:
@@ -69,7 +70,7 @@ class Worker:
                 answer = Result(unit.key, Status.FAILED, Cause.FOLDER_GONE, FOLDER_GONE)
         except Exception as error:
             answer = failure(unit.key, error, seen)
-        return replace(answer, seconds=round(time.perf_counter() - began, 4))
+        return _noted(replace(answer, seconds=round(time.perf_counter() - began, 4)))
 
     def _work(self, unit: Unit) -> Result:
         try:
@@ -78,6 +79,13 @@ class Worker:
             # An engine may have lost its device or its memory; a new one tells whether it is gone for good.
             self._tools = Tools.loaded(self._job)
             return work(unit, self._tools.wished(unit))
+
+
+def _noted(answer: Result) -> Result:
+    """Say of an output what OUTPUT did not take of it."""
+    if answer.filed is None or answer.filed.dated:
+        return answer
+    return replace(answer, metadata="; ".join(filter(None, (answer.metadata, UNDATED))))
 
 
 def _of_its_own(unit: Unit, error: ModelError) -> ItemError:
@@ -109,7 +117,7 @@ def failure(key: str, error: Exception, seen: Seen) -> Result:
         reason = "not enough memory for a picture of this size; try fewer --jobs"
         return Result(key, Status.FAILED, Cause.MEMORY, reason, seen=seen)
     if isinstance(error, OSError):
-        return Result(key, Status.FAILED, Cause.SYSTEM, f"reading failed: {error.strerror or error}", seen=seen)
+        return Result(key, Status.FAILED, Cause.SYSTEM, f"reading failed: {words(error)}", seen=seen)
     return Result(
         key, Status.FAILED, Cause.FAULT, f"a fault of the program: {type(error).__name__}: {error}", seen=seen
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import doctest
 import os
+import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -78,11 +80,58 @@ def test_views_are_taken_as_arrays_are(colorizer: Colorizer) -> None:
         (np.zeros((4, 4, 4), np.uint8), ValueError),
         (np.zeros(4, np.uint8), ValueError),
         (np.zeros((0, 4), np.uint8), ValueError),
+        (None, TypeError),
+        ([[1, 2], [3, 4]], TypeError),
     ],
 )
 def test_what_is_no_picture_is_refused(colorizer: Colorizer, pixels: np.ndarray, error: type[Exception]) -> None:
     with pytest.raises(error):
         colorizer.array(pixels)
+
+
+def test_any_order_of_bytes_and_any_layout_is_taken(colorizer: Colorizer) -> None:
+    grey = landscape(4).astype(np.uint16) * 257
+    expected = colorizer.array(grey)
+    fixed = grey.copy()
+    fixed.setflags(write=False)
+    for pixels in (grey.astype(">u2"), np.asfortranarray(grey), fixed):
+        np.testing.assert_array_equal(colorizer.array(pixels), expected)
+
+
+def test_numbers_of_numpy_are_numbers(tiny_net: Path) -> None:
+    Colorizer(model=tiny_net, engine="opencv", quality=np.int64(90), saturation=np.float32(0.5), verify=np.bool_(True))
+
+
+def test_threads_that_share_a_net_get_what_one_gets(folder: Path, colorizer: Colorizer) -> None:
+    """OpenCV's nets know no threads: without turns they stop, or give the colour of another picture."""
+    pictures = [landscape(seed) for seed in range(4)]
+    alone = [colorizer.array(each) for each in pictures]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(colorizer.array, pictures * 8))
+        outcomes = list(threads.map(lambda number: colorizer.file("grandfather.jpg", f"{number}.png"), range(4)))
+    for made, expected in zip(together, alone * 8, strict=True):
+        np.testing.assert_array_equal(made, expected)
+    assert [each.status for each in outcomes] == [Status.DONE] * 4
+
+
+def test_a_process_that_is_given_one_loads_its_own_net(colorizer: Colorizer) -> None:
+    there = pickle.loads(pickle.dumps(colorizer))
+    np.testing.assert_array_equal(there.array(landscape(2)), colorizer.array(landscape(2)))
+
+
+@pytest.mark.usefixtures("folder")
+def test_an_empty_name_is_not_this_folder(colorizer: Colorizer) -> None:
+    before = sorted(Path().rglob("*"))
+    for call in (
+        lambda: colorizer.archive("", "colour"),
+        lambda: colorizer.archive(["scans", ""], "colour"),
+        lambda: colorizer.archive("scans", ""),
+        lambda: colorizer.file(""),
+        lambda: colorizer.file("grandfather.jpg", ""),
+    ):
+        with pytest.raises((InputError, OutputError), match="is empty"):
+            call()
+    assert sorted(Path().rglob("*")) == before
 
 
 def test_file_array_and_command_line_give_the_same_pixels(folder: Path, colorizer: Colorizer, tiny_net: Path) -> None:

@@ -13,6 +13,7 @@ from pipeline.archive import discover
 from pipeline.archive.begin import begin
 from pipeline.archive.decision import Decision
 from pipeline.archive.journal import Journal
+from pipeline.archive.prune import prunable, prune
 from pipeline.ground.items import Kind
 
 if TYPE_CHECKING:
@@ -153,3 +154,25 @@ def test_a_folder_that_cannot_be_listed_fails_and_its_items_wait(
         assert archive.why() == {"locked/": ("keep", "failed: this folder cannot be read: permission denied")}
     archive.run()
     assert archive.statuses() == {"locked/1.jpg": "failed"}
+
+
+def test_what_has_its_source_again_is_not_pruned(archive: Archive) -> None:
+    """A disk below INPUT that was not mounted for one night."""
+    for name in ("box/1.jpg", "box/2.jpg", "3.jpg"):
+        archive.put(name, name.encode())
+    archive.run()
+    away = archive.source.parent / "away"
+    (archive.source / "box").rename(away)
+    (archive.source / "box").mkdir()
+    archive.run()
+    assert archive.statuses() == {"3.jpg": "done", "box/1.jpg": "gone", "box/2.jpg": "gone"}
+    (archive.source / "box").rmdir()
+    away.rename(archive.source / "box")
+    (archive.source / "box" / "2.jpg").unlink()
+    kept = {key: why for key, _, why in prunable(archive.output)}
+    assert kept == {"box/1.jpg": "its source is there again", "box/2.jpg": ""}
+    assert prune(archive.output) == 1
+    assert (archive.output / "box" / "1.jpg").exists()
+    made = len(archive.made)
+    archive.run()
+    assert (archive.statuses(), len(archive.made)) == ({"3.jpg": "done", "box/1.jpg": "done"}, made)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.archive import discover as discover_module
 from pipeline.archive.discover import Found, discover, examine
 from pipeline.archive.places import check_places
 from pipeline.ground.errors import InputError, OutputError
@@ -255,3 +256,22 @@ def test_strange_names(tmp_path: Path) -> None:
     assert len(found) == len(names)
     assert all(key.encode("utf-8") for key in found)
     assert {os.fsencode(each.source.name) for each in found.values()} == set(names)
+
+
+def test_folders_that_a_file_system_gives_one_number_are_all_walked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1.jpg", "a/1.jpg", "a/b/1.jpg", "c/1.jpg"):
+        put(tmp_path / "in" / name)
+    monkeypatch.setattr(discover_module, "_identified", lambda path: (7, 7))
+    assert list(walk(tmp_path / "in", output=tmp_path / "out")) == ["1.jpg", "a/1.jpg", "a/b/1.jpg", "c/1.jpg"]
+
+
+def test_a_folder_reached_twice_through_links_has_a_row(tmp_path: Path) -> None:
+    put(tmp_path / "in/1.jpg")
+    put(tmp_path / "around/deep/2.jpg")
+    (tmp_path / "in/first").symlink_to(tmp_path / "around/deep")
+    (tmp_path / "in/second").symlink_to(tmp_path / "around")
+    found = walk(tmp_path / "in", output=tmp_path / "out", follow_symlinks=True)
+    assert list(found) == ["1.jpg", "first/2.jpg", "second/deep/"]
+    assert found["second/deep/"].reason.startswith("a folder that is walked anyway")

@@ -36,6 +36,13 @@ def test_a_share_is_known_by_its_file_system(
     assert mounts.file_system(tmp_path.parent) == "xfs"
 
 
+def test_of_several_mounts_in_one_place_the_last_lies_on_top(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = [Mount("/", "ext4"), Mount(str(tmp_path), "autofs"), Mount(str(tmp_path), "cifs")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: table)
+    assert mounts.file_system(tmp_path) == "cifs"
+    assert mounts.over_network(tmp_path), "what systemd mounts when it is asked for is a share all the same"
+
+
 def test_where_nothing_is_known_of_mounts_it_is_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "disk_partitions", lambda all: [])
     assert not mounts.over_network(tmp_path)

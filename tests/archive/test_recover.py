@@ -111,7 +111,7 @@ def test_prune_takes_outputs_of_gone_sources_and_leaves_what_was_changed(hashed:
     hashed.run()
     with Journal(hashed.output) as journal:
         journal.db.execute("UPDATE items SET status = 'gone' WHERE key = '1.jpg'")
-    assert list(prunable(hashed.output)) == [("1.jpg", "1.jpg", False), ("a/2.jpg", "a/2.jpg", True)]
+    assert list(prunable(hashed.output)) == [("1.jpg", "1.jpg", "edited"), ("a/2.jpg", "a/2.jpg", "")]
     assert (hashed.output / "a" / "2.jpg").exists()
     assert prune(hashed.output) == (1, 1, [])
     assert not (hashed.output / "a").exists()

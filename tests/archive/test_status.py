@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pipeline.archive.lock import hold
 from pipeline.archive.status import read_status, status_json, status_lines
 from pipeline.cli.main import commands
-from pipeline.ground.errors import OutputError
+from pipeline.ground.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -81,3 +81,11 @@ def test_the_status_needs_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_zero_without_a_list_is_refused(archive: Archive) -> None:
+    archive.put("1.jpg")
+    archive.run()
+    asked = CliRunner().invoke(commands, ["status", str(archive.output), "-0"])
+    assert isinstance(asked.exception, SettingsError)
+    assert "--problems" in str(asked.exception)

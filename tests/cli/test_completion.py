@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.completion import SHELLS
+from pipeline.cli.main import commands
 from tests.conftest import environment
+from tools.command_tree import walk
 
 COLORIZE = f'#!/bin/sh\nexec "{sys.executable}" -c "from pipeline.cli.main import main; main()" "$@"\n'
 EXPECTED = {
@@ -20,6 +22,9 @@ EXPECTED = {
     "colorize run --config pres": "preservation",
     "colorize image --model zhang": "zhang2016",
     "colorize models f": "fetch",
+    "colorize models fetch zh": "zhang2016",
+    "colorize compare 1.jpg --palettes natural,vi": "natural,vivid",
+    "colorize run --palette = v": "vivid",  # as bash cuts --palette=v
 }
 
 
@@ -55,6 +60,37 @@ def test_bash_is_offered_what_fits(shell, line: str, offered: str) -> None:
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
     assert offered in shell("bash", script)
+
+
+@pytest.mark.parametrize("name", ["zsh", "fish"])
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [("--palette=v", "--palette=vivid"), ("--palette v", "vivid"), ("--config=pres", "--config=preservation")],
+)
+def test_an_option_that_is_joined_to_its_value_stays(name: str, line: str, offered: str) -> None:
+    """Both put what is offered in the place of the whole word."""
+    words = f"colorize run {line}"
+    asked = {"zsh": {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}}
+    last = words.split()[-1]
+    asked["fish"] = {"COMP_WORDS": words, "COMP_CWORD": last}
+    done = subprocess.run(
+        [sys.executable, "-c", "from pipeline.cli.main import main; main()"],
+        env=environment(_COLORIZE_COMPLETE=f"{name}_complete", **asked[name]),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert offered in done.stdout.replace(",", "\n").splitlines()
+
+
+def test_every_option_that_takes_a_file_or_folder_offers_them() -> None:
+    """A path of a hundred letters is not typed by hand."""
+    dumb = []
+    for context in walk(commands, "colorize"):
+        for parameter in context.command.params:
+            wants = {"FILE": "file", "DIR": "dir", "NAME|FILE": "file", "FOLDER": "file"}.get(parameter.metavar or "")
+            offered = [each.type for each in parameter.shell_complete(context, "x")] if wants else [wants]
+            if wants not in offered and not (wants == "dir" and "file" in offered):
+                dumb.append(f"{context.command_path} {parameter.opts}")
+    assert dumb == []
 
 
 def test_fish_is_offered_what_fits(shell) -> None:

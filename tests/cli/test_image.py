@@ -98,6 +98,54 @@ def test_a_torn_picture_in_a_pipe_is_called_by_its_name(tmp_path: Path, image: C
     assert (torn.returncode, torn.stdout) == (5, b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's redirections")
+def test_streams_that_are_closed_are_said(tmp_path: Path, image: Call) -> None:
+    """A picture that goes to a closed stream is lost; a run that says nothing of it would have lied."""
+    for words, redirected, said in [
+        ("- -", "<&-", "Standard input is empty: a picture is wanted there."),
+        ("grandfather.jpg -", ">&-", "Standard output is closed: send it to a file or a program, or name OUT."),
+    ]:
+        script = f'"$0" -c "$1" image {words} {redirected}'
+        done = subprocess.run(
+            ["sh", "-c", script, sys.executable, "from pipeline.cli.main import main; main()"],
+            env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (5, f"colorize: {said}\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_fault(tmp_path: Path, user_cache: Path, image: Call) -> None:
+    line = '"$0" -c "$1" image grandfather.jpg - --format png -q; echo $? >code'
+    seen = subprocess.run(
+        ["sh", "-c", f"{{ {line}; }} | head -c 4", sys.executable, "from pipeline.cli.main import main; main()"],
+        env=environment(XDG_CACHE_HOME=str(user_cache)), cwd=tmp_path, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (seen.stdout, seen.stderr, (tmp_path / "code").read_text()) == (b"\x89PNG", b"", "0\n")
+
+
+def test_a_file_that_is_called_as_a_pipe_is(tmp_path: Path, image: Call) -> None:
+    (tmp_path / "grandfather.jpg").rename(tmp_path / "-")
+    assert image("./-", "out.png").stderr.startswith(b"out.png: 80 x 60")
+
+
+def test_many_pictures_are_sent_to_where_many_are_done(image: Call) -> None:
+    many = image("grandfather.jpg", "b.jpg", "c.jpg")
+    assert many.returncode == 2
+    assert b"One picture at a time. Many: colorize run FILE... -o FOLDER" in many.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes")
+@pytest.mark.parametrize(
+    "locale", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_bytes_of_a_name_that_are_no_utf_8_are_shown_as_in_the_manifest(
+    tmp_path: Path, image: Call, locale: dict[str, str]
+) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (tmp_path / "grandfather.jpg").rename(tmp_path / name)
+    assert image(name, **locale).stderr.startswith(b"caf\\xe9-colour.jpg: 80 x 60")
+    assert image(os.fsdecode(b"\xe8.jpg"), **locale).stderr == b"colorize: \\xe8.jpg is not there.\n"
+
+
 def test_side_by_side(tmp_path: Path, image: Call) -> None:
     image("grandfather.jpg", "pair.png", "--side-by-side")
     pair, grey = cv2.imread(str(tmp_path / "pair.png")), cv2.imread(str(tmp_path / "grandfather.jpg"))

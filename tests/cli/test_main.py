@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -175,3 +176,29 @@ class TestImage:
             assert "Traceback" not in run.stderr
         assert broken.read_bytes() == b"\xff\xd8\xff\xe0 cut off"
         assert [path.name for path in tmp_path.iterdir()] == ["broken.jpg"]
+
+
+def test_no_name_in_a_sentence_steers_the_terminal(colorize: Colorize, tmp_path: Path) -> None:
+    run = colorize("run", tmp_path / "a\x1b[2J\u202eb\n", "-o", tmp_path / "colour", "--json")
+    assert run.returncode == 5
+    assert run.stderr.splitlines() == [f"colorize: {tmp_path}/a?[2J?b?: there is no such file or folder."]
+    assert json.loads(run.stdout)["error"]["sentence"].startswith(f"{tmp_path}/a\x1b[2J\u202eb\n: there")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "in", "-o", "out", "--model"], 4),
+        (["doctor", "--model"], 4),
+        (["run", "in", "-o", "out", "--config"], 2),
+        (["run", "in", "-o"], 5),
+        (["status"], 5),
+    ],
+)
+def test_what_is_longer_than_a_name_may_be_is_no_fault_of_the_program(
+    colorize: Colorize, tmp_path: Path, arguments: list[str], code: int
+) -> None:
+    write_archive(tmp_path / "in", 1)
+    arguments = [str(tmp_path / each) if each in ("in", "out") else each for each in arguments]
+    run = colorize(*arguments, "x" * 300)
+    assert run.returncode == code, run.stderr or run.stdout

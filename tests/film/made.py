@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import av
@@ -65,11 +66,19 @@ def with_cover(folder: Path) -> Path:
     return folder / "a.mp4"
 
 
+def called(name: str) -> str:
+    """Return what a clip is called among others, without its suffix."""
+    return name.replace(" ", "-").replace(":", "")
+
+
+def make_all(folder: Path) -> None:
+    """Make every clip, each under its own name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in MADE:
+        with tempfile.TemporaryDirectory() as room:
+            film = clip(name, Path(room))
+            shutil.move(film, folder / f"{called(name)}{film.suffix}")
+
+
 if __name__ == "__main__":
-    for made in MADE:
-        place = Path(sys.argv[1]) / made.replace(" ", "-").replace(":", "")
-        place.mkdir(parents=True)
-        film = clip(made, place)
-        for other in place.iterdir():
-            if other != film:
-                other.unlink()
+    make_all(Path(sys.argv[1]))

@@ -73,3 +73,36 @@ def test_what_a_disk_fills_up_behind_a_film_is_no_damage(name: str, tmp_path: Pa
         longer = tmp_path / "longer"
         longer.write_bytes(source.read_bytes() + left)
         assert not ends_early(longer, container), left
+
+
+def _borders(name: str, data: bytes) -> list[int]:
+    """Return where something ends and the next thing begins."""
+    if name == "a.flv":
+        at, found = 13, []
+        while at < len(data):
+            at += 15 + int.from_bytes(data[at + 1 : at + 4], "big")
+            found.append(at)
+        return found[2:-1]
+    mark, ahead = {"a.ogv": (b"OggS", 0), "a.mxf": (b"\x06\x0e\x2b\x34\x01\x02", 0), "announced.mp4": (b"moof", 4)}[
+        name
+    ]
+    found = [each - ahead for each in range(len(data)) if data.startswith(mark, each)]
+    return found[len(found) // 2 :]
+
+
+@pytest.mark.parametrize("name", ["a.flv", "a.ogv", "a.mxf", "announced.mp4"])
+def test_a_cut_between_two_packets_is_heard_where_the_file_says_how_it_ends(name: str, tmp_path: Path) -> None:
+    if name == "announced.mp4":
+        told = {"movflags": "+frag_keyframe+dash+global_sidx+delay_moov"}
+        source = write_clip(tmp_path / name, scenes(40, 64, 48), container_options=told, options={"g": "10"})
+    else:
+        source = made(name, tmp_path)
+    container = scan(source).container
+    assert not ends_early(source, container)
+    data = source.read_bytes()
+    cuts = _borders(name, data)
+    assert cuts
+    for place in cuts:
+        cut = tmp_path / f"cut-{name}"
+        cut.write_bytes(data[:place])
+        assert ends_early(cut, container), place

@@ -66,9 +66,19 @@ def test_shots_know_their_frames() -> None:
 def test_spans_cover_a_film_once_and_prefer_cuts() -> None:
     index = an_index(1000, (0, 205, 500, 777))
     borders = spans(index, 200)
-    assert borders[0] == (0, 205)
+    assert borders[0][0] == 0
     assert [a for a, _ in borders[1:]] == [b for _, b in borders[:-1]]
     assert borders[-1][1] == 1000
-    assert 777 in [a for a, _ in borders]
-    assert all(100 <= b - a <= 300 for a, b in borders)
+    assert 500 in [a for a, _ in borders]
     assert spans(an_index(5, (0,)), 200) == [(0, 5)]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 100, 101, 199, 200, 399, 401, 1000, 1234, 8765])
+def test_spans_leave_no_worker_waiting(frames: int) -> None:
+    """Shots at every 37th frame: the worst that preferring cuts can do."""
+    borders = spans(an_index(frames, tuple(range(0, frames, 37))), 200)
+    lengths = [b - a for a, b in borders]
+    assert sum(lengths) == frames
+    assert len(lengths) % 2 == 0 or frames <= 100
+    assert max(lengths) <= 200 * 5 // 4
+    assert min(lengths) >= 0.7 * max(lengths)

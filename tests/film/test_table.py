@@ -9,9 +9,11 @@ import pytest
 
 av = pytest.importorskip("av")
 
-from tests.film.made import MADE, clip  # noqa: E402
+from tests.film.made import MADE, called, clip  # noqa: E402
 from tests.film.test_whole import colored  # noqa: E402
-from tools.film_table import PICTURE, facts, lines, probed  # noqa: E402
+from tools.film_table import PICTURE, facts, lines, probed, same_version  # noqa: E402
+
+_PAGE = (Path(__file__).parents[2] / "docs" / "film.md").read_text(encoding="utf-8")
 
 # What is said now and was not before, or cannot be the same: the reason.
 _MAY_DIFFER: dict[str, dict[str, str]] = {
@@ -43,6 +45,8 @@ def test_another_program_sees_the_same_film(name: str, tmp_path: Path) -> None:
     assert result.joined.lost == () or may
     if name not in ("raw", "large start"):  # which say nothing, or count from their clock's beginning
         assert seconds_of(target) == pytest.approx(seconds_of(source), abs=0.06)
-    row = list(lines([(name, source, target)]))[2]
+    row = list(lines([(f"{called(name)}{source.suffix}", source, target)]))[2]
+    if name != "gif" and same_version(_PAGE):  # a GIF is a picture in a run
+        assert row in _PAGE.splitlines(), "make the table of docs/film.md anew"
     assert f"| {before['frames']} |" in row
     assert "**" in row or set(differ) <= said_now, row

@@ -13,7 +13,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text()
 
 
 def test_the_page_explains_every_phrase():
-    for phrase in {phrase for _, phrase in WORDS} | {ZEROS, words.NO_DECODER, TRUNCATED}:
+    for phrase in {phrase for _, phrase in WORDS} | {ZEROS, words.SCANS, words.NO_DECODER, TRUNCATED}:
         if phrase != "of a kind that is not known":
             assert f"`{phrase}`" in PAGE, phrase
 

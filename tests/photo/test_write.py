@@ -160,7 +160,7 @@ def test_copy_is_byte_for_byte_and_keeps_the_time(tmp_path, tmp_dir):
     source.write_bytes(data)
     os.utime(source, ns=(10**18, 10**18 + 123_000))
     source.chmod(0o444)
-    size, digest = copy_bytes(source, tmp_path / "out" / "copy.jpg", tmp_dir)
+    size, digest, _ = copy_bytes(source, tmp_path / "out" / "copy.jpg", tmp_dir)
     copy = tmp_path / "out" / "copy.jpg"
     assert copy.read_bytes() == data
     assert (size, digest) == (len(data), hashlib.sha256(data).hexdigest())

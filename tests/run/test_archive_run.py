@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 import pytest
 
+from pipeline.run import limits
+from pipeline.run.executors.child import HANG_VARIABLE
 from tests.conftest import ENTRY, environment, landscape, write_archive
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
@@ -131,10 +133,10 @@ def test_a_poisoned_picture_takes_only_itself_along(tmp_path: Path, colorize: Co
     assert len(pictures(colour)) == 40
 
 
-def start(scans: Path, colour: Path, cache: Path, *more: str) -> subprocess.Popen[str]:
+def start(scans: Path, colour: Path, cache: Path, *more: str, **extra: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*ENTRY, "run", str(scans), "-o", str(colour), "-j", "2", "--engine", "opencv", *more],
-        env=environment(XDG_CACHE_HOME=str(cache)),
+        env=environment(XDG_CACHE_HOME=str(cache), **extra),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -231,8 +233,8 @@ def test_a_second_signal_stops_at_once_and_a_second_run_is_refused(
     tmp_path: Path, user_cache: Path, colorize: Colorize
 ) -> None:
     scans, colour = tmp_path / "scans", tmp_path / "colour"
-    write_archive(scans, 150)
-    process = start(scans, colour, user_cache)
+    write_archive(scans, 30)
+    process = start(scans, colour, user_cache, **{HANG_VARIABLE: "picture 006"})  # so that it is at work still, surely
     wait_for_pictures(colour, 3, process)
     refused = colorize("run", scans, "-o", colour)
     assert refused.returncode == 75
@@ -241,10 +243,10 @@ def test_a_second_signal_stops_at_once_and_a_second_run_is_refused(
     assert state["running"] is True
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=limits.GRACE)  # the first would wait so long for what is in flight
     assert process.returncode == 130, errors
     assert colorize("run", scans, "-o", colour, "-j", 2).returncode == 0
-    assert len(pictures(colour)) == 150
+    assert len(pictures(colour)) == 30
 
 
 def test_unusable_places_and_models_are_one_sentence(tmp_path: Path, colorize: Colorize) -> None:

@@ -34,7 +34,7 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_a_list_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"nothing cannot be read: No such file"):
+    with pytest.raises(SettingsError, match=r"nothing cannot be read: no such file"):
         read_choices(str(tmp_path / "nothing"))
     (tmp_path / "latin").write_bytes(b"copy \xe9.png")
     with pytest.raises(SettingsError, match="latin is not UTF-8"):

@@ -22,6 +22,7 @@ from pipeline.ground.settings import Settings
 from pipeline.run import collect, driver
 from pipeline.run.executors import loky
 from pipeline.run.progress import Progress
+from pipeline.run.voice import Ended, Event, Voice
 from pipeline.run.worker import Worker
 from tests.conftest import write_archive
 
@@ -289,8 +290,7 @@ def test_a_signal_while_the_plan_is_drawn_leaves_no_trace_of_the_run(
     monkeypatch.setattr(driver, "_plan", interrupted)
     summary = driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS)
     assert (summary.exit_code, summary.worked, summary.counts) == (ExitCode.SIGTERM, 0, {})
-    with Journal(tmp_path / "colour", read_only=True) as journal:
-        assert (journal.last_run(), journal.left()) == (None, (0, 0))
+    assert not (tmp_path / "colour").exists()
 
 
 def test_what_is_ours_stays_ours_through_changes_of_mind(tmp_path: Path) -> None:
@@ -302,3 +302,19 @@ def test_what_is_ours_stays_ours_through_changes_of_mind(tmp_path: Path) -> None
         assert driver.run_archive([tmp_path / "scans"], tmp_path / "colour", settings).counts == {status: 1}
     assert (tmp_path / "colour" / "parrot.png").exists()
     assert not (tmp_path / "colour" / "parrot.jpg").exists()
+
+
+def test_the_manifest_is_there_from_the_first_minute_on_a_share_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_archive(tmp_path / "scans", 2)
+    (tmp_path / "scans" / "notes.txt").write_text("notes")
+    monkeypatch.setattr("pipeline.archive.database.over_network", lambda path: True)
+    seen: list[int] = []
+
+    def see(event: Event) -> None:
+        if isinstance(event, Ended):
+            seen.append(len((tmp_path / "colour" / "manifest.csv").read_text().splitlines()))
+
+    driver.run_archive([tmp_path / "scans"], tmp_path / "colour", SETTINGS, voice=Voice(listeners=(see,)))
+    assert seen == [2, 2], "the head, and what is known already"

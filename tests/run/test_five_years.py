@@ -100,7 +100,7 @@ def test_five_years_of_an_archive(tmp_path: Path, tiny_net: Path) -> None:
     assert archive.rows()[key[4]]["reason"] == f"same as {key[5]}"
     assert archive.statuses()[key[6]] == "gone"
     assert archive.output(key[6]).is_file()
-    assert [(gone, ours) for gone, _, ours in prunable(colour)] == [(key[6], True)]
+    assert [(gone, kept) for gone, _, kept in prunable(colour)] == [(key[6], "")]
     assert prune(colour).removed == 1
     assert not (colour / key[6]).exists()
 

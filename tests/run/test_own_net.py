@@ -152,4 +152,4 @@ def test_the_guard_of_memory_counts_it(tmp_path: Path, tiny_net: Path, other_net
     assert (made.net.spec.name, made.beside) == ("other", need)
     plain = guarded.wished(replace(unit, hints=Hints()))
     assert (plain.net.spec.name, plain.beside) == ("tiny", 0)
-    assert not guarded.second.holds(guarded.job.own[0]), "its memory is given back"
+    assert guarded.second._held is None, "its memory is given back"

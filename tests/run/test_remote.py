@@ -21,6 +21,7 @@ from pipeline.ground.errors import Cause, ClusterError, OutputError, SettingsErr
 from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
+from pipeline.media.own_net import OwnNet
 from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run.executors import lease as leases
@@ -50,6 +51,7 @@ class Made:
     place: str = "a made-up cluster"
     ended: list[str] = field(default_factory=list)
     most: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
     flying: dict[str, list[Future[Any]]] = field(default_factory=dict)
     turns: dict[str, threading.Lock] = field(default_factory=dict)
 
@@ -58,6 +60,7 @@ class Made:
 
     def call(self, name: str, label: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         future: Future[Any] = Future()
+        self.labels[label] += 1
         self.flying.setdefault(name, []).append(future)
         self.most[name] = max(self.most[name], sum(not each.done() for each in self.flying[name]))
         threading.Thread(target=self._run, args=(name, future, function, arguments), daemon=True).start()
@@ -133,6 +136,7 @@ def test_every_worker_has_work_and_no_more_than_it_can_hold(place: Place) -> Non
     assert {result.engine for result in found.values()} == {"host-a", "host-b"}
     assert max(fleet.most.values()) <= LOOK_AHEAD
     assert place.told == []
+    assert fleet.labels == Counter(greet=2, load=2, leave=2) + Counter(f"make {number}" for number in range(12))
 
 
 def test_a_unit_that_ends_two_workers_has_crashed_on_two_hosts(place: Place) -> None:
@@ -309,19 +313,80 @@ def test_the_net_reaches_a_host_that_has_none_by_its_hash(
     place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(member, "user_cache", lambda: tmp_path / "cache")
-    net = place.job.net
-    laid = Leases(place.job.output, place.job.tmp_dir).lay_out((net.path.read_bytes(),))
+    net, given = place.job.net, Leases(place.job.output, place.job.tmp_dir)
+    for _ in range(2):
+        given.lay_out(net)
     elsewhere = replace(place.job, net=replace(net, path=Path("/nowhere/net.onnx")))
     assert member._net_here(elsewhere.net) is None
-    assert member.enter(elsewhere, laid) == ""
+    assert member.enter(elsewhere, given.weights) == ""
     kept = member._net_here(elsewhere.net)
     assert kept is not None
     assert kept.path.read_bytes() == net.path.read_bytes()
     kept.path.write_bytes(b"changed")
     assert member._net_here(elsewhere.net) is None
-    (laid / "0").write_bytes(b"torn")
-    assert "damaged" in member.enter(elsewhere, laid)
+    (given.weights / net.sha256 / "0").write_bytes(b"torn")
+    assert "damaged" in member.enter(elsewhere, given.weights)
     member.leave(place.job.tmp_dir)
+
+
+class Elsewhere(Made):
+    """Its hosts have none of the driver's nets."""
+
+    def __init__(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(hosts={"a": "host-a"})
+        monkeypatch.setattr(member, "user_cache", lambda: cache)
+        self.entered: list[Job] = []
+
+    def _run(self, name: str, future: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        if function is member.look:
+            job = arguments[0].job
+            arguments = (replace(arguments[0], job=self._moved(job)),)
+        elif function is member.enter:
+            assert member.enter(self._moved(arguments[0]), arguments[1]) == ""
+            self.entered.append(member._ready[arguments[0].tmp_dir]._job)
+            member.leave(arguments[0].tmp_dir)
+        super()._run(name, future, function, arguments)
+
+    @staticmethod
+    def _moved(job: Job) -> Job:
+        own = tuple(replace(each, spec=each.spec and replace(each.spec, path=Path("/nowhere/x"))) for each in job.own)
+        return replace(job, net=replace(job.net, path=Path("/nowhere/net.onnx")), own=own)
+
+
+def test_nets_of_single_pictures_reach_a_host_too_and_those_that_are_gone_fail_alone(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_net: Path
+) -> None:
+    lost = tmp_path / "lost.onnx"
+    lost.write_bytes(tiny_net.read_bytes() + bytes(1))  # another hash
+    own = (
+        OwnNet("tiny", resolve(str(tiny_net)), place.job.engine),
+        OwnNet("lost", replace(resolve(str(tiny_net)), path=lost, sha256=files.sha256(lost)), place.job.engine),
+        OwnNet("never", problem="There is no such net."),
+    )
+    lost.unlink()
+    place.job = replace(place.job, own=own)
+    fleet = Elsewhere(tmp_path / "cache", monkeypatch)
+    assert len(place.run(fleet, 3)) == 3
+    (job,) = fleet.entered
+    tiny, gone, never = job.own
+    assert tiny.spec is not None
+    assert tiny.spec.path.is_relative_to(tmp_path / "cache")
+    assert tiny.spec.path.read_bytes() == tiny_net.read_bytes()
+    assert (gone.spec, never.spec) == (None, None)
+    assert "cannot be read" in gone.problem
+    assert never == own[2]
+    assert place.told == []
+
+
+def test_nets_that_were_brought_and_are_asked_for_no_more_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member, "user_cache", lambda: tmp_path)
+    folders = [tmp_path / "weights" / f"{number:02d}" for number in range(member._KEPT_NETS + 3)]
+    for number, folder in enumerate(folders):
+        folder.mkdir(parents=True)
+        (folder / "0.onnx").write_bytes(b"net")
+        os.utime(folder, (number, number))
+    member._forget_all_but("00")
+    assert [each.exists() for each in folders] == [True, False, False, *[True] * member._KEPT_NETS]
 
 
 def test_a_cluster_without_an_executor_for_it_is_a_mistake() -> None:
@@ -341,6 +406,8 @@ def test_dask_on_this_machine_leaves_signals_to_the_driver_and_no_process_behind
         (name,) = fleet.members()
         worker = fleet.call(name, "pid", os.getpid).result(30)
         assert worker in children() - before
+        counted = fleet._client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))
+        assert counted == ["colorize-pid"]
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             os.kill(worker, number)
         assert fleet.call(name, "pid", os.getpid).result(30) == worker

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -216,3 +217,36 @@ def test_a_run_that_is_stopped_before_its_first_picture_does_not_say_that_nothin
     assert next(iter(summary_lines(stopped))) == (
         "Stopped before the first of 21 was done; the same command goes on from here."
     )
+
+
+def test_a_log_that_is_a_pipe_without_a_reader_does_not_hold_the_run(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    said: list[str] = []
+    log = Log(tmp_path / "pipe", "text", said.append)
+    log(Said("first"))
+    assert said == [f"The log file {tmp_path / 'pipe'} cannot be written: no such device or address. "
+                    "The run goes on without it."]  # fmt: skip
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    for number in range(3000):  # more than a pipe holds: nobody reads along
+        log(Said(f"{number} {'x' * 60}"))
+    log.close()
+    assert os.read(reader, 1000).splitlines()[0].endswith(b"INFO 0 " + b"x" * 60)
+    os.close(reader)
+
+
+def test_a_command_may_be_longer_than_a_name(archive: Path, tiny_net: Path) -> None:
+    long = "x" * 5000
+    command = f'\'{sys.executable}\' -c \'open("told", "w").write("{long}")\''
+    assert run(archive, Reporting(on_finish=command), tiny_net).counts == {"done": 2}
+    assert Path("told").read_text() == long
+
+
+def test_ctrl_c_ends_a_command_that_hangs_and_leaves_the_outcome_of_the_run(
+    archive: Path, tiny_net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "import os, signal, time; os.kill(os.getppid(), signal.SIGINT); time.sleep(60)"
+    began = time.monotonic()
+    came = run(archive, Reporting(on_finish=f"'{sys.executable}' -c '{program}'"), tiny_net)
+    assert (came.counts, came.exit_code) == ({"done": 2}, ExitCode.OK)
+    assert "The command of --on-finish was stopped." in capsys.readouterr().err
+    assert time.monotonic() - began < 50

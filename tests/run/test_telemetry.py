@@ -15,6 +15,7 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="sends figu
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from pipeline.run.reported import Reporting, _metrics
 from pipeline.run.telemetry import is_wanted
 from tests.conftest import Colorize, write_archive
 
@@ -95,6 +96,21 @@ def test_a_collector_that_is_not_there_is_said_once_and_costs_nothing_else(
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("OpenTelemetry") == 1, run.stderr
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OTEL_METRIC_EXPORT_INTERVAL", "0"), ("OTEL_METRICS_EXEMPLAR_FILTER", "odd")]
+)
+def test_a_variable_that_makes_no_sense_is_said_and_costs_only_the_figures(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(ENDPOINT, "http://127.0.0.1:9")
+    monkeypatch.setenv(name, value)
+    said: list[str] = []
+    assert list(_metrics(Reporting(), said.append)) == []
+    assert len(said) == 1
+    assert said[0].startswith("The figures cannot be sent as OTEL_* says: ")
+    assert "\n" not in said[0]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from pipeline.nets.engine import Engine
 from pipeline.nets.engines.open import open_net
 from pipeline.nets.resolve import resolve
 from pipeline.run.worker import Worker
-from tests.conftest import landscape
+from tests.conftest import in_colour, landscape
 
 OPENCV = Engine("opencv", "float32")
 SETTINGS = Settings(
@@ -113,3 +115,26 @@ def test_a_net_that_cannot_be_loaded_is_said(tmp_path: Path, job: Job) -> None:
     gone = replace(job, net=replace(job.net, path=tmp_path / "gone.onnx"))
     with pytest.raises(ModelError, match=r"gone\.onnx"):
         Worker(gone)
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.EPERM, Status.DONE), (errno.EIO, Status.FAILED)])
+@pytest.mark.parametrize("in_colour_already", [False, True])
+def test_an_output_that_takes_no_times_takes_the_picture(
+    tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch, in_colour_already: bool, number: int, status: Status
+) -> None:
+    source = tmp_path / "scan.png"
+    cv2.imwrite(str(source), in_colour() if in_colour_already else landscape(1))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "utime", refuse)
+    answer = colorize(replace(job, settings=replace(SETTINGS, on_color="copy", keep_times=True)), source)
+    if status is Status.FAILED:
+        assert isinstance(answer, Halt)
+        return
+    assert isinstance(answer, Result)
+    assert answer.status == (Status.COPIED if in_colour_already else Status.DONE)
+    assert answer.metadata.endswith("its source's time could not be set")
+    assert answer.filed is not None
+    assert (job.output / answer.filed.place).stat().st_size == answer.filed.size

@@ -176,8 +176,6 @@ def test_output_is_no_storage_and_neither_is_what_other_commands_take(
         assert "read and never written to" in " ".join(said.stderr.split()), said.stderr
     with pytest.raises(OutputError, match="never written to"):
         run_archive([archive], located("s3://bucket/colour"), Settings(), quiet=True)
-    with pytest.raises(SettingsError, match="have to lie on a file system"):
-        run_archive([located("s3://bucket/scans")], tmp_path / "colour", Settings(series="folder"), quiet=True)
     assert not Path("s3:").exists()
 
 

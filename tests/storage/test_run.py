@@ -105,7 +105,7 @@ def test_a_bucket_gives_what_the_same_folder_gives_byte_for_byte_and_then_nothin
     assert list((tmp_path / "far" / ".colorize" / "tmp").iterdir()) == [], "what was fetched goes"
     again = colorize("run", ADDRESS, "-o", tmp_path / "far", *options, "--json", **access)
     assert '"worked": 0' in again.stdout, again.stdout
-    verified = colorize("verify", tmp_path / "far")
+    verified = colorize("verify", tmp_path / "far", **access)
     assert verified.returncode == 0, verified.stdout + verified.stderr
     for path in (tmp_path / "far").rglob("*"):
         if path.is_file():

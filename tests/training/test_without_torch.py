@@ -10,6 +10,7 @@ import pytest
 from models.training.planes import inside, regions, spread
 from models.training.prepare import prepare, read_source, split_lab, square
 from models.training.schedule import Progress, learning_rate
+from pipeline.colour.chart import charted
 from pipeline.nets.resolve import resolve
 from tests.conftest import Colorize
 
@@ -44,6 +45,37 @@ def test_a_prepared_photograph_is_still_that_photograph() -> None:
     ab = cv2.resize(chroma.transpose(1, 2, 0).astype(np.float32), (128, 128), interpolation=cv2.INTER_LINEAR)
     back = cv2.cvtColor(np.dstack([lightness / np.float32(2.55), ab]), cv2.COLOR_LAB2BGR) * 255
     assert np.abs(back - picture).mean() < 4
+
+
+def test_charts_are_fitted_to_what_the_net_answers(sources: list[Path], tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="extra: train or onnxruntime")
+    from models.training import answers, chart
+
+    assert prepare(sources, tmp_path) == 30
+    kept = tmp_path / "answers.npz"
+    answers.main([str(tmp_path), "--out", str(kept), "--limit", "20"])
+    found = answers.load(kept)
+    assert found.ab.shape == found.truth.shape == (20, 24, 24, 2)
+    assert np.abs(found.ab - found.truth).mean() < 40
+    answers.main([str(tmp_path), "--out", str(tmp_path / "all.npz"), "--limit", "99"])
+    every = answers.load(tmp_path / "all.npz").truth
+    assert len(np.unique(every.reshape(len(every), -1), axis=0)) == len(every) > 20, "each photograph once"
+    chart.main([str(kept), "--out", str(tmp_path / "charts.npz")])
+    with np.load(tmp_path / "charts.npz") as charts:
+        assert set(charts) == set(chart.WEIGHTS)
+        for name in charts:
+            moved = charted(found.ab[0], found.spread[0], charts[name].astype(np.float32))
+            assert np.square(moved - found.truth[0]).mean() < np.square(found.ab[0] - found.truth[0]).mean()
+
+
+def test_of_an_empty_split_nothing_is_asked(sources: list[Path], tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="extra: train or onnxruntime")
+    from models.training import answers
+
+    prepare(sources[:1], tmp_path)
+    (tmp_path / "names.txt").write_text("a\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="no held-out photograph"):
+        answers.main([str(tmp_path), "--out", str(tmp_path / "kept.npz"), "--held-out"])
 
 
 def test_a_deadline_is_met_in_spite_of_a_pause() -> None:

@@ -6,12 +6,17 @@ its picture.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
 # Seconds that packets of one stream may go back without a new beginning.
 _DISORDER: Final = Fraction(1, 2)
+# One frame of so many out of order: that is no damage.
+_OFTEN: Final = 8
+# Frames a second that no film is meant to have: its numbers are no times.
+_FASTEST: Final = 10_000
 
 
 class Clock:
@@ -53,6 +58,43 @@ class Clock:
         self._perhaps = last + step - said
         self.mended += 1
         return last + step
+
+
+class Times:
+    """The times of a picture's frames: by when they are shown, as a film says it, or by when they are decoded.
+
+    AVI knows only the latter; what FFmpeg makes of it for frames that are stored out of order goes back and forth.
+    """
+
+    def __init__(self, step: int) -> None:
+        """Take how long a frame is usually shown."""
+        self.duration = 0  # of the latest frame, as far as it was said
+        self._step = step
+        self._clocks = Clock(), Clock()
+        self._times = array("q"), array("q")
+
+    def take(self, shown: int | None, decoded: int | None, duration: int) -> None:
+        """Take the next frame."""
+        lasted = self.duration or self._step
+        said = shown if shown is not None else decoded, decoded
+        for clock, times, each in zip(self._clocks, self._times, said, strict=True):
+            times.append(clock.time(each, times[-1] if times else None, lasted))
+        self.duration = duration or self.duration
+
+    def settled(self, unit: Fraction) -> tuple[array[int], Clock, bool]:
+        """Return the times, the clock that they are by, and whether that is when frames are decoded.
+
+        Args:
+            unit: of the times, in seconds.
+        """
+        count = len(self._times[0])
+        if count > 1 and (self._times[0][-1] - self._times[0][0]) * unit < Fraction(count - 1, _FASTEST):
+            clock = Clock()
+            clock.mended = count
+            return array("q", range(0, count * self._step, self._step)), clock, False
+        faults = [clock.mended + len(clock.restarts) for clock in self._clocks]
+        by_dts = faults[0] > count / _OFTEN and faults[1] < faults[0] / 2
+        return self._times[by_dts], self._clocks[by_dts], by_dts
 
 
 class Followers:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-
-import av
 
 from pipeline.ground.errors import SettingsError
 from pipeline.media.film.encoders import Encoder, settle_encoder
 from pipeline.media.film.index import Index
 from pipeline.media.film.options import FilmOptions
+from pipeline.media.film.sounds import held, packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +27,14 @@ class Container:
     suffix: str
     format: str
     options: tuple[tuple[str, str], ...] = ()
+
+    def told(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Return what FFmpeg's muxer is told for a film with these tags."""
+        told = dict(self.options)
+        # Telephones put names of their own kind into MOV and MP4, which FFmpeg writes only in the place of the others.
+        if "movflags" in told and any(name.startswith("com.") for name in tags):
+            told["movflags"] += "+use_metadata_tags"
+        return told
 
 
 # The table of contents goes to the front, so that a film can be shown while it is still being copied.
@@ -55,7 +62,7 @@ def container_for(source: Path, index: Index, options: FilmOptions) -> Container
     if options.container != "auto":
         return _asked_for(options.container, name, encoder)
     wished = _like(source, index)
-    fits = all(_takes(wished, codec) for codec in sounds(index))
+    fits = held(CONTAINERS[wished].format).issuperset(sounds(index))
     return _fitting(wished if fits else "mkv", encoder)
 
 
@@ -94,8 +101,9 @@ _BY_SUFFIX: Final = {
 
 
 def unfit_sounds(index: Index, options: FilmOptions) -> list[str]:
-    """Return the codecs of those sound tracks that `options.container` cannot hold."""
-    return [codec for codec in sounds(index) if not _takes(options.container, codec)]
+    """Return the codecs of those sound tracks that `options.container` cannot hold, not even packed anew."""
+    kind = CONTAINERS[options.container].format
+    return [codec for codec in sounds(index) if codec not in held(kind) and not packed(kind, codec)]
 
 
 def _like(source: Path, index: Index) -> str:
@@ -108,7 +116,3 @@ def sounds(index: Index) -> list[str]:
     """Return FFmpeg's names of the codecs of a film's sound tracks."""
     words = [line.split() for line in index.streams]
     return [each[2] for each in words if each[1] == "audio"]
-
-
-def _takes(container: str, codec: str) -> bool:
-    return container == "mkv" or codec in av.open(io.BytesIO(), "w", CONTAINERS[container].format).supported_codecs

@@ -35,7 +35,8 @@ class Encoder:
         preset_key: the option that takes it; empty: there is none.
         options: what else it is told.
         containers: those that it may go to, by `FilmOptions.container`.
-        part: FFmpeg's name of the format of part files.
+        part: FFmpeg's name of the format of part files: one that holds packets as outputs do, so that a finished film
+            can be compared with its parts.
         even_only: refuses odd sizes where chroma is subsampled.
         interlaced: can code fields.
         limited_only: cannot say that its range is full: such films are brought to limited range.
@@ -51,7 +52,7 @@ class Encoder:
     preset_key: str
     options: Mapping[str, str]
     containers: tuple[str, ...]
-    part: str = "nut"
+    part: str = "mov"
     even_only: bool = False
     interlaced: bool = False
     limited_only: bool = False
@@ -62,10 +63,10 @@ class Encoder:
 _NVENC: Final = "an NVIDIA graphics card with NVENC and its driver"
 
 
-def _nvenc(codec: str, quality: int, containers: tuple[str, ...]) -> Encoder:
+def _nvenc(codec: str, quality: int, containers: tuple[str, ...], part: str = "mov") -> Encoder:
     constant = {"rc": "vbr", "b": "0"}
     return Encoder(
-        codec, quality, "cq", "p5", "preset", constant, containers, even_only=True, smallest=160, device=_NVENC
+        codec, quality, "cq", "p5", "preset", constant, containers, part, even_only=True, smallest=160, device=_NVENC
     )
 
 
@@ -95,18 +96,18 @@ ENCODERS: Final[dict[str, Encoder]] = {
         smallest=16,  # x265 not only refuses smaller ones: it breaks the heap
     ),
     "av1": Encoder(
-        "libsvtav1", 28, "crf", "8", "preset", {"svtav1-params": "lp=1"}, ("mp4", "mkv", "webm"), smallest=4
+        "libsvtav1", 28, "crf", "8", "preset", {"svtav1-params": "lp=1"}, ("mp4", "mkv", "webm"), "mp4", smallest=4
     ),
-    "vp9": Encoder("libvpx-vp9", 28, "crf", "5", "cpu-used", {"deadline": "good"}, ("mp4", "mkv", "webm")),
+    "vp9": Encoder("libvpx-vp9", 28, "crf", "5", "cpu-used", {"deadline": "good"}, ("mp4", "mkv", "webm"), "nut"),
     "prores": Encoder(
-        "prores_ks", 3, "profile", "", "", {"vendor": "apl0"}, ("mov", "mkv"), "mov", interlaced=True, limited_only=True
+        "prores_ks", 3, "profile", "", "", {"vendor": "apl0"}, ("mov", "mkv"), interlaced=True, limited_only=True
     ),
     "ffv1": Encoder(
-        "ffv1", 0, "", "", "", {"level": "3", "coder": "1", "context": "1", "slicecrc": "1", "g": "1"}, ("mkv",)
+        "ffv1", 0, "", "", "", {"level": "3", "coder": "1", "context": "1", "slicecrc": "1", "g": "1"}, ("mkv",), "nut"
     ),
     "h264_nvenc": _nvenc("h264_nvenc", 20, ("mp4", "mov", "mkv")),
     "h265_nvenc": _nvenc("hevc_nvenc", 22, ("mp4", "mov", "mkv")),
-    "av1_nvenc": _nvenc("av1_nvenc", 28, ("mp4", "mkv", "webm")),
+    "av1_nvenc": _nvenc("av1_nvenc", 28, ("mp4", "mkv", "webm"), "mp4"),
 }
 
 

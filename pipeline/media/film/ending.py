@@ -11,6 +11,7 @@ from pipeline.ground.opened import opened
 
 _TAIL: Final = 1 << 16
 _TS_PACKETS: Final = (188, 192, 204)
+_TS_PACKET: Final = 188  # what stands ahead of one, or behind it, is not the next one's beginning
 _SEGMENT: Final = 0x18538067
 # The ASF file properties object; behind it stand its own size, the file's name (16 bytes) and the file's size.
 _ASF_PROPERTIES: Final = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -45,17 +46,31 @@ def _read(file: BinaryIO, at: int, count: int) -> bytes:
 
 
 def _boxes(file: BinaryIO, size: int) -> bool:
-    """MP4 and MOV: boxes, each with its length; a fragment's head without its body is cut, too."""
+    """MP4 and MOV: boxes, each with its length; so is a fragment's head without its body, and one that is announced."""
     at, kind = 0, b""
     while at + 8 <= size:
         head = _read(file, at, 16)
         length, kind = struct.unpack_from(">I4s", head)
         if length == 1 and len(head) == 16:
             (length,) = struct.unpack_from(">Q", head, 8)
+        if kind == b"sidx" and _announced(file, at, length) > size:
+            return True
         if length < 8:  # 0: up to the end; else no box
             return False
         at += length
     return at > size or kind == b"moof" or any(_read(file, at, 8))
+
+
+def _announced(file: BinaryIO, at: int, length: int) -> int:
+    """Return where the fragments end that a segment index lists."""
+    box = _read(file, at, min(length, _TAIL))
+    form = ">8x8xQ" if box[8:9] == b"\1" else ">8x4xI"
+    start = 12 + struct.calcsize(form)
+    if len(box) < start + 4:
+        return 0
+    (first,), (count,) = struct.unpack_from(form, box, 12), struct.unpack_from(">2xH", box, start)
+    sizes = struct.unpack_from(f">{3 * min(count, (len(box) - start - 4) // 12)}I", box, start + 4)[::3]
+    return at + length + int(first) + sum(int(each) & 0x7FFFFFFF for each in sizes)
 
 
 def _number(data: bytes, at: int, *, marked: bool) -> tuple[int, int] | None:
@@ -109,7 +124,7 @@ def _transport(file: BinaryIO, size: int) -> bool:
         for first in range(min(length, len(head))):
             if head[first] == 0x47 and all(each == 0x47 for each in head[first::length]) and first + length < len(head):
                 left = (size - first) % length
-                return bool(left) and _read(file, size - left, 1) == b"\x47"
+                return 0 < left < _TS_PACKET and _read(file, size - left, 1) == b"\x47"
     return False
 
 
@@ -137,10 +152,19 @@ def _program(file: BinaryIO, size: int) -> bool:
 
 
 def _flash(file: BinaryIO, size: int) -> bool:
-    """FLV: tags, each followed by its length."""
+    """FLV: tags, each followed by its length; most say how long the file is, too."""
+    start = _read(file, 0, _TAIL)
+    at = start.find(_FLASH_SIZE)
+    if at >= 0 and at + len(_FLASH_SIZE) + 8 <= len(start):
+        (said,) = struct.unpack_from(">d", start, at + len(_FLASH_SIZE))
+        if said > size:
+            return True
     (length,) = struct.unpack(">I", _read(file, size - 4, 4))
     head = _read(file, size - 4 - length, 4) if 11 <= length <= size - 17 else b""
     return len(head) < 4 or int.from_bytes(head[1:], "big") + 11 != length
+
+
+_FLASH_SIZE: Final = b"\0\x08filesize\0"
 
 
 def _gif(file: BinaryIO, size: int) -> bool:
@@ -148,13 +172,17 @@ def _gif(file: BinaryIO, size: int) -> bool:
 
 
 def _pages(file: BinaryIO, size: int) -> bool:
-    """Ogg: pages, each with its length."""
+    """Ogg: pages, each with its length; the last one of a stream says that it is."""
     tail = _read(file, size - 2 * _TAIL, 2 * _TAIL)
     at = tail.rfind(b"OggS")
     if at < 0 or at + 27 > len(tail):
         return True
     lengths = tail[at + 27 : at + 27 + tail[at + 26]]
-    return len(lengths) < tail[at + 26] or at + 27 + len(lengths) + sum(lengths) > len(tail)
+    cut = len(lengths) < tail[at + 26] or at + 27 + len(lengths) + sum(lengths) > len(tail)
+    return cut or not tail[at + 5] & _LAST_PAGE
+
+
+_LAST_PAGE: Final = 4
 
 
 def _asf(file: BinaryIO, size: int) -> bool:
@@ -172,9 +200,12 @@ _KLV: Final = b"\x06\x0e\x2b\x34"
 
 
 def _mxf(file: BinaryIO, size: int) -> bool:
-    """MXF: triplets of key, length and value."""
+    """MXF: triplets of key, length and value; the first one mostly says where the last part begins."""
     head = _read(file, 0, _TAIL)
     at = max(0, head.find(_KLV))
+    value = at + 17 + (head[at + 16] & 0x7F if len(head) > at + 16 and head[at + 16] & 0x80 else 0)
+    if len(head) >= value + 32 and at + struct.unpack_from(">Q", head, value + 24)[0] >= size:
+        return True
     while at < size:
         head = _read(file, at, 25)
         if not head.startswith(_KLV):

@@ -91,6 +91,7 @@ class Index:
         chroma: float32 (s,): mean chroma of each shot in Lab units.
         faults: packets that did not decode, and frames that the decoder marked as damaged.
         mended: frames whose timestamp was missing or out of order.
+        by_dts: the timestamps are those of decoding.
         restarts: where the film's clock starts again, what is added to its times from there on; see `clock`.
         changes: what changes in the middle, and what is made of it, as phrases for a person.
         cut_short: the file stops in the middle of something that it began.
@@ -111,6 +112,7 @@ class Index:
     chroma: NDArray[np.float32]
     faults: int = 0
     mended: int = 0
+    by_dts: bool = False
     restarts: tuple[int, ...] = ()
     changes: tuple[str, ...] = ()
     cut_short: bool = False
@@ -239,14 +241,16 @@ def scaled(index: Index, width: int) -> Index:
 
 
 def spans(index: Index, length: int = 240) -> list[tuple[int, int]]:
-    """Cut a film into pieces [start, stop) of about `length` frames, for several workers.
+    """Cut a film into pieces [start, stop) of at most about `length` frames, for several workers.
 
-    Depends on the film alone, never on the number of workers. Borders fall on cuts where one is near: a piece that
-    begins with a shot need not look back.
+    Depends on the film alone, never on the number of workers. Pieces are about equal, and an even number: none waits
+    long for another's last one. Borders fall on cuts where one is near: a piece that begins with a shot need not look
+    back.
     """
+    count = 1 if index.frames <= length // 2 else 2 * -(-index.frames // (2 * length))
+    reach = index.frames / count / 8
     borders = [0]
-    while index.frames - borders[-1] > length * 3 // 2:
-        wished = borders[-1] + length
-        near = index.shots[(index.shots > wished - length // 3) & (index.shots < wished + length // 3)]
+    for wished in (round(index.frames * number / count) for number in range(1, count)):
+        near = index.shots[np.abs(index.shots - wished) <= reach]
         borders.append(int(near[np.abs(near - wished).argmin()]) if near.size else wished)
     return list(zip(borders, [*borders[1:], index.frames], strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -17,7 +19,8 @@ from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
 from pipeline.ground.errors import ItemError, OutputError
-from pipeline.media.film.check import check
+from pipeline.ground.files import beyond_the_disk
+from pipeline.media.film.check import Written, check
 from pipeline.media.film.clock import Followers
 from pipeline.media.film.containers import Container, container_for
 from pipeline.media.film.encoders import Encoder, fed_format, fed_range, settle_encoder
@@ -28,6 +31,7 @@ from pipeline.media.film.packets import Peekable, look_through, picture_packets
 from pipeline.media.film.planes import layout_of
 from pipeline.media.film.scan import FASTEST
 from pipeline.media.film.shape import written
+from pipeline.media.film.sounds import Repacked, held, packed
 from pipeline.media.film.source import BITEXACT, is_cover, moving_picture, open_film, text_that_is_not_utf8
 
 _STALE: Final = (
@@ -83,6 +87,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
     shown = together(index)
     depth = look_through(parts, shown)
     work = _Join(source, index, kind, options)
+    written_down = Written()
     try:
         with (
             open_film(source) as whole,
@@ -91,17 +96,21 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
                 str(output),
                 "w",
                 format=kind.format,
-                container_options={**dict(kind.options), "avoid_negative_ts": "disabled"},
+                container_options={**kind.told(whole.metadata), "avoid_negative_ts": "disabled"},
                 **text_that_is_not_utf8("surrogateescape"),
             ) as out,
         ):
             work.describe(whole, first.streams.video[0], out)
-            work.copy(whole, Peekable(picture_packets(parts, shown, depth, work.picture, work.shift)), out)
+            packets = written_down.noted(picture_packets(parts, shown, depth, work.picture, work.shift))
+            work.copy(whole, Peekable(packets), out)
     except FFmpegError as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            raise beyond_the_disk() from None
         if isinstance(error, OSError) and error.errno:
             raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
         raise ItemError(f"the film cannot be put together: {error.strerror or error}") from None
-    check(output, shown, work.shift)
+    check(output, shown, work.shift, written_down)
+    work.look_for_tags(output)
     return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, settle_encoder(options)[1], kind)))
 
 
@@ -113,7 +122,9 @@ class _Join:
     options: FilmOptions
     lost: list[str] = field(default_factory=list)
     copied: dict[int, Stream] = field(default_factory=dict)
+    repacked: dict[int, Repacked] = field(default_factory=dict)
     picture: Any = None
+    tags: tuple[str, ...] = ()
 
     @property
     def start(self) -> Fraction:
@@ -132,6 +143,7 @@ class _Join:
     def describe(self, whole: InputContainer, picture: VideoStream, out: OutputContainer) -> None:
         """Write down all that stands ahead of the packets."""
         out.flags |= BITEXACT
+        self.tags = tuple(_lasting(whole.metadata))
         out.metadata.update(_lasting(whole.metadata))
         if self.options.provenance:
             said = out.metadata.get("comment")
@@ -148,6 +160,14 @@ class _Join:
         chapters = [self._shifted(chapter) for chapter in whole.chapters()]
         out.set_chapters(place_chapters(self.index, chapters) if self.index.stretches else chapters)
 
+    def look_for_tags(self, output: Path) -> None:
+        """Say which tags of the source a finished film does not show."""
+        with open_film(output) as film:
+            kept = {name.lower() for name in film.metadata}
+        missing = [name for name in self.tags if name.lower() not in kept]
+        if missing:
+            self.lost.append(f"{self.kind.suffix} files cannot hold the tags {', '.join(missing)}")
+
     def _add_picture(self, main: VideoStream, template: VideoStream, out: OutputContainer) -> None:
         stream = out.add_stream_from_template(template, opaque=True)
         geometry, context = self.index.geometry, stream.codec_context
@@ -155,6 +175,7 @@ class _Join:
         stream.disposition = main.disposition
         stream.time_base = self.index.time_base
         average = main.average_rate
+        context.bit_rate = 0  # of the first part alone
         context.framerate = average if average and average <= FASTEST else self.index.rate
         context.color_range = fed_range(self.index, settle_encoder(self.options)[1])
         context.colorspace = geometry.matrix
@@ -171,6 +192,8 @@ class _Join:
         what = f"{stream.type} stream {stream.index}"
         if stream.type == "data" and stream.name == "bin_data" and self.index.container.startswith("mov,mp4"):
             return  # the titles of chapters, which are written anew
+        if "timecode" in stream.metadata:
+            return  # the picture's tags say it, too; MOV and MP4 make a track of that
         if stream.type not in ("video", "audio", "subtitle", "attachment"):
             self.lost.append(f"{what} is left out: data that cannot be copied")
             return
@@ -186,7 +209,7 @@ class _Join:
                 )
                 copy.metadata.update(stream.metadata)
                 return
-            copy = out.add_stream_from_template(stream, opaque=True)
+            copy = self._repacked(stream, out) or out.add_stream_from_template(stream, opaque=True)
         except ValueError:
             self.lost.append(f"{what} is left out: {self.kind.suffix} files cannot hold it")
             return
@@ -195,6 +218,18 @@ class _Join:
         if stream.type == "video" and not is_cover(stream):
             self.lost.append(f"{what} is another picture, and is kept as it is")
         self.copied[stream.index] = copy
+
+    def _repacked(self, stream: Stream, out: OutputContainer) -> Stream | None:
+        """Add a sound that the container cannot hold as it is; None: it can, or there is no way."""
+        if not isinstance(stream, AudioStream):
+            return None
+        own = stream.codec_context.codec.canonical_name
+        codec = "" if own in held(self.kind.format) else packed(self.kind.format, own)
+        if not codec:
+            return None
+        self.repacked[stream.index] = Repacked(stream, out, codec)
+        self.lost.append(f"audio stream {stream.index} became {codec}: {self.kind.suffix} files cannot hold {own}")
+        return self.repacked[stream.index].stream
 
     def copy(self, whole: InputContainer, picture: Peekable, out: OutputContainer) -> None:
         """Write all packets, the picture's among the copied ones by their decoding time."""
@@ -230,8 +265,15 @@ class _Join:
             if packet.pts is not None and packet.dts is not None and packet.pts < packet.dts:
                 packet.pts = packet.dts
             last[number] = packet.dts if packet.dts is not None else last.get(number, 0)
-            packet.stream = self.copied[number]
-            yield packet
+            if number in self.repacked:
+                yield from self.repacked[number].packets(packet)
+            else:
+                packet.stream = self.copied[number]
+                yield packet
+        for number, track in self.repacked.items():
+            yield from track.packets(None)
+            if track.lost:
+                self.lost.append(f"audio stream {number}: {track.lost:,} packets could not be decoded")
 
     def _shifted(self, chapter: Any) -> Any:
         unit: Fraction = chapter["time_base"] or Fraction(1, 1_000_000_000)

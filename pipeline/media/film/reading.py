@@ -64,7 +64,7 @@ def _from(
         return
     number = -1
     for frame in decoded(container, stream):
-        at = stamp(frame)
+        at = stamp(frame, by_dts=index.by_dts)
         if number < 0:
             if at is None or at > index.timestamps[first]:
                 return

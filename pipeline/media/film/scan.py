@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import ItemError
-from pipeline.media.film.clock import Clock
+from pipeline.media.film.clock import Times
 from pipeline.media.film.ending import ends_early
 from pipeline.media.film.index import KINDS, Geometry, Index
 from pipeline.media.film.planes import Layout, layout_of, luma_of, plane, settled_matrix, settled_range
@@ -60,20 +60,19 @@ def scan(path: Path, watch: Callable[[int], None] | None = None) -> Index:
 
 
 class Notes:
-    """What is remembered of the frames: about 20 bytes each."""
+    """What is remembered of the frames: about 30 bytes each."""
 
     def __init__(self, stream: VideoStream) -> None:
         self.count = 0
         self._stream = stream
         self._rate = rate_of(stream)
         self._step = max(1, round(1 / (self._rate * (stream.time_base or Fraction(1, 90000)))))
-        self._timestamps = array("q")
+        self._times = Times(self._step)
         self._checksums = array("I")
         self._scores = array("f")
         self._judged: list[tuple[int, int, float]] = []
         self._cut_scores = CutScores()
-        self._damaged = self._last_duration = 0
-        self._clock = Clock()
+        self._damaged = 0
         self._said: dict[str, str] = {}
         self._changes: dict[str, str] = {}
         self._layout: Layout | None = None
@@ -83,9 +82,7 @@ class Notes:
     def take(self, frame: VideoFrame) -> None:
         """Note the next frame."""
         layout = self._checked(frame)
-        last = self._timestamps[-1] if self._timestamps else None
-        self._timestamps.append(self._clock.time(stamp(frame), last, self._last_duration or self._step))
-        self._last_duration = frame.duration or self._last_duration
+        self._times.take(frame.pts, frame.dts, frame.duration)
         self._damaged += frame.is_corrupt
         self._interlaced |= frame.interlaced_frame
         luma = luma_of(frame, layout)
@@ -141,12 +138,12 @@ class Notes:
         verdict = judge(picture)
         self._judged.append((self.count, KINDS.index(verdict.kind), verdict.chroma))
 
-    def _end(self, container: InputContainer, stream: VideoStream) -> int:
+    def _end(self, container: InputContainer, stream: VideoStream, last: int) -> int:
         """Return how long the last frame is shown."""
-        usual = int(self._last_duration or self._step)
+        usual = int(self._times.duration or self._step)
         # In MP4 a packet lasts until the next one is decoded: behind B-frames the track's own length says more.
         if container.format.name.startswith("mov,mp4") and stream.duration:
-            left = int((stream.start_time or 0) + stream.duration - self._timestamps[-1])
+            left = int((stream.start_time or 0) + stream.duration - last)
             if usual <= 4 * left <= 16 * usual:
                 return left
         return usual
@@ -154,6 +151,7 @@ class Notes:
     def index(self, container: InputContainer, stream: VideoStream, faults: int) -> Index:
         """Put all that was noted together, once the last frame was taken."""
         assert self._geometry is not None
+        times, clock, by_dts = self._times.settled(stream.time_base or Fraction(1, 90000))
         scores = np.frombuffer(self._scores, np.float32)
         # A score is known three frames after its own: CutScores.latest.
         scores = np.concatenate((scores[2:], np.zeros(min(2, len(scores)), np.float32)))
@@ -166,23 +164,24 @@ class Notes:
             time_base=stream.time_base or Fraction(1, 90000),
             rate=self._rate,
             start_time=container.start_time or 0,
-            timestamps=np.array(self._timestamps, np.int64),
+            timestamps=np.array(times, np.int64),
             checksums=np.array(self._checksums, np.uint32),
-            last_duration=self._end(container, stream),
+            last_duration=self._end(container, stream, times[-1]),
             shots=shots,
             kinds=kinds,
             chroma=chroma,
             faults=faults + self._damaged,
-            mended=self._clock.mended,
-            restarts=tuple(self._clock.restarts),
+            mended=clock.mended,
+            by_dts=by_dts,
+            restarts=tuple(clock.restarts),
             changes=tuple(self._changes.values()),
             streams=tuple(_line(each) for each in container.streams),
         )
 
 
-def stamp(frame: VideoFrame) -> int | None:
-    """Return a frame's time in its stream's unit, as well as the film says it."""
-    return frame.pts if frame.pts is not None else frame.dts
+def stamp(frame: VideoFrame, *, by_dts: bool = False) -> int | None:
+    """Return a frame's time in its stream's unit, as well as the film says it: see `clock.Times`."""
+    return frame.dts if by_dts or frame.pts is None else frame.pts
 
 
 def checksum(luma: NDArray[Any]) -> int:

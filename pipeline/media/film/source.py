@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.stream import Disposition, Stream
@@ -101,7 +102,9 @@ def open_film(path: Path) -> Iterator[InputContainer]:
         file.seek(0)
         try:
             options = {"container_options": dict(_SAFE), **text_that_is_not_utf8("surrogateescape")}
-            container: InputContainer = av.open(_Once(file), "r", **options)
+            # One picture is taken for a picture: that others follow, only the file's name tells.
+            format = "mjpeg" if head.startswith(b"\xff\xd8\xff") else None
+            container: InputContainer = av.open(_Once(file), "r", format=format, **options)
         except FFmpegError as error:
             raise _not_opened(error, head) from None
         with container:
@@ -137,6 +140,7 @@ def moving_picture(container: InputContainer) -> VideoStream:
         raise ItemError("no decoder here knows this film's codec, or what describes it is damaged")
     stream.thread_type = "SLICE"
     stream.codec_context.thread_count = 1
+    stream.codec_context.flags |= Flags.unaligned  # else what a film hides at its left edge would show
     return stream
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from pipeline.ground.errors import says_no_memory
+from pipeline.media.photo import orientation
 from pipeline.media.photo.decoders import IMAGECODECS, OPENCV, PILLOW, TIFFFILE
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.stderr import captured_stderr
@@ -33,6 +34,7 @@ _UPRIGHT: Final[dict[int, Callable[[NDArray[Any]], NDArray[Any]]]] = {
 _HALF: Final = cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_IGNORE_ORIENTATION
 _BAND_PIXELS: Final = 1 << 22
 _JPEG: Final = (6, 7)  # compressions of a TIFF, of which YCbCr is handed out as RGB
+_SEPARATE: Final = 2  # planes, one behind the other
 _UNSURE: Final = (33003, 33004)  # JPEG 2000, as RGB or not, whatever the photometric interpretation says
 _decoding = threading.Lock()
 # What is wrong with a file stands in the manifest; their logs would be printed where nobody has set up logging.
@@ -101,8 +103,11 @@ def with_pillow(image: Image.Image) -> Decoded:
     """
     if image.format == "SUN" and image.width * len(image.getbands()) % 2 and _runs(image):
         raise Refused("of a kind that is not supported: Pillow slants rows of an odd length")
+    if image.format == "SUN" and any(mode in str(getattr(image, "tile", ())) for mode in ("BGRX", "RGBX")):
+        raise Refused("of a kind that is not supported: Pillow takes the byte before the colours for one of them")
     with _decoding, captured_stderr() as said:
         try:
+            orientation.tag_of(image)  # Pillow remembers this one
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             samples = _samples(_plain(image))
@@ -171,6 +176,8 @@ def with_tifffile(data: bytes, page: int = 0) -> Decoded:
             samples = np.asarray(found.asarray())
             photometric, palette = int(getattr(found, "photometric", 1)), getattr(found, "colormap", None)
             bits = int(getattr(found, "bitspersample", 8))
+            if samples.ndim == 3 and int(getattr(found, "planarconfig", 1)) == _SEPARATE:
+                samples = np.moveaxis(samples, 0, 2)
             compression = int(getattr(found, "compression", 1))
     except Exception as error:  # of any kind, as its parsers meet them
         raise Refused(f"broken data stream: {error}") from error
@@ -191,8 +198,10 @@ def _shown(samples: NDArray[Any], photometric: int, palette: NDArray[Any] | None
         return of_inks(samples)
     if photometric not in (0, 1, 2):
         raise Refused("of a kind that is not supported")
-    # As the others do; of deeper ones nobody does.
-    return 255 - samples if samples.dtype == np.uint8 and photometric == 0 else samples
+    if samples.dtype != np.uint8 or photometric != 0:
+        return samples
+    # As the others do; of deeper ones nobody does. What lies behind grey is no grey.
+    return 255 - samples if samples.ndim == 2 else np.dstack([255 - samples[:, :, 0], samples[:, :, 1:]])
 
 
 def of_inks(samples: NDArray[Any]) -> NDArray[Any]:
@@ -234,7 +243,7 @@ def _one_picture(samples: NDArray[Any], decoder: str) -> Decoded:
     return Decoded(bgr(samples), "", decoder)
 
 
-def upright(samples: NDArray[Any], orientation: int) -> NDArray[Any]:
+def upright(samples: NDArray[Any], turned: int) -> NDArray[Any]:
     """Turn samples as an EXIF orientation says, 1 to 8; anything else leaves them."""
-    turn = _UPRIGHT.get(orientation)
+    turn = _UPRIGHT.get(turned)
     return turn(samples) if turn else samples

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 _HEADER: Final = 2880 * 4
 _ZERO: Final = re.compile(rb"BZERO   = *([-+.0-9E]+)")
+_PLANES: Final = re.compile(rb"NAXIS3  = *(\d+)")
 _MIDDLE: Final = 32768.0
+
+
+def planes(data: bytes) -> int:
+    """Return how many planes of pixels a file's first picture has."""
+    return int(found[1]) if (found := _PLANES.search(data[:_HEADER])) else 1
 
 
 def as_meant(samples: NDArray[Any], data: bytes) -> NDArray[Any]:

@@ -54,6 +54,7 @@ class Shape:
         stored: bytes of the file.
         progressive: a JPEG whose coefficients are all held until it is read.
         lossless: a WebP that is, and that what is made of it will be.
+        by_strips: a TIFF of which only a strip is read at a time.
     """
 
     format: str
@@ -64,6 +65,7 @@ class Shape:
     stored: int = 0
     progressive: bool = False
     lossless: bool = True
+    by_strips: bool = False
 
     @property
     def pixels(self) -> int:
@@ -102,7 +104,10 @@ def shape_of(
 def shape_of_tiff(chosen: Directory, file: io.BufferedReader) -> Shape:
     """Return the shape of the picture in a TIFF that is to be read."""
     depth = next(size for size in (1, 2, 4, 8) if chosen.bits <= 8 * size or size == 8)
-    return Shape("TIFF", *chosen.size, chosen.samples, depth, status_of(file).st_size)
+    channels, alone = chosen.samples, chosen.pages == 1 and not chosen.offset
+    # Others are handed to their decoder as a whole, or heard by one that must have all of it.
+    by_strips = alone and not chosen.forgiving and (depth == 1 or (depth == 2 and channels == 1)) and channels in (1, 3)
+    return Shape("TIFF", *chosen.size, channels, depth, status_of(file).st_size, by_strips=by_strips)
 
 
 def peak(shape: Shape, into: str, *, anew: bool = False) -> int:
@@ -149,7 +154,10 @@ def _reading(shape: Shape, *, half: bool) -> float:
         return shape.stored + 4 * pixels * shape.channels + 2.4 * decoded
     if shape.depth > 2:
         return shape.stored + 3.6 * decoded
-    return shape.stored + 2.4 * decoded + (pixels if shape.channels == 3 else 0)
+    if shape.format == "GIF":
+        return shape.stored + 3.7 * pixels
+    held = 0 if shape.by_strips else shape.stored
+    return held + 2.4 * decoded + (pixels if shape.channels == 3 else 0)
 
 
 def _writing(shape: Shape, into: str, *, anew: bool) -> float:
@@ -163,7 +171,7 @@ def _writing(shape: Shape, into: str, *, anew: bool) -> float:
     made = 3 * pixels * deep
     grey = 0 if shape.channels < 3 else pixels * deep
     if made > IN_BANDS and not anew and into != "jpg":
-        return kept + grey + IN_BANDS
+        return kept + grey + 0.6 * IN_BANDS * deep
     encoded = made if into == "tif" else min(made, 3 * shape.stored)
     return kept + grey + made + 3 * encoded
 

@@ -218,7 +218,7 @@ def orientation_of(data: bytes) -> int:
     """Return the EXIF orientation of a picture, 1 to 8, as `read` sees it; 1 where it says none."""
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data), formats=PILLOW_FORMATS) as image:
-            found = int(image.getexif().get(orientation.TAG, 1))
+            found = orientation.tag_of(image)
     except DAMAGE:
         return 1
     return found if 1 <= found <= 8 else 1

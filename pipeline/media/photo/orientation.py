@@ -1,15 +1,29 @@
-"""Arrays turned back from upright to how a file stores them: colour goes where its luma lies."""
+"""How a file says it is to be turned, and arrays turned back to how it stores them: colour goes where its luma lies."""
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+_XMP: Final = ("xmp", "XML:com.adobe.xmp")
 TAG: Final = 0x0112  # in EXIF and in TIFF
 
 Sample = TypeVar("Sample", np.uint8, np.uint16, np.float32)
+
+
+def tag_of(image: Image.Image) -> int:
+    """Return the orientation by EXIF, or TIFF's tag; 1 where neither says one.
+
+    What XMP says counts for nothing, as with all other programs, though Pillow takes it where EXIF is silent.
+    """
+    held: dict[str | tuple[int, int], Any] = {name: image.info.pop(name) for name in _XMP if name in image.info}
+    try:
+        return int(image.getexif().get(TAG, 1))
+    finally:
+        image.info.update(held)
 
 
 def as_stored(upright: NDArray[Sample], orientation: int) -> NDArray[Sample]:

@@ -78,6 +78,14 @@ def with_transparency(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
     return samples
 
 
+def coding(data: bytes) -> bytes:
+    """Return primaries, transfer, matrix and range as numbers of ITU-T H.273 (cICP); nothing where it says none."""
+    for chunk in _chunks(data):
+        if chunk.name in (b"cICP", b"IDAT"):
+            return data[chunk.body : chunk.end - 4] if chunk.name == b"cICP" and chunk.end - chunk.body == 8 else b""
+    return b""
+
+
 def _chunks(data: bytes) -> Iterator[_Chunk]:
     at = 8
     while at + 12 <= len(data):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.media.photo.decoders import AVIF, HEIC, JPEG2000, PNG, Format
 
@@ -12,6 +16,8 @@ _MOST_COMPONENTS: Final = 16
 # AV1 says it in the third byte of its configuration (AV1-ISOBMFF, 2.3.3), HEVC in the eighteenth (ISO 14496-15, 8.3.3).
 _HIGH, _TWELVE = 0x40, 0x20
 _HEVC_LUMA: Final = 17
+_OF_VIDEO: Final = re.compile(rb"colrnclx......[\0-\x7f]", re.DOTALL)
+_YCC: Final = re.compile(rb"colr\x01..\0\0\0\x12", re.DOTALL)
 _HEAD: Final = 1 << 16  # bytes in which boxes are looked for
 
 
@@ -32,6 +38,27 @@ def bits_of(format: Format, data: bytes) -> int:
         found = _configurations(data, b"hvcC")
         return max(((each[_HEVC_LUMA] & 7) + 8 for each in found if len(each) > _HEVC_LUMA), default=0)
     return 0
+
+
+def is_ycc(data: bytes) -> bool:
+    """Tell whether a JPEG 2000 says that its colours are luma and chroma (ISO 15444-1, I.5.3.3)."""
+    return bool(_YCC.search(data[:_HEAD]))
+
+
+def from_video(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
+    """Return grey of an AVIF in its full range, where it has that of video (ITU-T H.273, 8.3): OpenCV leaves it.
+
+    Args:
+        samples: uint8 or uint16 (H, W), as many bits as the file says.
+        data: the file.
+    """
+    if not _OF_VIDEO.search(data[:_HEAD]):
+        return samples
+    bits = bits_of(AVIF, data)
+    step, top = 1 << (bits - 8), (1 << bits) - 1
+    made: NDArray[Any] = (samples.astype(np.float32) - 16 * step) * (top / (219 * step))
+    made = np.rint(np.clip(made, 0, top)).astype(samples.dtype)
+    return made
 
 
 def _of_components(data: bytes) -> bytes:

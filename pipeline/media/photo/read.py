@@ -17,7 +17,7 @@ from pipeline.ground.errors import Cause, ItemError, out_of_memory
 from pipeline.ground.files import unreadable
 from pipeline.ground.items import Picture
 from pipeline.ground.opened import opened, size_of
-from pipeline.media.photo import damage, fits, heif, orientation, png, precision, read_tiff, words
+from pipeline.media.photo import damage, fits, guessed, heif, orientation, png, precision, read_tiff, words
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_imagecodecs, with_opencv, with_pillow
 from pipeline.media.photo.decoders import (
     AVIF,
@@ -34,7 +34,7 @@ from pipeline.media.photo.decoders import (
     recognise,
 )
 from pipeline.media.photo.directories import DAMAGE
-from pipeline.media.photo.jpeg.segments import check_scans
+from pipeline.media.photo.jpeg.segments import check
 from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
 from pipeline.media.photo.refusal import header_size, refusal
 from pipeline.media.photo.samples import Meaning, parted, scaled
@@ -190,7 +190,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     if format is PNG:
         png.check(source.data())
     elif format is JPEG:
-        check_scans(source.data())
+        check(source.data())
     _open(source, limits)
     image = source.image
     source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
@@ -199,7 +199,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
         decoded = replace(decoded, samples=png.with_transparency(decoded.samples, source.data()))
     phrase = _damage(source, decoded)
     profile = (image.info.get("icc_profile") or b"") if image else b""
-    notes = (_frames(image) if image else "", _named(source, decoded), source.note)
+    notes = (*guessed.notes(image, format, source.data()), _named(source, decoded), source.note)
     picture = _picture(decoded, _meaning(source, decoded), profile, phrase, damaged, *notes)
     if source.half and image is not None and decoded.decoder == OPENCV:
         turned = _orientation(source) >= 5
@@ -249,7 +249,8 @@ def _order(source: _Source) -> tuple[str, ...]:
     if image.mode == "CMYK":
         return (PILLOW, *others)
     deep = source.format in (AVIF, JPEG2000) and precision.bits_of(source.format, source.data()) > 8
-    return (*others, PILLOW) if deep and image.mode not in ("I;16", "LA") else names
+    mixed_up = source.format is JPEG2000 and precision.is_ycc(source.data())  # by OpenCV, where it is deep
+    return (*others, PILLOW) if deep and not mixed_up and image.mode not in ("I;16", "LA") else names
 
 
 class _Next(Exception):
@@ -266,6 +267,8 @@ def _tried(name: str, source: _Source) -> Decoded:
 
 def _opencv(source: _Source) -> Decoded:
     made = with_opencv(source.data(), half=source.half)
+    if source.format is AVIF and made.samples.ndim == 2:
+        made = replace(made, samples=precision.from_video(made.samples, source.data()))
     return Decoded(upright(made.samples, _orientation(source)), made.said, made.decoder)
 
 
@@ -338,9 +341,10 @@ def _picture(
     """Scale to 8 or 16 bits, part alpha from colour, and say what was guessed."""
     if phrase and not damaged:
         raise words.inside(phrase)
-    pixels, guessed = scaled(decoded.samples, meaning)
+    pixels, meant = scaled(decoded.samples, meaning)
     colour, alpha = parted(pixels)
-    said = (f"damaged inside: {phrase}" if phrase else "", *notes, guessed)
+    fewer = f"decoded in 8 of its {meaning.bits} bits" if decoded.samples.dtype == np.uint8 and meaning.bits > 8 else ""
+    said = (f"damaged inside: {phrase}" if phrase else "", *notes, fewer, meant)
     note = "; ".join(each for each in said if each)
     return Picture(np.ascontiguousarray(colour), alpha, meaning.bits, profile, note)
 
@@ -352,17 +356,8 @@ def _meaning(source: _Source, decoded: Decoded) -> Meaning:
         bits = {"1": 1, "I": 16, "F": 32}.get(image.mode, 16 if image.mode.startswith("I;16") else 8)
     # Pillow of JPEG 2000, and libheif, fill samples up with zeros.
     shifted = decoded.decoder == (PILLOW if format is JPEG2000 else LIBHEIF)
-    return Meaning(bits or decoded.samples.dtype.itemsize * 8, shifted=shifted)
-
-
-def _frames(image: Image.Image) -> str:
-    if image.format == "MPO":  # a preview or the second eye; the first picture is the photograph
-        return ""
-    try:
-        count = int(getattr(image, "n_frames", 1))
-    except DAMAGE:
-        return ""
-    return f"first of {count} frames" if count > 1 else ""
+    bits = bits or decoded.samples.dtype.itemsize * 8
+    return Meaning(bits, shifted=shifted, guess=bits == 16)
 
 
 def _orientation(source: _Source) -> int:
@@ -371,7 +366,7 @@ def _orientation(source: _Source) -> int:
     if image is None or (image.format == "PNG" and "exif" not in image.info and b"eXIf" not in source.data()):
         return 1
     try:
-        return int(image.getexif().get(orientation.TAG, 1))
+        return orientation.tag_of(image)
     except DAMAGE:  # EXIF is full of rubbish; the picture is still good
         return 1
 

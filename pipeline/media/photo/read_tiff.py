@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -17,8 +17,10 @@ from pipeline.media.photo.alone import alone
 from pipeline.media.photo.decode import Decoded, Refused, upright, with_opencv, with_pillow, with_tifffile
 from pipeline.media.photo.decoders import OPENCV, PILLOW, TIFF, TIFFFILE
 from pipeline.media.photo.directories import DAMAGE, seek
-from pipeline.media.photo.samples import Meaning, divided
+from pipeline.media.photo.samples import Meaning, divided, multiplied_as_stored
 from pipeline.media.photo.tiff import (
+    FLOAT,
+    INTEGER,
     Directory,
     as_first,
     choose,
@@ -78,12 +80,14 @@ def decode(file: io.BufferedReader, chosen: Directory) -> Found:
     if said and cut_short(file, chosen):  # the next decoder would only fill it in
         raise ItemError(words.TRUNCATED)
     phrase = _phrase(file, chosen, made)
-    samples = _without_extra(_as_signed(made.samples, chosen), chosen)
+    if made.decoder == PILLOW and made.samples.dtype in (bool, np.uint8) and chosen.taken_as_black:
+        made = replace(made, samples=np.invert(made.samples))  # it takes 0 for white
+    samples, notes = _without_extra(_as_signed(made.samples, chosen), chosen), _notes(chosen, made, said)
     if _is_multiplied(made, chosen):
-        samples = divided(samples)
+        samples, guessed = _divided(samples, chosen)
+        notes += guessed
     decoded = Decoded(samples, made.said, made.decoder)
-    meaning = chosen.meaning(shifted=made.decoder == OPENCV)
-    return Found(decoded, meaning, chosen.profile, phrase, _notes(chosen, made, said))
+    return Found(decoded, chosen.meaning(shifted=made.decoder == OPENCV), chosen.profile, phrase, notes)
 
 
 def _failure(chosen: Directory, said: dict[str, str], short: bool) -> ItemError:
@@ -97,6 +101,10 @@ def _notes(chosen: Directory, made: Decoded, said: dict[str, str]) -> list[str]:
     notes = [f"read by {made.decoder}: {' and '.join(said)} cannot"] if said else []
     if chosen.offset:
         notes.append("the picture in its SubIFD, of which the first is a reduced copy")
+    if chosen.taken_as_black:
+        notes.append("nothing says whether 0 is black or white: it is taken as black")
+    if chosen.transparent and (made.samples.ndim == 2 or made.samples.shape[2] not in (2, 4)):
+        notes.append("its transparency was left out")
     if chosen.opaque_extra:
         notes.append("a channel beside the colours that is no transparency was left out")
     return notes
@@ -111,6 +119,8 @@ def _as_signed(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
         return samples.view(np.int8)
     if kind == 2 and type_of == np.uint16:
         return samples.view(np.int16)
+    if kind == 2 and type_of == np.int32 and chosen.bits == 16:
+        return samples.astype(np.int16)
     return samples.view(np.uint32) if kind == 1 and type_of == np.int32 and chosen.bits == 32 else samples
 
 
@@ -121,11 +131,13 @@ def _order(chosen: Directory) -> tuple[str, ...]:
 
 
 def _suits_opencv(chosen: Directory) -> bool:
-    """Pillow knows no 16-bit colour, few odd depths, and takes signed and 32-bit samples for others."""
+    """Pillow knows no 16-bit colour, few odd depths; it takes signed and 32-bit samples, and floats of the other order
+    of bytes where they are compressed, for others.
+    """
     bits, plain = chosen.bits, chosen.sample_format == 1
     if channels.suits(chosen) or chosen.has_small_palette:
         return True
-    if bits > 8 and chosen.colours > 1:
+    if bits > 8 and (chosen.colours > 1 or chosen.sample_format == FLOAT):
         return True
     return bits == 64 or (plain and bits > 8 and bits != 16) or (chosen.sample_format == 2 and bits in (8, 16))
 
@@ -143,6 +155,9 @@ def _opencv(file: io.BufferedReader, chosen: Directory) -> Decoded:
 
 
 def _pillow(file: io.BufferedReader, chosen: Directory) -> Decoded:
+    file.seek(0)
+    if chosen.bits > 8 and chosen.sample_format != INTEGER and chosen.is_compressed and file.read(2) == b"MM":
+        raise Refused("of a kind that is not supported: Pillow takes its bytes in the wrong order")
     with _opened(file, chosen) as image:
         return with_pillow(image)
 
@@ -177,6 +192,26 @@ def _without_extra(samples: NDArray[Any], chosen: Directory) -> NDArray[Any]:
         return samples
     kept = samples[:, :, : chosen.colours]
     return kept[:, :, 0] if chosen.colours == 1 else kept
+
+
+def _divided(samples: NDArray[Any], chosen: Directory) -> tuple[NDArray[Any], list[str]]:
+    """Undo the multiplication by transparency, and say what was guessed of grey whose 0 is white."""
+    if not chosen.grey_is_inverted or samples.shape[2] != 2:
+        return divided(samples), []
+    top = np.iinfo(samples.dtype).max if samples.dtype.kind != "f" else 1
+    turned = samples.dtype == np.uint8  # by the decoder, to light
+    stored = samples.copy()
+    if turned:
+        stored[:, :, 0] = top - stored[:, :, 0]
+    numbers = multiplied_as_stored(stored)
+    if numbers == turned:  # what was multiplied is the other of the two
+        samples = samples.copy()
+        samples[:, :, 0] = top - samples[:, :, 0]
+    made = divided(samples)
+    if numbers == turned:
+        made[:, :, 0] = top - made[:, :, 0]
+    what = "the numbers themselves were" if numbers else "the light was"
+    return made, [f"0 is white, and grey is multiplied by transparency: it is taken that {what}"]
 
 
 def _is_multiplied(made: Decoded, chosen: Directory) -> bool:

@@ -52,7 +52,14 @@ def scaled(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
     if samples.dtype == np.uint8:
         return (_filled(samples, meaning.bits) if meaning.shifted and meaning.bits < 8 else samples), ""
     pixels, guessed = _deep(samples, meaning)
-    return (np.invert(pixels) if meaning.inverted and samples.dtype.itemsize > 1 else pixels), guessed
+    return (_turned(pixels) if meaning.inverted and samples.dtype.itemsize > 1 else pixels), guessed
+
+
+def _turned(pixels: Pixels) -> Pixels:
+    """Make 0 black; of a second channel, transparency, 0 stays 0."""
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        return np.invert(pixels)
+    return np.dstack([np.invert(pixels[:, :, 0]), pixels[:, :, 1:]])
 
 
 def _deep(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
@@ -77,10 +84,18 @@ def _of_16_bits(samples: NDArray[np.uint16], meaning: Meaning) -> tuple[Pixels, 
         return (_filled(samples, bits) if meaning.shifted else _stretched(samples, (1 << bits) - 1)), ""
     if 255 < meaning.white < 65535 and int(samples.max()) <= meaning.white:
         return _stretched(samples, meaning.white), f"white is taken at {meaning.white}, as its MaxSampleValue says"
-    if meaning.guess and 0 < (largest := int(samples.max())) <= 4095:
+    colour = _without_opaque(samples) if meaning.guess else samples
+    if meaning.guess and 0 < (largest := int(colour.max())) <= 4095:
         white = next(each for each in (255, 1023, 4095) if largest <= each)
-        return _stretched(samples, white), f"no sample is above {largest}: white is taken at {white}"
+        made = _stretched(samples, white)  # of opacity the top stays the top
+        return made, f"no sample is above {largest}: white is taken at {white}"
     return samples, ""
+
+
+def _without_opaque(samples: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Leave out a channel of transparency that is opaque somewhere, and says nothing of how far the others go."""
+    alpha = samples.ndim == 3 and samples.shape[2] in (2, 4) and int(samples[:, :, -1].max()) == 65535
+    return samples[:, :, :-1] if alpha else samples
 
 
 def _filled(samples: Pixels, bits: int) -> Pixels:
@@ -112,7 +127,7 @@ def _of_integers(samples: NDArray[Any], meaning: Meaning) -> tuple[Pixels, str]:
     top = int(np.iinfo(samples.dtype).max)
     said = meaning.white if 255 < meaning.white < top and meaning.white >= largest else 0
     if not said and meaning.bits % 8 == 0 < meaning.bits < samples.dtype.itemsize * 8:
-        said = (1 << meaning.bits) - 1
+        said = ((1 << meaning.bits) - 1) * (largest < 1 << meaning.bits)
     white = said or next((each for each in (255, 65535, 4294967295) if largest <= each < top), top)
     if white == 255 or samples.dtype == np.int8:
         return _stretched(samples, white, np.uint8), f"{_named(samples)}: white is taken at {white}"
@@ -164,6 +179,17 @@ def divided(samples: NDArray[Any]) -> NDArray[Any]:
         colour = samples[at : at + 64, :, :-1] * (top / np.where(alpha > 0, alpha, top))
         made[at : at + 64, :, :-1] = np.minimum(colour + 0.5 * whole, top)
     return made
+
+
+def multiplied_as_stored(samples: NDArray[Any]) -> bool:
+    """Tell of grey whose 0 is white, (H, W, 2), whether the numbers were multiplied by transparency, or the light.
+
+    Nothing says it (TIFF 6.0 does not, and writers differ). But what was multiplied is nowhere above its opacity. Where
+    that decides nothing it was the light, as libtiff takes it.
+    """
+    top = np.iinfo(samples.dtype).max if samples.dtype.kind != "f" else 1
+    number, alpha = samples[:, :, 0], samples[:, :, 1]
+    return int(np.count_nonzero(number > alpha)) < int(np.count_nonzero(top - number > alpha))
 
 
 def parted(pixels: Pixels) -> tuple[Pixels, Pixels | None]:

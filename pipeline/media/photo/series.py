@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from pipeline.ground.files import sha256
 from pipeline.ground.hints import Exemplar
 from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
+from pipeline.ground.storage import brought, located
 from pipeline.media.photo.memory import Shape
 from pipeline.media.photo.read import read
 from pipeline.nets.net import Net
@@ -73,15 +75,17 @@ class Series:
     def _example(
         self, exemplar: Exemplar, net: Net, output: Path, settings: Settings, room: Room
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]] | None:
-        source, made = Path(exemplar.source), output / exemplar.output
-        try:
-            same = inside.sha256(output, exemplar.output) == exemplar.output_sha256
-            same = same and sha256(source) == exemplar.source_sha256
-        except OSError as error:
-            raise _changed(exemplar, os.strerror(error.errno or 0)) from None
-        if not same:
-            raise _changed(exemplar, "it was changed")
-        grey = eight_bits(_pixels(source, settings, room))
+        made = output / exemplar.output
+        with ExitStack() as stack:
+            try:
+                source = stack.enter_context(brought(located(exemplar.source)))
+                same = inside.sha256(output, exemplar.output) == exemplar.output_sha256
+                same = same and sha256(source) == exemplar.source_sha256
+            except OSError as error:
+                raise _changed(exemplar, os.strerror(error.errno or 0)) from None
+            if not same:
+                raise _changed(exemplar, "it was changed")
+            grey = eight_bits(_pixels(source, settings, room))
         aspect, lightness = _aspect(grey), net_lightness(grey, net.spec.input_size)
         del grey  # one of the two is in memory at a time, as the guard counts
         coloured = eight_bits(_pixels(made, settings, room))

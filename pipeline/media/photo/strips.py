@@ -23,6 +23,7 @@ _NOTHING: Final = 128
 _MORE: Final = 4096
 _LARGEST: Final = 1 << 26  # decoded, OpenCV holds four times as much
 _PADDING: Final = 2  # bytes that a careless writer may leave
+_MIRRORED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 _SHORT: Final = re.compile(r"not enough data at scanline \d+ \(short (\d+) bytes\)")
 
 
@@ -56,6 +57,11 @@ def damage_of(file: io.BufferedReader, strips: Sequence[tuple[int, int]], tags: 
     return ""
 
 
+def in_order(data: bytes, tags: Mapping[int, Any]) -> bytes:
+    """Return bytes whose highest bit comes first, whatever a directory says of theirs (TIFF 6.0, FillOrder)."""
+    return data.translate(_MIRRORED) if tags.get(_FILL_ORDER, 1) == 2 else data
+
+
 def _row(tags: Mapping[int, Any]) -> int:
     found = tags.get(_BITS, 1)
     bits = int(found[0] if isinstance(found, tuple) else found)
@@ -67,9 +73,9 @@ def _planes(tags: Mapping[int, Any]) -> int:
     return int(tags.get(_PLANAR, 1))
 
 
-def _packs(data: bytes, wanted: set[int], _: Mapping[int, Any]) -> bool:
+def _packs(data: bytes, wanted: set[int], tags: Mapping[int, Any]) -> bool:
     """Tell whether packets make so many bytes, exactly, and nothing is left of them."""
-    at = made = 0
+    data, at, made = in_order(data, tags), 0, 0
     most, end = max(wanted), len(data)
     while at < end and made < most and not (made in wanted and end - at <= _PADDING):
         head = data[at]

@@ -30,18 +30,22 @@ _DNG_VERSION: Final = 50706
 _RAW: Final = (32803, 34892)  # colour filter array, linear raw
 _RAW_IS_NOT_READ: Final = "camera raw is not supported; develop it to TIFF or JPEG first"
 _LOG: Final = (32844, 32845)
-_INTEGER, _SIGNED, _FLOAT, _VOID = 1, 2, 3, 4
+INTEGER, FLOAT, _VOID = 1, 3, 4
 _UNSUITED: Final = {5: "complex numbers", 6: "complex numbers"}
 _DEFLATE: Final = (8, 32946)
 _PACKBITS: Final = 32773
 # Compressions whose decoder in libtiff warns of damage and goes on: fax (2 to 4) and JPEG (7).
 _FORGIVING: Final = (2, 3, 4, 7)
 _ASSOCIATED: Final = 1
+_FAX: Final = (2, 3, 4)
+_INKS: Final = 5
 _RARE: Final = {
     33003: "JPEG 2000",
     33005: "JPEG 2000",
     34712: "JPEG 2000",
     34887: "LERC",
+    34925: "LZMA",
+    50000: "Zstandard",
     50001: "WebP",
     50002: "JPEG XL",
 }
@@ -92,13 +96,30 @@ class Directory:
     @property
     def sample_format(self) -> int:
         """Tag SampleFormat of the first sample; 1 where there is none, or it is undefined."""
-        found = numbers(self.tags.get(_FORMAT, _INTEGER))[0]
-        return _INTEGER if found == _VOID else found
+        found = numbers(self.tags.get(_FORMAT, INTEGER))[0]
+        return INTEGER if found == _VOID else found
 
     @property
     def grey_is_inverted(self) -> bool:
         """0 is white."""
         return bool(self.tags.get(_PHOTOMETRIC, 1) == 0)
+
+    @property
+    def taken_as_black(self) -> bool:
+        """It does not say what 0 is, as each must (TIFF 6.0, page 37); of fax 0 is white then."""
+        return _PHOTOMETRIC not in self.tags and int(self.tags.get(_COMPRESSION, 1)) not in _FAX
+
+    @property
+    def is_compressed(self) -> bool:
+        """By whatever way."""
+        return int(self.tags.get(_COMPRESSION, 1)) != 1
+
+    @property
+    def transparent(self) -> bool:
+        """It has a channel of transparency."""
+        return max(numbers(self.tags.get(_SAMPLES, 1))) > 1 and any(
+            kind in _TRANSPARENCY for kind in numbers(self.tags.get(_EXTRA, 0))
+        )
 
     @property
     def forgiving(self) -> bool:
@@ -134,7 +155,7 @@ class Directory:
         """What only the decoders of the extra `scans` read, as a phrase; usually nothing."""
         if compression := _RARE.get(self.tags.get(_COMPRESSION, 1)):
             return f"compressed as {compression}"
-        usual = self.bits in (1, 2, 4, 8, 10, 12, 14) or self.bits % 16 == 0 or self.sample_format == _FLOAT
+        usual = self.bits in (1, 2, 4, 8, 10, 12, 14) or self.bits % 16 == 0 or self.sample_format == FLOAT
         return "" if usual else f"with {self.bits}-bit samples"
 
     @property
@@ -150,7 +171,7 @@ class Directory:
     def meaning(self, *, shifted: bool) -> Meaning:
         """Return how the samples are to be taken; `shifted` as in `Meaning`."""
         white = max(numbers(self.tags.get(_MAX_VALUE, 0)))
-        guess = self.sample_format == _INTEGER and self.tags.get(_PHOTOMETRIC) not in _LAB
+        guess = self.sample_format == INTEGER and self.tags.get(_PHOTOMETRIC) not in _LAB
         return Meaning(self.bits, white, shifted, self._range(), self.grey_is_inverted, guess)
 
     def _range(self) -> tuple[float, float] | None:
@@ -276,7 +297,9 @@ def _refuse_unsuited(chosen: Directory) -> None:
         raise ItemError(f"TIFF with {_UNSUITED[kind]} as samples is not supported", Cause.NOT_SUPPORTED)
     if tags.get(_PHOTOMETRIC) in _LOG:
         raise ItemError("TIFF in LogLuv is not supported; save it as 16-bit RGB", Cause.NOT_SUPPORTED)
-    if kind == _FLOAT and bits not in (32, 64):
+    if kind == FLOAT and tags.get(_PHOTOMETRIC) == _INKS:
+        raise ItemError("TIFF with floats as inks is not supported; save it as 16-bit RGB", Cause.NOT_SUPPORTED)
+    if kind == FLOAT and bits not in (32, 64):
         raise ItemError(f"TIFF with {bits}-bit floats is not supported; save it as 32-bit floats", Cause.NOT_SUPPORTED)
 
 
@@ -322,8 +345,7 @@ def damaged_deflate(file: io.BufferedReader, chosen: Directory) -> str:
     if chosen.tags.get(_COMPRESSION) not in _DEFLATE:
         return ""
     for number, (start, size) in enumerate(strips_of(chosen)):
-        file.seek(start)
-        if not deflate.inflates(file.read(size)):
+        if not deflate.inflates(_strip(file, start, size, chosen)):
             return f"the checksum of strip {number + 1} is wrong"
     return ""
 
@@ -332,10 +354,14 @@ def wrong_strips(file: io.BufferedReader, chosen: Directory) -> str:
     """Return what is wrong with PackBits or LZW data; a run of zeros PackBits would say in two bytes."""
     if chosen.tags.get(_COMPRESSION) == _PACKBITS:
         for start, size in strips_of(chosen):
-            file.seek(start)
-            if bytes(256) in file.read(size):
+            if bytes(256) in _strip(file, start, size, chosen):
                 return ZEROS
     return strips.damage_of(file, strips_of(chosen), chosen.tags)
+
+
+def _strip(file: io.BufferedReader, start: int, size: int, chosen: Directory) -> bytes:
+    file.seek(start)
+    return strips.in_order(file.read(size), chosen.tags)
 
 
 def strips_of(chosen: Directory) -> list[tuple[int, int]]:

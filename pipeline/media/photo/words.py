@@ -16,6 +16,7 @@ STEP: Final = "compressed data are out of step"
 WRONG: Final = "compressed data are wrong"
 LENGTH: Final = "compressed data have a wrong length"
 ZEROS: Final = "a part of it is nothing but zeros"
+SCANS: Final = "scans of it are missing"
 HEADER: Final = "its header cannot be read"
 _UNKNOWN: Final = "of a kind that is not known"
 

@@ -8,10 +8,11 @@ from typing import Final
 from xml.sax.saxutils import quoteattr
 
 SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+# Without the wrapper that marks a packet for those who search whole files for one (ISO 16684-1, 7.3.2): of a small JPEG
+# every byte counts.
 _PACKET: Final = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-    '</rdf:RDF></x:xmpmeta>\n<?xpacket end="w"?>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b"</rdf:RDF></x:xmpmeta>"
 )
 _END: Final = re.compile(rb"</rdf:RDF\s*>")
 _ABOUT: Final = re.compile(rb"<rdf:Description[^>]*?\srdf:about\s*=\s*(\"[^\"]*\"|'[^']*')")
@@ -51,7 +52,7 @@ def with_provenance(xmp: bytes, said: Provenance) -> bytes:
     Returns:
         The packet; empty where `xmp` is none that something could be added to.
     """
-    packet = _OLD_TYPE.sub(b"", xmp) if xmp else _PACKET.encode()
+    packet = _OLD_TYPE.sub(b"", xmp) if xmp else _PACKET
     ends = list(_END.finditer(packet))
     if not ends:
         return b""
@@ -68,10 +69,10 @@ def _description(about: bytes, said: Provenance) -> bytes:
         "colorize:ModelSha256": said.model_sha256,
         "colorize:SourceSha256": said.source_sha256,
     }
-    written = "".join(f"\n  {name}={quoteattr(value)}" for name, value in values.items())
+    written = "".join(f" {name}={quoteattr(value)}" for name, value in values.items())
     return (
-        b"<rdf:Description rdf:about=" + about + b'\n  xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-        b'\n  xmlns:colorize="urn:colorize:provenance:1/"' + written.encode() + b"/>"
+        b"<rdf:Description rdf:about=" + about + b' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+        b' xmlns:colorize="urn:colorize:provenance:1/"' + written.encode() + b"/>"
     )
 
 

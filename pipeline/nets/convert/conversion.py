@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.ground.errors import ModelError, OutputError
+from pipeline.ground.files import words
 from pipeline.nets.content import digest
 from pipeline.nets.points import read_points
 from pipeline.nets.spec import LARGEST_INPUT, Answer, Feed, NetSpec, Port
@@ -170,7 +171,7 @@ def _made(destination: Path, convert: Callable[[], None]) -> None:
         destination.parent.mkdir(parents=True, exist_ok=True)
         convert()
     except OSError as error:
-        raise OutputError(f"{destination} cannot be written: {error.strerror or error}.") from None
+        raise OutputError(f"{destination} cannot be written: {words(error)}.") from None
 
 
 def _opencv_reads_caffe() -> bool:

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from pipeline.ground.errors import LockedError, ModelError, OutputError
+from pipeline.ground.files import words
 from pipeline.nets.store import integrity
 from pipeline.nets.store.registry import ModelEntry, ModelFile, Registry, default_models_dir, load_registry
 
@@ -120,7 +121,7 @@ def _writing(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OutputError(f"The disk of {folder} is full: make room, or name another folder.") from None
-        raise OutputError(f"The folder of models {folder} cannot be written: {error.strerror or error}.") from None
+        raise OutputError(f"The folder of models {folder} cannot be written: {words(error)}.") from None
 
 
 def _get(entry: ModelEntry, file: ModelFile, folder: Path, source: Path | None, progress: Progress | None) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.ground import files
 from pipeline.ground.errors import ModelError
+from pipeline.ground.files import words
 from pipeline.nets.content import read_file
 
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")
@@ -33,7 +34,7 @@ def sha256_of(path: Path) -> str:
         status = path.stat()
         return _hash(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
-        raise ModelError(f"The model file {path} cannot be read: {error.strerror}.") from None
+        raise ModelError(f"The model file {path} cannot be read: {words(error)}.") from None
 
 
 @lru_cache(maxsize=64)
@@ -61,7 +62,7 @@ def check(path: Path, *, sha256: str = "", size: int | None = None, remedy: str 
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
-        raise ModelError(f"The model file {path} cannot be read: {error.strerror}.{remedy}") from None
+        raise ModelError(f"The model file {path} cannot be read: {words(error)}.{remedy}") from None
     _check_head(path, head, found_size, size, remedy)
     return _matching(path, sha256_of(path), sha256, remedy)
 

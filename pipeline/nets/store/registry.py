@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.ground import resources
 from pipeline.ground.errors import ModelError
+from pipeline.ground.files import words
 from pipeline.ground.homes import user_cache
 from pipeline.nets.spec import LARGEST_INPUT, Contract, answer_from, feed_from
 
@@ -86,7 +87,7 @@ def load_registry(path: Path | None = None) -> Registry:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelError(f"The registry of models {path} cannot be read: {error.strerror}.") from None
+        raise ModelError(f"The registry of models {path} cannot be read: {words(error)}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"The registry of models {path} is not valid TOML: {error}.") from None
     entries: dict[str, ModelEntry] = {}

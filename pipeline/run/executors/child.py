@@ -24,7 +24,8 @@ def be_hurt(unit: Unit) -> None:
     if (poison := os.environ.get(POISON_VARIABLE)) and poison in unit.source.name:
         os.kill(os.getpid(), signal.SIGKILL)
     if (hang := os.environ.get(HANG_VARIABLE)) and hang in unit.source.name:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        # To this very thread: sent to the process it would reach the main one, and this one would work on until then.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 def follow(driver: int) -> None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.ground.errors import ClusterError, OutputError
+from pipeline.ground.errors import ClusterError, ModelError, OutputError
 from pipeline.ground.items import Unit
 from pipeline.media.medium import Job
-from pipeline.nets.content import content
+from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import shared
 from pipeline.run.executors import member as remote
 from pipeline.run.executors.fleet import Fleet, Lost, Member
@@ -132,7 +132,7 @@ class Crew:
                 break
             hand = self.hands[name] = Hand(found, self.leases.grant())
             job = replace(self._job, tmp_dir=hand.lease)
-            self._ask(hand, "look", remote.look, Ticket(job, self._roots, remote.variables_of_tests()))
+            self._ask(hand, "greet", remote.look, Ticket(job, self._roots, remote.variables_of_tests()))
         return [hand for name, hand in list(self.hands.items()) if name not in members]
 
     def _ask(self, hand: Hand, label: str, function: Callable[..., Any], *arguments: Any) -> None:
@@ -148,11 +148,9 @@ class Crew:
         if not hand.has_room:
             self.free.pop(hand, None)
         unit = replace(flight.unit, source=flight.unit.source.absolute())
-        self._watch(
-            hand,
-            flight,
-            self._fleet.call(hand.member.name, unit.verb.value, remote.do, hand.lease, flight.number, unit),
-        )
+        label = f"{unit.verb} {unit.key}"
+        call = self._fleet.call(hand.member.name, label, remote.do, hand.lease, flight.number, unit)
+        self._watch(hand, flight, call)
 
     def landed(self, seconds: float, *, strict: bool = False) -> Iterator[tuple[Hand, Flight, Future[Any]]]:
         """Wait a moment for answers; answers to greetings are dealt with here.
@@ -227,9 +225,19 @@ class Crew:
                 f"{hand.host} has {self._job.engine.name} {report.version[1] or 'of no version'}, this machine "
                 f"{ours[1]}: outputs may differ in their last bits by where they were made."
             )
-        weights = None if report.has_net else self.leases.lay_out(content(self._job.net))
+        for net in self._job.nets:
+            if net.sha256 in report.lacks:
+                self._lay_out(net)
         job = replace(self._job, tmp_dir=hand.lease, memory=self._memory(hand, report))
-        self._ask(hand, "enter", remote.enter, job, weights)
+        self._ask(hand, "load", remote.enter, job, self.leases.weights)
+
+    def _lay_out(self, net: NetSpec) -> None:
+        try:
+            self.leases.lay_out(net)
+        except ModelError:
+            if net is self._job.net:
+                raise
+            # A picture's own net that went: that picture fails, and says it.
 
     def _memory(self, hand: Hand, report: Report) -> Any:
         beside = Counter(each.member.host for each in self.hands.values())[hand.member.host]

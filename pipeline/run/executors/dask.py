@@ -102,7 +102,8 @@ class Dask:
         done = self._roll.begin(member)
         if done.done():
             return done
-        key = f"{label}-{uuid.uuid4().hex}"
+        word, _, item = label.partition(" ")
+        key = f"colorize-{word}-{uuid.uuid4().hex} {item}".strip()  # Dask counts by what stands before the number
         coroutine = self._call(done, member, key, function, arguments)
         asyncio.run_coroutine_threadsafe(coroutine, self._client.loop.asyncio_loop)
         return done

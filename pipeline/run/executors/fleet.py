@@ -48,7 +48,7 @@ class Fleet(Protocol):
 
         Args:
             member: its name.
-            label: what the engine's dashboard shows.
+            label: what the engine's dashboard shows: a word, and behind a space what it is done with.
             function, arguments: picklable.
 
         Returns:

@@ -7,7 +7,6 @@ host that does not answer is needed for that; the storage that all share decides
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import uuid
@@ -18,6 +17,8 @@ from typing import Final
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import read_plain, words
+from pipeline.nets.content import content
+from pipeline.nets.spec import NetSpec
 
 _ASKED: Final = "asked"
 _ANSWERED: Final = "answered"
@@ -78,17 +79,22 @@ class Leases:
         except OSError as error:
             raise OutputError(f"The folder {lease} of a lost worker cannot be removed: {words(error)}.") from None
 
-    def lay_out(self, weights: tuple[bytes, ...]) -> Path:
-        """Lay the files of the net where workers that have none find them; raises `OutputError`."""
-        folder = self.tmp_dir / _WEIGHTS
+    @property
+    def weights(self) -> Path:
+        """Where workers find the nets that their host lacks: a folder for each, called by its hash."""
+        return self.tmp_dir / _WEIGHTS
+
+    def lay_out(self, net: NetSpec) -> None:
+        """Lay a net's files there, unless they are there; raises `ModelError`, `OutputError`."""
+        if (self.weights / net.sha256).exists():
+            return
         try:
-            with inside.opened(self.output, self._place(_WEIGHTS), make=True) as there:
-                for number, data in enumerate(weights):
-                    with contextlib.suppress(FileExistsError):
-                        _write(str(number), data, there)
+            files = content(net)
+            with inside.opened(self.output, self._place(f"{_WEIGHTS}/{net.sha256}"), make=True) as there:
+                for number, data in enumerate(files):
+                    _write(str(number), data, there)
         except OSError as error:
-            raise OutputError(f"The net cannot be laid into {folder}: {words(error)}.") from None
-        return folder
+            raise OutputError(f"The net {net.name} cannot be laid into {self.weights}: {words(error)}.") from None
 
     def can_write(self) -> bool:
         """Tell whether this process, at least, can write into the run's folder."""

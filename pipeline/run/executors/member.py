@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import socket
 import stat
 import threading
@@ -19,6 +21,7 @@ from pipeline.ground.homes import user_cache
 from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.ground.storage import Origin
 from pipeline.media.medium import Job
+from pipeline.media.own_net import OwnNet
 from pipeline.nets.content import content, digest, read_file
 from pipeline.nets.engines.catalogue import library, package_version
 from pipeline.nets.spec import NetSpec
@@ -28,6 +31,7 @@ from pipeline.run.executors.child import be_hurt
 from pipeline.run.worker import Worker
 
 _TESTS: Final = "COLORIZE_TEST_"
+_KEPT_NETS: Final = 8  # beside those of a run: a net that is being trained is another one each day
 
 
 class Stranger(Exception):
@@ -58,14 +62,14 @@ class Report:
         version: of this program there, and of the engine's package.
         problem: why it cannot work, as the second half of a sentence; empty: it can.
         memory: bytes that all workers on this host may take; None: not known.
-        has_net: whether the net's files are there.
+        lacks: hashes of the job's nets whose files are not there.
     """
 
     host: str
     version: tuple[str, str]
     problem: str = ""
     memory: int | None = None
-    has_net: bool = True
+    lacks: frozenset[str] = frozenset()
 
 
 def versions(job: Job) -> tuple[str, str]:
@@ -96,7 +100,8 @@ def look(ticket: Ticket) -> Report:
     problem = _unseen(ticket)
     if problem:
         return replace(report, problem=problem)
-    return replace(report, memory=budget_of(job.settings), has_net=_net_here(job.net) is not None)
+    lacks = frozenset(net.sha256 for net in job.nets if _net_here(net) is None)
+    return replace(report, memory=budget_of(job.settings), lacks=lacks)
 
 
 def _unseen(ticket: Ticket) -> str:
@@ -115,15 +120,14 @@ def _unseen(ticket: Ticket) -> str:
     return ""
 
 
-def enter(job: Job, weights: Path | None) -> str:
+def enter(job: Job, weights: Path) -> str:
     """Load the net, from this host's own files or from where the driver laid them; return why not, or nothing."""
     try:
-        net = _net_here(job.net) or (None if weights is None else _fetched(job.net, weights))
-        if net is None:
-            return f"has lost the net {job.net.name}"
+        net, own = _at_hand(job.net, weights), tuple(_own_at_hand(each, weights) for each in job.own)
+        _forget_all_but(net.sha256, *(each.spec.sha256 for each in own if each.spec))
         heap.keep()
         with _turn:
-            _ready[job.tmp_dir] = Worker(replace(job, net=net))
+            _ready[job.tmp_dir] = Worker(replace(job, net=net, own=own))
     except ColorizeError as error:
         return f"cannot load the net: {error}"
     except OSError as error:
@@ -148,15 +152,33 @@ def _net_here(net: NetSpec) -> NetSpec | None:
             content(spec)
         except ModelError:
             continue
+        if spec is not net:
+            with contextlib.suppress(OSError):
+                os.utime(spec.path.parent)
         return spec
     return None
 
 
-def _fetched(net: NetSpec, weights: Path) -> NetSpec:
+def _at_hand(net: NetSpec, weights: Path) -> NetSpec:
+    """Return a net whose files are on this host, brought there if need be; raises `OSError`, `ModelError`."""
+    return _net_here(net) or _fetched(net, weights / net.sha256)
+
+
+def _own_at_hand(own: OwnNet, weights: Path) -> OwnNet:
+    """Return the net of single pictures as it is on this host; what is wrong with it they say, and they alone."""
+    try:
+        return replace(own, spec=own.spec and _at_hand(own.spec, weights))
+    except ModelError as error:
+        return OwnNet(own.model, problem=str(error))
+    except OSError as error:
+        return OwnNet(own.model, problem=f"It cannot be kept on {socket.gethostname()}: {words(error)}.")
+
+
+def _fetched(net: NetSpec, laid: Path) -> NetSpec:
     """Bring a net's files into this user's cache; raises `OSError`, `ModelError`."""
     kept = _kept(net)
     paths = [path for path in (kept.path, kept.prototxt, kept.points) if path is not None]
-    found = [read_file(weights / str(number)) for number in range(len(paths))]
+    found = [read_file(laid / str(number)) for number in range(len(paths))]
     if digest(net.form, *found) != net.sha256:
         raise ModelError("its files arrived damaged.")
     kept.path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +186,14 @@ def _fetched(net: NetSpec, weights: Path) -> NetSpec:
         with replacing(path) as file:
             file.write(data)
     return kept
+
+
+def _forget_all_but(*needed: str) -> None:
+    """Remove from this user's cache nets that were brought there and that no run has asked for lately."""
+    with contextlib.suppress(OSError):
+        folders = [each for each in (user_cache() / "weights").iterdir() if each.name not in needed]
+        for old in sorted(folders, key=lambda each: each.stat().st_mtime)[:-_KEPT_NETS]:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def do(lease: Path, number: int, unit: Unit) -> Answer:

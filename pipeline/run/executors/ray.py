@@ -113,7 +113,7 @@ class Ray:
         actor = self._actors.get(member)
         if actor is None or done.done():  # lost, or at this very moment
             return done
-        found = actor.call.options(name=label).remote(function, arguments).future()
+        found = actor.call.options(name=f"colorize {label.partition(' ')[0]}").remote(function, arguments).future()
         found.add_done_callback(lambda answer: self._came_back(member, done, answer))
         return done
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pipeline.archive.row import Row
 from pipeline.ground.items import Kind, Status
+from pipeline.ground.storage import Origin
 from pipeline.web.gallery.entries import Entry, File
 from pipeline.web.gallery.facts import Fact
 from pipeline.web.gallery.studio import name_of
@@ -53,8 +54,8 @@ def doubt_of(row: Row) -> float | None:
 
 
 def browsable(path: Path) -> bool:
-    """Tell whether a browser shows a picture of this name itself."""
-    return path.suffix.lower() in _SUFFIXES
+    """Tell whether a browser shows a picture at this place itself."""
+    return not isinstance(path, Origin) and path.suffix.lower() in _SUFFIXES
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class Columns:
         return {
             "sha256": row.source_sha256,
             "output": row.output,
-            "before": self._side(entry.source, entry.source.path.absolute().as_uri() if entry.source else ""),
+            "before": self._side(entry.source, _url(entry.source.path) if entry.source else ""),
             "after": self._side(entry.output, f"../{link(entry.place)}" if entry.output else ""),
             "kind": row.kind,
             "bits": row.bits,
@@ -141,7 +142,7 @@ class Columns:
             return None
         thumb = name_of(file, self.sizes.thumb)
         fact = self.facts.get(thumb)
-        plays = file.film and file.path.suffix.lower() in _FILMS
+        plays = file.film and file.path.suffix.lower() in _FILMS and not isinstance(file.path, Origin)
         shows = plays or (not file.film and browsable(file.path))
         return {
             "url": "" if self.sizes.every else url,
@@ -150,6 +151,10 @@ class Columns:
             "loop": bool(fact and fact.loop),
             "problem": fact.problem if fact else "",
         }
+
+
+def _url(path: Path) -> str:
+    return "" if isinstance(path, Origin) else path.absolute().as_uri()
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

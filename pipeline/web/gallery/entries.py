@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import Root, check_places, source_path
+from pipeline.archive.places import Root, known_places, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
 from pipeline.ground import inside
-from pipeline.ground.errors import ColorizeError
 from pipeline.ground.items import PICTURED, Kind, Status
+from pipeline.ground.storage import Origin
 
 # A decoder killed its process on these twice.
 _DEADLY: Final = Status.CRASHED
@@ -59,10 +59,11 @@ class Entry:
 
 
 def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
-    """Yield all items, by key. No file is opened."""
-    roots = {run_id: _roots(run, journal.output) for run_id, run in runs.items()}
+    """Yield all items, by key. No file is opened, and a storage is not asked for each: a million would take hours."""
+    places = {run.inputs: known_places(run.inputs, journal.output) for run in runs.values()}
     for row in journal.rows():
-        yield _entry(row, roots.get(row.run_id, []), journal.output)
+        run = runs.get(row.run_id)
+        yield _entry(row, places[run.inputs] if run else [], journal.output, asked=False)
 
 
 def entry_of(journal: Journal, key: str) -> Entry | None:
@@ -71,26 +72,22 @@ def entry_of(journal: Journal, key: str) -> Entry | None:
     if row is None:
         return None
     run = journal.runs().get(row.run_id)
-    return _entry(row, _roots(run, journal.output) if run else [], journal.output)
+    return _entry(row, known_places(run.inputs, journal.output) if run else [], journal.output, asked=True)
 
 
-def _entry(row: Row, roots: Sequence[Root], output: Path) -> Entry:
+def _entry(row: Row, roots: Sequence[Root], output: Path, *, asked: bool) -> Entry:
     place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
-    return Entry(row, _source(row, roots), _output(row, place, output), place)
+    return Entry(row, _source(row, roots, asked=asked), _output(row, place, output), place)
 
 
-def _roots(run: Run, output: Path) -> list[Root]:
-    try:
-        return check_places([Path(unescape(each)) for each in run.inputs], output)
-    except ColorizeError:  # they are gone, or a disk is not mounted
-        return []
-
-
-def _source(row: Row, roots: Sequence[Root]) -> File | None:
+def _source(row: Row, roots: Sequence[Root], *, asked: bool) -> File | None:
     if not roots or row.kind not in PICTURED or not inside.is_inside(row.key):
         return None
     path = source_path(roots, unescape(row.key))
     known = row.source_sha256, row.source_size, row.source_mtime_ns
+    if isinstance(path, Origin) and not asked:
+        gone = not row.source_sha256 or row.status in (Status.GONE, Status.VANISHED)
+        return None if gone else File(path, known[0], known[1], row.kind == Kind.FILM, row.status != _DEADLY)
     return _file(path, row, known, follow=True) if path.is_absolute() else None
 
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
+from pipeline.ground.storage import brought
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.read import guard, read
 
@@ -81,7 +82,8 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
 
             frames, comment = poster(path, side)
             return _rendition(frames[0], Said(invented="invented" in comment, software=comment), loop(frames))
-        return _rendition(_small(path, side, max_megapixels), said_by(path), b"")
+        with brought(path) as near:
+            return _rendition(_small(near, side, max_megapixels), said_by(near), b"")
     except ImportError:
         return Rendition(problem="PyAV is not installed (pip install 'colorize-archive[film]')")
     except (ItemError, *DAMAGE) as error:

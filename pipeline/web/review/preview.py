@@ -25,9 +25,11 @@ from pipeline.ground.errors import Cause, ColorizeError, InputError
 from pipeline.ground.hints import Hints, own_mark
 from pipeline.ground.items import KEPT, Kind
 from pipeline.ground.settings import Settings
+from pipeline.ground.storage import brought, located
 from pipeline.media.photo.series import Series
 from pipeline.nets.engine import Engine
 from pipeline.nets.net import Net
+from pipeline.nets.spec import NetSpec
 from pipeline.run.engine import settled_net
 from pipeline.run.own_nets import OwnNets
 from pipeline.web.gallery.entries import Entry, File, entry_of
@@ -79,8 +81,8 @@ class Previews:
             settings = settings_of(run.settings)
             book = Book(
                 written_hints(self._output),
-                [Path(unescape(each)) for each in run.inputs],
-                lambda model: self._own_nets(settings).mark(model),
+                [located(unescape(each)) for each in run.inputs],
+                lambda hints: self._own_nets(settings).completed(hints),
             )
             hints = book.hints_for(item, told)
             steered = settings.series == "folder" and not hints.decision
@@ -112,8 +114,13 @@ class Previews:
 
     def _own_nets(self, settings: Settings) -> OwnNets:
         if self._own is None or self._own[0] != settings:
-            self._own = settings, OwnNets(settings, Engine(settings.engine, settings.precision))
+            engine = Engine(settings.engine, settings.precision)
+            self._own = settings, OwnNets(settings, engine, lambda: self._usual(settings))
         return self._own[1]
+
+    def _usual(self, settings: Settings) -> NetSpec:
+        with self._lock:
+            return self._loaded(settings).spec
 
     def _loaded(self, settings: Settings) -> Net:
         if settings not in self._nets:
@@ -172,7 +179,8 @@ def _of_film(hints: Hints, made: str) -> Hints:
 
 def _read(source: File, settings: Settings, size: int) -> Small:
     if not source.film:
-        return read_small(source.path, settings, _SIDE, [size])
+        with brought(source.path) as near:
+            return read_small(near, settings, _SIDE, [size])
     small = read_poster(source.path, _SIDE, [size])
     if judge(small.pixels, None).kind == "color":
         raise InputError("No preview: what is shown of the film is in colour already, and keeps its own.")

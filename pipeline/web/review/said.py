@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from pipeline.archive.hints import NAME, Entry, entries_of, written_hints
+from pipeline.archive.discover import Found
+from pipeline.archive.hints import NAME, Entry, HintBook, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in
 from pipeline.archive.series import chosen
-from pipeline.ground.errors import SettingsError
-from pipeline.ground.files import words
-from pipeline.ground.hints import Exemplar, Hints, hints_of, own_mark
+from pipeline.archive.spelling import unescape
+from pipeline.ground.hints import Exemplar, Hints, own_mark
 from pipeline.ground.items import Kind, Status
 from pipeline.web.gallery.entries import Entry as Item
 from pipeline.web.gallery.entries import entry_of
@@ -35,19 +34,23 @@ def said_of_all(output: Path) -> list[dict[str, Any]]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
 class Book:
-    """What is said of the pictures of an OUTPUT, read once, as a run would take it.
+    """What is said of the pictures of an OUTPUT, read once, as a run would take it."""
 
-    Attributes:
-        written: the entries of OUTPUT's hints.
-        roots: INPUTs, in whose folders hints may stand, too.
-        net_of: from the name of a net to what is found under it; see `Hints.net`.
-    """
+    def __init__(
+        self, written: Mapping[str, Entry], roots: Sequence[Path], completed: Callable[[Hints], Hints]
+    ) -> None:
+        """Take the entries of OUTPUT's hints.
 
-    written: Mapping[str, Entry]
-    roots: Sequence[Path]
-    net_of: Callable[[str], str]
+        Args:
+            written: them.
+            roots: INPUTs, in whose folders hints may stand, too.
+            completed: puts to hints what a person does not say; see `Hints.net` and `Hints.chart`.
+        """
+        self._written, self._roots = written, roots
+        self._hints = HintBook(written)
+        self._hints.complete_by(completed)
+        self._looked = set[Path]()
 
     def hints_for(self, item: Item, told: Mapping[str, Any]) -> Hints:
         """Return the hints that a run would take for an item if this were written down.
@@ -59,20 +62,27 @@ class Book:
         Raises:
             SettingsError: one of them makes no sense.
         """
-        key, digest = item.row.key, f"sha256:{item.row.source_sha256}"
-        written = dict(self.written.get(key, {}))
-        for name in _SHOWN:
-            if name in told:
-                written.pop(name, None)
-                if told[name] not in (None, "", []):
-                    written[name] = told[name]
-        hints = hints_of({**_beside(item, self.roots), **written, **self.written.get(digest, {})}, key)
-        return replace(hints, net=self.net_of(hints.model)) if hints.model else hints
+        key, path = item.row.key, item.source.path if item.source else Path()
+        shown = {name: told[name] for name in _SHOWN if name in told}
+        if shown:
+            written = {name: value for name, value in self._written.get(key, {}).items() if name not in shown}
+            said = {name: value for name, value in shown.items() if value not in (None, "", [])}
+            self._hints.write(key, written | said)
+        self._read_beside(path, key)
+        return self._hints.meet(Found(str(path), unescape(key), key, None), item.row.source_sha256)
+
+    def _read_beside(self, path: Path, key: str) -> None:
+        """Read the files of hints in INPUT that may speak of a picture, from INPUT's own down to its folder's."""
+        for folder, place in reversed(list(zip(path.parents, PurePosixPath(unescape(key)).parents, strict=False))):
+            inside = any(root == folder or root in folder.parents for root in self._roots)
+            if inside and folder not in self._looked and (folder / NAME).is_file():
+                self._hints.take(folder / NAME, "" if str(place) == "." else str(place))
+            self._looked.add(folder)
 
     def steering(self, journal: Journal, item: Item) -> tuple[Exemplar, ...]:
         """Return the approved pictures of an item's folder that a run with `--series folder` would steer it by."""
         folder = item.row.key.rpartition("/")[0]
-        keys = [key for key, said in self.written.items() if said.get("decision") == "approved"]
+        keys = [key for key, said in self._written.items() if said.get("decision") == "approved"]
         keys = [key for key in keys if key != item.row.key and key.rpartition("/")[0] == folder]
         items = [entry_of(journal, key) for key in keys]
         found = [each for each in items if each and each.row.kind != Kind.FILM and each.row.status == Status.DONE]
@@ -85,26 +95,3 @@ class Book:
                 and (each.source.digest, each.output.digest) == (each.row.source_sha256, each.row.output_sha256)
             ]
         )  # fmt: skip
-
-
-def _beside(item: Item, roots: Sequence[Path]) -> Entry:
-    """Return what the files of hints in INPUT say, from its folder down to the picture's own."""
-    if item.source is None:
-        return {}
-    path = item.source.path
-    said, by_content = dict[str, Any](), dict[str, Any]()
-    for folder in reversed(path.parents):
-        if any(root == folder or root in folder.parents for root in roots):
-            entries = _read(folder / NAME)
-            said |= entries.get(path.relative_to(folder).as_posix(), {})
-            by_content |= entries.get(f"sha256:{item.row.source_sha256}", {})
-    return said | by_content
-
-
-def _read(path: Path) -> Mapping[str, Entry]:
-    try:
-        return entries_of(path.read_bytes(), str(path))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise SettingsError(f"{path} cannot be read: {words(error)}.") from None

@@ -16,6 +16,7 @@ from pipeline.archive.journal import Journal
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, ItemError
 from pipeline.ground.files import words
+from pipeline.ground.storage import Origin
 from pipeline.web.gallery import pages
 from pipeline.web.gallery.entries import File, entry_of
 from pipeline.web.review.preview import Previews
@@ -120,6 +121,8 @@ class Review:
         known = entry.source if entry.source and _is_as_known(entry.source, entry.row.source_sha256) else None
         if known is None:
             return NOT_HERE
+        if isinstance(known.path, Origin):
+            return Answer(known.path.open(), _kind(known.path.name), size=known.size)
         return _opened(os.open(known.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), known.path.name)
 
     def _decide(self, said: Mapping[str, Any]) -> Answer:
@@ -153,7 +156,11 @@ def _opened(descriptor: int, name: str) -> Answer:
     if not stat.S_ISREG(found.st_mode):
         file.close()
         return NOT_HERE
-    return Answer(file, _PICTURES.get(Path(name).suffix.lower(), _BYTES), size=found.st_size)
+    return Answer(file, _kind(name), size=found.st_size)
+
+
+def _kind(name: str) -> str:
+    return _PICTURES.get(Path(name).suffix.lower(), _BYTES)
 
 
 def _json(value: Any) -> Answer:

@@ -28,8 +28,9 @@ _MOST_SCANS: Final = 200
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 _KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, _COM)) | _FRAMES
+_LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
 _UNDECODED: Final = {
-    **dict.fromkeys((0xC3, 0xC7, 0xCB, 0xCF), "lossless JPEG"),
+    **dict.fromkeys(_LOSSLESS, "lossless JPEG"),
     **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical JPEG"),
     **dict.fromkeys((0xC9, 0xCA, 0xCC), "JPEG with arithmetic coding"),
     _DNL: "JPEG whose height is given at its end (DNL)",
@@ -181,8 +182,13 @@ class TooMany(ItemError):
         )
 
 
-def check_scans(data: bytes) -> None:
-    """Raise `TooMany` where a file has too many scans; of other damage the decoders speak."""
+def check(data: bytes) -> None:
+    """Raise `ItemError` where a file has too many scans, or is lossless; of other damage the decoders speak.
+
+    Lossless pictures are decoded, but their colours are not turned into RGB.
+    """
+    if _frame_marker(data) in _LOSSLESS:
+        raise ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     found = sum(1 for _ in islice(_SCANS.finditer(data), _MOST_SCANS + 1))
     if found > _MOST_SCANS:  # in metadata, too: so they are counted properly
         try:
@@ -191,6 +197,16 @@ def check_scans(data: bytes) -> None:
             raise
         except ItemError:
             return
+
+
+def _frame_marker(data: bytes) -> int:
+    """Return the marker of the first frame header; 0 where there is none before the first scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (SOS, _EOI):
+        if data[at + 1] in _FRAMES:
+            return data[at + 1]
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0
 
 
 def _segment(data: bytes, at: int) -> Segment:

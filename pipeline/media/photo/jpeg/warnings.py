@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg.segments import APP0, SOS, Jpeg, incomplete, parse
-from pipeline.media.photo.words import STEP, TRUNCATED, ZEROS, heard
+from pipeline.media.photo.words import SCANS, STEP, TRUNCATED, ZEROS, heard
 
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ENDS_EARLY: Final = "premature end of data segment"
@@ -39,7 +39,7 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
         ItemError: it is cut short.
     """
     if not said.strip():
-        return _hole(data)
+        return _unheard(data)
     if "premature end of jpeg" in said.lower():
         raise ItemError(TRUNCATED)
     phrase = _phrase(data, said)
@@ -47,23 +47,25 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
         phrase = _phrase(cleaned, listen(cleaned))
     if phrase and _ENDS_EARLY in said.lower() and _is_cut(data, pixels):
         raise ItemError(TRUNCATED)
-    return phrase or _hole(data)
+    return phrase or _unheard(data)
 
 
-def _hole(data: bytes) -> str:
-    """Look for a lost sector in a progressive file's scans of AC coefficients, which is read as if it were a picture.
+def _unheard(data: bytes) -> str:
+    """Look for what libjpeg passes over: a progressive file without its last scans, or with a lost sector.
 
-    They hold no such run of zeros, for blocks without coefficients are counted there (T.81, G.1.2.2). The other scans
-    may, in a picture that is blank.
+    Scans of AC coefficients hold no such run of zeros, for blocks without coefficients are counted there (T.81,
+    G.1.2.2). The other scans may, in a picture that is blank.
     """
-    if _ZEROS not in data:
-        return ""
     try:
         jpeg = parse(data)
     except ItemError:
         return ""
+    if not jpeg.frame.progressive:
+        return ""
+    if incomplete(jpeg):
+        return SCANS
     holes = (data.find(_ZEROS, scan.segment.end, scan.end) >= 0 for scan in jpeg.scans if scan.first > 0)
-    return ZEROS if jpeg.frame.progressive and any(holes) else ""
+    return ZEROS if any(holes) else ""
 
 
 def _phrase(data: bytes, said: str) -> str:
