@@ -23,7 +23,7 @@ from pipeline.ground.items import PICTURED, PROBLEMS, Kind, Result, Status
 REJECTED_REASON = "its output was deleted; `colorize reject --undo` brings it back"
 _AGAIN = "not wanted, as before its source was gone"
 _GONE = "its source is no longer there"
-_OTHER_NOW = "another source has its name now"
+OTHER_NOW = "another source has its name now"
 _OF_OTHERS = "what somebody has made of {} is in the way: {}"
 T = TypeVar("T")
 
@@ -67,18 +67,19 @@ class Absent:
 
     def _leaving(self, misses_made: bool) -> Iterator[Leaving]:
         for row, begun in self._displaced:
-            fate = self._fate(row, begun)
-            if begun and fate is Status.EDITED:  # a run was killed, and may have written it, of what is there now
-                row = row._replace(source_sha256="")
-            yield Leaving(row, fate, True)
+            leaving = self._looked_at(row, begun, displaced=True)
+            if begun and leaving.edited:  # a run was killed, and may have written it, of what is there now
+                leaving = leaving._replace(row=row._replace(source_sha256=""))
+            yield leaving
         if misses_made:
             gone = self._not_found(self._journal.made(), lambda row: (row.key, row.run_id))
             begun_before = self._journal.pending_runs([row.key for row in gone])
             for row in gone:
-                yield Leaving(row, self._fate(row, row.key in begun_before), False)
+                yield self._looked_at(row, row.key in begun_before, displaced=False)
 
-    def _fate(self, row: Known, begun: bool) -> Status | None:
-        return fate_of(row, self._outputs.look(row, begun=begun, sure=True).state, self._wishes)
+    def _looked_at(self, row: Known, begun: bool, *, displaced: bool) -> Leaving:
+        state = self._outputs.look(row, begun=begun, sure=True).state
+        return Leaving(row, fate_of(row, state, self._wishes), displaced, state is State.EDITED)
 
     def _of_leaving(self, leaving: list[Leaving], contests: Sequence[Contest]) -> Iterator[Decision]:
         blocked = {each.found.key: each for each in contests if self._is_somebodys(each.owner)}
@@ -94,7 +95,7 @@ class Absent:
                 result = Result(home, each.fate or Status.DONE, cause, reason_of(row, each.fate))
                 yield Decision(lost, None, action, f"renamed to {home}", result, because=because)
             elif each.stays and each.displaced:
-                reason = f"{reason_of(row, each.fate)}; {_OTHER_NOW}"
+                reason = f"{reason_of(row, each.fate)}; {OTHER_NOW}"
                 yield marked(lost, row, each.fate or Status.EDITED, reason)
             elif not each.displaced:
                 yield self._gone(lost, row)
@@ -152,4 +153,4 @@ def reason_of(row: Known, fate: Status | None) -> str:
         return ""
     if row.status == Status.GONE:
         return _AGAIN
-    return row.reason.removesuffix(f"; {_OTHER_NOW}") if row.status == Status.REJECTED else REJECTED_REASON
+    return row.reason.removesuffix(f"; {OTHER_NOW}") if row.status == Status.REJECTED else REJECTED_REASON

@@ -176,9 +176,15 @@ class Journal(Claims):
     def displace(self, keys: Iterable[str]) -> None:
         """Say under which keys other sources are found than were: what was known of them may go elsewhere."""
         with self.speaking():
-            self.db.execute("CREATE TEMP TABLE IF NOT EXISTS displaced (key TEXT PRIMARY KEY) WITHOUT ROWID")
-            self.db.execute("DELETE FROM displaced")
+            for table in ("displaced", "housed"):
+                self.db.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY) WITHOUT ROWID")
+                self.db.execute(f"DELETE FROM {table}")
             self.db.executemany("INSERT INTO displaced VALUES (?)", ((key,) for key in keys))
+
+    def house(self, key: str) -> None:
+        """Say that an item is homeless no more; after `displace`."""
+        with self.speaking():
+            self.db.execute("INSERT OR IGNORE INTO housed VALUES (?)", (key,))
 
     def homeless(self, size: int, mtime_ns: int) -> Iterator[list[str]]:
         """Yield the keys of items that are to be done, of which nothing was known, and whose source has this size.
@@ -187,7 +193,8 @@ class Journal(Claims):
         """
         query = (
             "SELECT key FROM claims WHERE pending AND source_size = ? AND source_mtime_ns {} ? AND "
-            "(NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) OR key IN displaced) LIMIT 100"
+            "(NOT EXISTS (SELECT 1 FROM items WHERE items.key = claims.key) OR key IN displaced) "
+            "AND key NOT IN housed LIMIT 100"
         )
         for sort in ("=", "!="):
             with self.speaking():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Final
 
-from pipeline.archive.absent import REJECTED_REASON, Absent, reason_of
+from pipeline.archive.absent import OTHER_NOW, REJECTED_REASON, Absent, reason_of
 from pipeline.archive.census import Census
 from pipeline.archive.decision import Action, Because, Decision, anew, marked, settled
 from pipeline.archive.discover import Folder, Found, examined
@@ -197,7 +197,8 @@ class Plan:
         if (kept or lost) and outdated is Because.SOURCE and names is not None and self._of_these_inputs(row.run_id):
             return Decision(found, names, Action.HOLD, Because.SOURCE, because=Because.SOURCE)
         if kept or lost:
-            return marked(found, row, *_EDITED if kept else _REJECTED)
+            status, reason = _EDITED if kept else _REJECTED
+            return marked(found, row, status, reason if outdated is not Because.SOURCE else f"{reason}; {OTHER_NOW}")
         if approved and output.state is State.OURS:
             return Decision(found, names, Action.DONE, f"approved, though {outdated}")
         if outdated is not Because.OTHER:

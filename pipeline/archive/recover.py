@@ -139,9 +139,6 @@ def _keep_manifest(output: Path, mark: str) -> Path:
 
 def keep_fuller_manifest(journal: Journal, output: Path) -> Path | None:
     """Keep a manifest that has more rows than the journal, before it is drawn anew; return where, or None."""
-    last = journal.last_run()
-    if last is not None and last.exit_code is None:  # it was cut short, and knew that manifest
-        return None
     try:
         with (output / MANIFEST).open("rb") as file:
             rows = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b"")) - 1

@@ -6,7 +6,7 @@ bytes are found and nothing, or again something else, was known.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from pipeline.archive.journal import Journal, Known
@@ -29,16 +29,23 @@ class Leaving(NamedTuple):
         row: it.
         fate: what it is wherever it goes; None: to be made anew.
         displaced: another source is found under its key.
+        edited: somebody has changed its output.
     """
 
     row: Known
     fate: Status | None
     displaced: bool
+    edited: bool
 
     @property
     def stays(self) -> bool:
-        """Whether its output, or that there is none, is a person's word: nothing takes its place."""
+        """Whether its output, or that there is none, is a person's word."""
         return self.fate in _STAYS
+
+    @property
+    def blocks(self) -> bool:
+        """Whether nothing may be moved to its place: what may go is replaced by a worker, when it is made."""
+        return self.stays or self.edited
 
 
 def is_unwanted(row: Known) -> bool:
@@ -83,17 +90,18 @@ class Renames:
         homes: dict[str, str] = {}
         guests: dict[str, str] = {}
         for key, each in by_key.items():
-            home = self._home(each.row, guests) if each.fate is not None or not each.displaced else ""
+            home = self._home(each.row) if each.fate is not None or not each.displaced else ""
             if home and not self._is_alike(each, home):
                 by_key[key] = each = each._replace(fate=None)
             if home and (each.fate is not None or not each.displaced):
                 homes[key], guests[home] = home, key
+                self._journal.house(home)
         closed = {key for key, owner in blocked.items() if owner not in homes}
         full = [*(key for key, each in by_key.items() if each.displaced and key not in homes), *closed]
         while full:  # what a person made stays, and then what was to come there cannot
             key = full.pop()
             guest = by_key.get(guests.get(key, ""))
-            if guest is not None and (key in closed or by_key[key].stays or guest.fate is None):
+            if guest is not None and (key in closed or by_key[key].blocks or guest.fate is None):
                 del homes[guest.row.key], guests[key]
                 shut = {each for each, owner in blocked.items() if owner == guest.row.key}
                 closed |= shut
@@ -111,13 +119,13 @@ class Renames:
         mark = self._wishes.hints.mark(home, _KINDS[each.row.kind])
         return ending(wanted) == ending(each.row.output) and mark == hints_in(each.row.fingerprint)
 
-    def _home(self, row: Known, taken: Collection[str]) -> str:
+    def _home(self, row: Known) -> str:
         name = row.key.rpartition("/")[2]
         if row.source_sha256:
             for alike in self._journal.homeless(row.source_size, row.source_mtime_ns):
                 alike.sort(key=lambda key: key.rpartition("/")[2] != name)  # of doubles each keeps its own
                 for key in alike:
-                    if key not in taken and self._sha256_of(key) == row.source_sha256:
+                    if self._sha256_of(key) == row.source_sha256:
                         return key
         return ""
 

@@ -240,3 +240,14 @@ def test_a_folder_that_was_renamed_costs_one_reading_of_each_file(
     assert len(read) == len(set(read)) == 8
     assert sorted(path.name for path in (hashed.output / "new").iterdir()) == [f"{number}.jpg" for number in range(8)]
     assert hashed.statuses()["gone.jpg"] == "gone"
+
+
+def test_many_of_one_size_and_time_that_were_renamed(hashed: Archive) -> None:
+    for number in range(250):
+        path = hashed.put(f"old/{number:03d}.jpg", b"\xff\xd8\xff of one size %03d" % number)
+        os.utime(path, ns=(1, 1))
+    hashed.run()
+    (hashed.source / "old").rename(hashed.source / "new")
+    hashed.made.clear()
+    hashed.run()
+    assert (hashed.made, set(hashed.statuses().values()), len(hashed.statuses())) == ([], {"done"}, 250)

@@ -80,10 +80,10 @@ def test_what_cannot_be_pruned_is_not_forgotten(three: Bench, monkeypatch: pytes
     with monkeypatch.context() as patch:
         patch.setattr(inside, "remove", refuse)
         code, out, err = said(three, "prune", "--yes", three.colour)
-    assert (code, out) == (3, "0 outputs of gone sources were removed.\n")
+    assert (code, out) == (3, "0 of the outputs of gone sources were removed.\n")
     assert err == "1.png cannot be removed: permission denied. It stays, and what is known of it.\n"
     assert (three.statuses()["1.png"], (three.colour / "1.png").exists()) == ("gone", True)
-    assert said(three, "prune", "--yes", three.colour)[1] == "1 outputs of gone sources were removed.\n"
+    assert said(three, "prune", "--yes", three.colour)[1] == "1 of the outputs of gone sources were removed.\n"
     assert "1.png" not in three.statuses()
 
 

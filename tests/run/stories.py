@@ -138,6 +138,7 @@ class Story:
     def edit(self, key: str) -> bytes:
         """Somebody retouches an output."""
         path, self.number = self.output(key), self.number + 1
+        self.edited.pop(told(path), None)
         path.write_bytes(path.read_bytes() + b"retouched %d" % self.number)
         self.edited[told(path)] = sha256(self.scans / key)
         return path.read_bytes()
@@ -145,6 +146,7 @@ class Story:
     def exchange(self, key: str, *, folder: bool) -> None:
         """Somebody puts a folder, or a link to a file elsewhere, where an output was."""
         path, self.number = self.output(key), self.number + 1
+        self.edited.pop(told(path), None)
         path.unlink()
         if folder:
             path.mkdir()
@@ -193,7 +195,7 @@ class Story:
         for key in set(self.sources()) - blocked:
             self._check_item(key, rows[key], files)
         for key in rows.keys() - set(self.sources()):
-            assert rows[key]["status"] == "gone", f"{key} is not there"
+            assert rows[key]["status"] in ("gone", "vanished"), f"{key} is not there"
         assert self.edited.keys() <= set(files.values()), "somebody's work is lost"
 
     def _check_item(self, key: str, row: dict[str, str], files: dict[str, str]) -> None:

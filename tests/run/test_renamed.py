@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.prune import prune, reject
+from pipeline.ground import inside
+from pipeline.ground.errors import OutputError
 from pipeline.ground.items import Unit, Verb
 from pipeline.ground.settings import Settings
+from pipeline.run import driver
 from pipeline.run.worker import Worker
 from tests.run.stories import Killed, Story, killed_at, sha256
 
@@ -252,3 +255,104 @@ def test_what_somebody_made_of_what_was_left_by_a_source_that_broke(story: Story
     assert "is in the way" in story.rows()["1.jpg"]["reason"]
     story.run(replace_edited=True)
     assert story.statuses()["1.jpg"] == "done"
+
+
+def test_of_one_size_and_time_verify_sees_it(story: Story) -> None:
+    for number in (1, 2):
+        os.utime(story.scans / f"{number}.jpg", ns=(0, 10**18))
+    story.night()
+    exchange(story.scans / "1.jpg", story.scans / "2.jpg")
+    story.run(verify=True)
+    assert story.night().worked == 0
+
+
+def test_names_are_exchanged_while_the_archive_moves_to_another_disk(story: Story) -> None:
+    edited = story.edit("3.jpg")
+    exchange(story.scans / "1.jpg", story.scans / "2.jpg")
+    exchange(story.scans / "3.jpg", story.scans / "4.jpg")
+    for number in range(6, 12):
+        story.put(f"{number}.jpg")
+    elsewhere = story.folder / "disk"
+    elsewhere.mkdir()
+    story.scans.rename(elsewhere / "scans")
+    story.folder, output = elsewhere, story.colour
+    output.rename(story.colour)
+    assert story.run().exit_code == 0
+    story.check(story.run())
+    assert (story.colour / "3.jpg").read_bytes() == edited
+
+
+def test_names_are_exchanged_between_two_inputs(story: Story) -> None:
+    inputs = [story.folder / "one", story.folder / "two"]
+    for folder in inputs:
+        shutil.copytree(story.scans, folder)
+        (folder / "1.jpg").write_bytes((folder / "1.jpg").read_bytes()[:-1] + folder.name[:1].encode())
+    colour = story.folder / "of both"
+    assert driver.run_archive(inputs, colour, story.settings, quiet=True).worked == 10
+    made = (colour / "one" / "1.jpg").read_bytes()
+    exchange(inputs[0] / "1.jpg", inputs[1] / "2.jpg")
+    assert driver.run_archive(inputs, colour, story.settings, quiet=True).worked == 0
+    assert (colour / "two" / "2.jpg").read_bytes() == made
+
+
+def test_a_double_is_not_taken_from_an_output_that_is_about_to_go(story: Story) -> None:
+    story.output("1.jpg").unlink()
+    exchange(story.scans / "1.jpg", story.scans / "2.jpg")
+    shutil.copy2(story.scans / "1.jpg", story.scans / "again.jpg")
+    assert story.night().worked == 2
+    assert set(story.statuses().values()) == {"done"}
+
+
+def test_other_settings_in_the_night_of_an_exchange(story: Story) -> None:
+    edited = story.edit("1.jpg")
+    exchange(story.scans / "1.jpg", story.scans / "2.jpg")
+    shift(story)
+    story.settings = replace(story.settings, palette="plain", executor="loky", jobs=2)
+    assert story.night().worked == 4
+    assert story.output("3.jpg").read_bytes() == edited
+    exchange(story.scans / "3.jpg", story.scans / "4.jpg")
+    story.settings = replace(story.settings, replace_edited=True)
+    story.edited.clear()
+    assert story.night().worked == 2
+
+
+def test_a_name_that_nobody_else_may_have_is_not_taken(story: Story) -> None:
+    exchange(story.scans / "1.jpg", story.scans / "2.jpg")
+    (story.scans / "3.jpg").rename(story.scans / "other.jpg")
+    (story.colour / "other.jpg").write_bytes(b"of somebody else")
+    assert story.run().exit_code == 3
+    assert story.rows()["other.jpg"]["reason"].startswith("a file that this program did not write is in the way")
+    assert (story.colour / "other.jpg").read_bytes() == b"of somebody else"
+    assert (story.statuses()["3.jpg"], (story.colour / "3.jpg").is_file()) == ("gone", True)
+
+
+def test_an_output_that_cannot_get_its_name_ends_the_run_before_another_takes_its_old_one(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = story.edit("1.jpg")
+    (story.scans / "1.jpg").rename(story.scans / "one.jpg")
+    story.put("1.jpg")
+
+    def refuse(root: Path, place: str, to: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(inside, "move", refuse)
+        with pytest.raises(OutputError, match=r"1\.jpg cannot be renamed to one\.jpg: permission denied"):
+            story.run()
+    assert (story.colour / "1.jpg").read_bytes() == edited
+    assert story.night().worked == 1
+    assert story.output("one.jpg").read_bytes() == edited
+
+
+def test_and_stays_where_it_is_where_nobody_needs_that(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    edited = story.edit("1.jpg")
+    (story.scans / "1.jpg").rename(story.scans / "one.jpg")
+
+    def refuse(root: Path, place: str, to: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(inside, "move", refuse)
+    story.night()
+    assert (story.rows()["one.jpg"]["output"], story.rows()["one.jpg"]["status"]) == ("1.jpg", "edited")
+    assert (story.colour / "1.jpg").read_bytes() == edited

@@ -37,7 +37,9 @@ main()
 """
 
 
-@pytest.mark.parametrize("moment", [1, 2, 3, 4, 5, 6, 8, 10, 12])
+@pytest.mark.parametrize(
+    "moment", [2, 5, *(pytest.param(number, marks=pytest.mark.soak) for number in (1, 3, 4, 6, 8, 10, 12))]
+)
 def test_a_kill_at_any_call(tmp_path: Path, tiny_net: Path, colorize: Colorize, user_cache: Path, moment: int) -> None:
     scans, colour = tmp_path / "scans", tmp_path / "colour"
     first, second, third = write_archive(scans, 3)

@@ -204,13 +204,13 @@ def nights(folder: Path, net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) 
         raise
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(5))
 def test_a_story(tmp_path: Path, tiny_net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     nights(tmp_path, tiny_net, seed, monkeypatch)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("hundred", range(100, 600, 100))
+@pytest.mark.parametrize("hundred", range(100, 400, 100))
 def test_many_stories(tmp_path: Path, tiny_net: Path, hundred: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(hundred, hundred + 100):
         nights(tmp_path / str(seed), tiny_net, seed, monkeypatch)
