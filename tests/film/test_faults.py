@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import os
 import random
 import signal
@@ -191,9 +192,9 @@ def _killed_again_and_again(tmp_path: Path, colorize: Colorize, cache: Path, kil
     assert colorize(*command, "-o", whole, timeout=_PATIENCE).returncode == 0
     usual = time.monotonic() - began
     moments = random.Random(kills)
-    left = kills
+    left, rounds = kills, itertools.count()
     while left:
-        colour = tmp_path / f"colour-{left}"
+        colour = tmp_path / f"colour-{next(rounds)}"
         while left and _killed([*command, "-o", colour], cache, moments.uniform(0.3, max(0.5, usual / 2))):
             left -= 1
         last = colorize(*command, "-o", colour, timeout=_PATIENCE)
