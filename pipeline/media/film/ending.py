@@ -53,6 +53,8 @@ def _boxes(file: BinaryIO, size: int) -> bool:
         length, kind = struct.unpack_from(">I4s", head)
         if length == 1 and len(head) == 16:
             (length,) = struct.unpack_from(">Q", head, 8)
+        if not kind.isascii():  # no box: what a disk left behind the film
+            return False
         if kind == b"sidx" and _announced(file, at, length) > size:
             return True
         if length < 8:  # 0: up to the end; else no box

@@ -6,6 +6,7 @@ neighbours. So any cut into pieces gives the same colours, and nothing ever cros
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _MOST_GAIN: Final = 1.15
 # A neighbour counts by how well its luma, carried along the motion, matches: in levels of 255.
 _TOLERANCE: Final = 14.0
 _LEAST_TRUST: Final = 1e-3
+# Mean trust below which motion is looked for again, by a finder that takes three times as long: shaking cameras.
+_WELL: Final = 0.85
 _RADIUS: Final = {"off": 0, "normal": 1, "strong": 2}
 
 
@@ -195,37 +198,43 @@ def _carried(
     Returns:
         ab (96, 128, 2) there, and how far it can be trusted (96, 128), above 0 to 1.
     """
-    there = _flow(small, key_small) + _grid()
+    there, trust = _found(small, key_small, "ULTRAFAST")
+    if float(trust.mean()) < _WELL:
+        finer = _found(small, key_small, "MEDIUM")
+        there, trust = max((there, trust), finer, key=lambda each: float(each[1].mean()))
     carried = cv2.remap(ab, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    luma = cv2.remap(key_small, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    miss = cv2.blur(cv2.absdiff(luma, small), (5, 5)).astype(np.float32)
-    trust = np.exp(-np.square(miss / np.float32(_TOLERANCE))) + np.float32(_LEAST_TRUST)
     return carried, trust
 
 
-def _flow(of: NDArray[np.uint8], to: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return for each pixel of one frame where it lies in another: float32 (96, 128, 2), pixels."""
+def _found(
+    of: NDArray[np.uint8], to: NDArray[np.uint8], preset: str
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return for each pixel of one frame where it lies in another (96, 128, 2), and how far that can be trusted."""
+    there = _flow(of, to, preset) + _grid()
+    luma = cv2.remap(to, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
+    miss = cv2.blur(cv2.absdiff(luma, of), (5, 5)).astype(np.float32)
+    return there, np.exp(-np.square(miss / np.float32(_TOLERANCE))) + np.float32(_LEAST_TRUST)
+
+
+def _flow(of: NDArray[np.uint8], to: NDArray[np.uint8], preset: str) -> NDArray[np.float32]:
+    """Return for each pixel of one frame how far away it lies in another: float32 (96, 128, 2), pixels."""
     threads = cv2.getNumThreads()
     # DIS cuts the picture into as many strips as there are threads, and gives other motion for each number.
     if threads != 1:
         cv2.setNumThreads(1)
     try:
-        flow: NDArray[np.float32] = _dis().calc(of, to, None)
+        flow: NDArray[np.float32] = _dis(preset).calc(of, to, None)
     finally:
         if threads != 1:
             cv2.setNumThreads(threads)
     return flow
 
 
-_finder: Any = None
-
-
-def _dis() -> Any:
-    global _finder
-    if _finder is None:
-        _finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)  # type: ignore[attr-defined]
-        _finder.setFinestScale(1)
-    return _finder
+@functools.cache
+def _dis(preset: str) -> Any:
+    finder = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset}"))  # type: ignore[attr-defined]
+    finder.setFinestScale(1)
+    return finder
 
 
 _points: NDArray[np.float32] | None = None
