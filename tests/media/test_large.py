@@ -80,3 +80,17 @@ def test_what_is_written_in_bands_has_the_colours_that_a_person_named(
     monkeypatch.setattr(bands, "IN_BANDS", 1000)
     _, path = make(data, "a.png", f"bands.{format}", hints=hints)
     assert np.array_equal(cv2.imread(str(path)), whole)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (10, 30000), (30000, 10), (1, 7)])
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_of_any_shape(make: Any, shape: tuple[int, int], suffix: str) -> None:
+    pixels = cv2.resize(GREY, shape[::-1], interpolation=cv2.INTER_AREA)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, {"jpg": "JPEG", "tif": "TIFF", "png": "PNG"}[suffix])
+    result, path = make(buffer.getvalue(), f"a.{suffix}")
+    assert result.status == "done", result
+    with Image.open(path) as copy:
+        assert (copy.size, copy.mode) == (shape[::-1], "RGB")
+        luma = decoded(path.read_bytes()) if suffix == "jpg" else np.asarray(copy.convert("L"))
+    assert np.array_equal(luma, decoded(buffer.getvalue()) if suffix == "jpg" else pixels)
