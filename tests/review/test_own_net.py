@@ -74,3 +74,11 @@ def test_a_net_that_is_not_there_is_one_sentence(archive: Archive) -> None:
         assert (status, said.decode()) == (409, said.decode().splitlines()[0])
         assert "There is no model" in said.decode()
         assert page.decide(COAT, model="nets/x.onnx")[0] == 409
+
+
+def test_a_palette_of_its_own_is_previewed_until_it_is_made(archive: Archive) -> None:
+    with serve(archive.output) as page:
+        assert page.decide(COAT, palette="vivid")[0] == 200
+        assert page.preview(COAT)[0] == 200
+        assert archive.run().worked == 1
+        assert page.preview(COAT) == (204, b""), "its chart is in what it was made under"
