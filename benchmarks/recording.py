@@ -37,21 +37,21 @@ def filled(output: Path, count: int, alike: bool) -> tuple[Journal, Iterator[Res
     """Return a journal that knows so many finished items, and what is to be recorded in it next."""
     output.mkdir(parents=True)
     journal = Journal(output)
-    results = [_result(key, alike) for key in places(count + _ROUNDS * _ITEMS)]
+    results = (_result(key, alike) for key in places(count + _ROUNDS * _ITEMS))
+    waiting = list[Result]()
     journal.db.execute("PRAGMA cache_size = -131072")
     with journal.transaction():
-        rows = (
-            row_of(each, output=each.key, finished_at="2026-01-01T00:00:00.000+00:00", **_OF_THE_RUN)  # type: ignore[arg-type]
-            for each in results[:count]
-        )
-        journal.db.executemany(RECORD, ([row[name] for name in COLUMNS] for row in rows))
         for number, each in enumerate(results):
-            waits = number >= count
-            sizes = (each.seen.source_size, each.seen.source_mtime_ns) if waits else (0, 0)
-            journal.db.execute(CLAIM, (each.key, each.key, "", "r", waits, *sizes, "photo"))
+            if number < count:
+                row = row_of(each, output=each.key, finished_at="2026-01-01T00:00:00.000+00:00", **_OF_THE_RUN)  # type: ignore[arg-type]
+                journal.db.execute(RECORD, [row[name] for name in COLUMNS])
+            else:
+                waiting.append(each)
+            sizes = (each.seen.source_size, each.seen.source_mtime_ns) if waiting else (0, 0)
+            journal.db.execute(CLAIM, (each.key, each.key, "", "r", bool(waiting), *sizes, "photo"))
     journal.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     journal.close()
-    return Journal(output), iter(results[count:])
+    return Journal(output), iter(waiting)
 
 
 def told(folder: Path, counts: list[int], alike: bool) -> Iterator[str]:
