@@ -142,13 +142,13 @@ def kept(output: Path, *, anew: bool = False, take_over: bool = False) -> Iterat
 def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
     _, token, begun = _note(output)
     stood, keeper = read_keeper(there)
-    if not anew:
-        _check(output, there, keeper, token, begun=begun)
     if keeper and keeper.pid and not take_over and (keeper.token != token or keeper.host != socket.gethostname()):
         raise LockedError(
             f"{there.address} is in use by another run (process {keeper.pid} on {keeper.host}, since {keeper.since}): "
             f"wait for its end, or stop it. If it is dead: `colorize recover {there.address} --take-over`."
         )
+    if not anew:
+        _check(output, there, keeper, token, begun=begun)
     if anew or not token:
         token = uuid.uuid4().hex
         _write_note(output, there.address, token, begun=begun and not anew)

@@ -193,6 +193,8 @@ def test_an_output_that_another_machine_works_on_is_left_to_it(
     with pytest.raises(LockedError, match=r"process 7 on attic, since 2026-01-02.*--take-over"):
         run(archive, tmp_path / "state", tiny_net)
     with pytest.raises(LockedError, match="attic"):
+        run(archive, tmp_path / "new", tiny_net)
+    with pytest.raises(LockedError, match="attic"):
         recover(housed(located(ADDRESS), tmp_path / "new"))
     recover(housed(located(ADDRESS), tmp_path / "new"), take_over=True)
     assert run(archive, tmp_path / "new", tiny_net).worked == 0
