@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.ground import files, inside
+from pipeline.ground import files
 from pipeline.ground.errors import Cause, ClusterError, OutputError, SettingsError
 from pipeline.ground.items import Answer, Halt, Kind, Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
@@ -262,51 +262,6 @@ def test_workers_that_die_at_the_start_end_the_run(place: Place) -> None:
     fleet = Made(look=look)
     with pytest.raises(ClusterError, match="die before they take a picture"):
         place.run(fleet)
-
-
-def test_a_worker_that_was_given_up_can_publish_nothing_more(tmp_path: Path) -> None:
-    """It may live, on a host that does not answer: the storage decides."""
-    granted = Leases(tmp_path, tmp_path / "tmp")
-    lost, other = granted.grant(), granted.grant()
-    files.publish(b"whole", "a.jpg", files.Room(tmp_path, lost))
-    with files.Room(tmp_path, lost).unfinished() as folder:  # it is in the middle of a file
-        part = inside.create("b.part", folder)
-        os.write(part, b"late")
-        granted.revoke(lost)
-        os.close(part)
-        with pytest.raises(FileNotFoundError):
-            files._move("b.part", folder, "b.jpg", files.Room(tmp_path, lost))
-    with pytest.raises(OutputError, match="is gone"):
-        files.publish(b"late", "b.jpg", files.Room(tmp_path, lost))
-    with pytest.raises(FileNotFoundError):
-        leases.begin(lost, 7)
-    files.publish(b"whole", "b.jpg", files.Room(tmp_path, other))
-    assert (tmp_path / "b.jpg").read_bytes() == b"whole"
-
-
-def test_a_folder_is_withdrawn_although_somebody_still_writes_into_it(tmp_path: Path) -> None:
-    (tmp_path / "tmp" / "run").mkdir(parents=True)
-    written, over = [], threading.Event()
-
-    def write() -> None:
-        while not over.is_set():
-            try:
-                (tmp_path / "tmp" / "run" / f"{len(written)}").write_bytes(b"x")
-                written.append(1)
-                time.sleep(0.001)
-            except OSError:
-                return
-
-    writer = threading.Thread(target=write, daemon=True)
-    writer.start()
-    while not written:
-        time.sleep(0.001)
-    try:
-        inside.withdraw(tmp_path, "tmp")
-    finally:
-        over.set()
-    writer.join()
-    assert not (tmp_path / "tmp").exists()
 
 
 def test_the_net_reaches_a_host_that_has_none_by_its_hash(
