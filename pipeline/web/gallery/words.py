@@ -32,6 +32,7 @@ ADVICE: Final[dict[str, str]] = {
     Cause.SAME: "Another source has the same bytes: its output is a copy of that one's.",
     Cause.MODEL: "Get that net, or take the hint back, and run again.",
     Cause.BY_HINT: "A hint says that nobody wants it. Take that back and run again to have it.",
+    Cause.NOT_WANTED: "Nobody wanted it before its source was gone. If that comes back: `colorize reject --undo`.",
     Cause.FAULT: "A fault of this program. Please report it with the file.",
 }
 
