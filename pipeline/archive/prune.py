@@ -195,7 +195,16 @@ def _key(journal: Journal, path: Path) -> str:
     root = there.address if there else journal.output.absolute()
     whole = path.absolute()
     place = "/".join(whole.parts[len(root.parts) :]) if whole.is_relative_to(root) else str(path)
-    for key in (*sorted(journal.owners(place)), escape(str(path)), escape(place)):
+    for key in (*sorted(journal.owners(place)), escape(str(path)), escape(place), *_as_source(journal, whole)):
         if journal.row(key) is not None:
             return key
     raise InputError(f"{path}: no item of {shelf.name(journal.output)} is called so, and none has such an output.")
+
+
+def _as_source(journal: Journal, whole: Path) -> Iterator[str]:
+    """Yield what a file of the last run's INPUTs goes by."""
+    run = journal.last_run()
+    for root in known_places(run.inputs, journal.output) if run else []:
+        if whole.is_relative_to(root.path.absolute()):
+            below = whole.relative_to(root.path.absolute()).parts
+            yield escape("/".join((*filter(None, [root.label]), *below)))

@@ -25,8 +25,8 @@ Examples:
 def command(output: Path, paths: tuple[Path, ...], undo: bool) -> int:
     """Remove outputs that nobody wants; no later run makes them again.
 
-    PATH is an output, or a source as the manifest names it. An output that
-    somebody has changed is left where it is.
+    PATH is an output or a source, as it lies on the disk or as the manifest
+    names it. An output that somebody has changed is left where it is.
     """
     from pipeline.archive.prune import reject
 

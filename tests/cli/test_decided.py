@@ -46,6 +46,15 @@ def test_what_was_not_rejected_is_not_taken_back(three: Bench) -> None:
     assert three.statuses() == {"1.png": "done", "2.png": "rejected", "3.png": "done"}
 
 
+def test_a_source_is_found_where_it_lies(three: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(three.scans.parent)
+    assert said(three, "reject", three.colour, Path(three.scans.name, "1.png"), three.scans / "2.png")[1:] == (
+        "2 rejected.\n", "",
+    )  # fmt: skip
+    three.run()
+    assert three.statuses() == {"1.png": "rejected", "2.png": "rejected", "3.png": "done"}
+
+
 def test_what_a_hint_rejects_is_taken_back_there(three: Bench) -> None:
     (three.colour / "hints.toml").write_text('["1.png"]\ndecision = "rejected"\n')
     three.run()
