@@ -211,3 +211,11 @@ def test_bits_that_were_lost_on_the_way_are_said(tmp_path: Path, monkeypatch: py
     assert "decoded in 8" not in seen(tmp_path, buffer.getvalue()).note
     monkeypatch.setattr("pipeline.media.photo.precision.bits_of", lambda format, data: 12)
     assert "decoded in 8 of its 12 bits" in seen(tmp_path, buffer.getvalue()).note
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_of_photoshop_channels_beside_the_colours_are_said(tmp_path: Path, channels: int) -> None:
+    head = b"8BPS" + struct.pack(">H6xHIIHH", 1, channels, 61, 83, 8, 1) + bytes(12) + b"\0\0"
+    picture = seen(tmp_path, head + GREY.tobytes() + VEIL.tobytes() * (channels - 1))
+    assert apart(picture) == 0
+    assert ("left out" in picture.note) == (channels > 1)

@@ -55,7 +55,7 @@ def reads(do) -> int:  # type: ignore[no-untyped-def]
 def test_read_says_so_at_every_read(picture: Path) -> None:
     for nth in range(1, reads(lambda: read(picture, max_megapixels=1)) + 1):
         _Failing.left = nth
-        with pytest.raises(ItemError, match="cannot be read: Input/output error") as caught:
+        with pytest.raises(ItemError, match="cannot be read: input/output error") as caught:
             read(picture, max_megapixels=1)
         assert caught.value.cause is Cause.SYSTEM
 

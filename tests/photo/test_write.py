@@ -90,7 +90,7 @@ def test_unknown_format():
 def test_publish_makes_folders_and_says_size_and_hash(tmp_path, tmp_dir, size):
     data = os.urandom(size)
     target = tmp_path / "out" / "ä b" / "c.jpg"
-    assert publish(memoryview(data), target, tmp_dir) == (size, hashlib.sha256(data).hexdigest())
+    assert publish(memoryview(data), target, tmp_dir) == (size, hashlib.sha256(data).hexdigest(), True)
     assert target.read_bytes() == data
     assert not list(tmp_dir.iterdir())
 
@@ -104,7 +104,7 @@ def test_publish_replaces_an_older_file(tmp_path, tmp_dir):
 
 def test_publish_moves_a_finished_file(tmp_path, tmp_dir):
     (tmp_dir / "film.part").write_bytes(b"frames")
-    size, digest = publish(tmp_dir / "film.part", tmp_path / "x" / "film.mkv", tmp_dir)
+    size, digest, _ = publish(tmp_dir / "film.part", tmp_path / "x" / "film.mkv", tmp_dir)
     assert (size, digest) == (6, hashlib.sha256(b"frames").hexdigest())
     assert (tmp_path / "x" / "film.mkv").read_bytes() == b"frames"
     assert not list(tmp_dir.iterdir())

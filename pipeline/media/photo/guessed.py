@@ -32,6 +32,8 @@ def notes(image: Image.Image | None, format: Format, data: bytes) -> Iterator[st
         yield f"first of {frames} frames"
     if image is not None and format is JPEG and image.mode == "CMYK" and "adobe" not in image.info:
         yield "its inks are taken as inverted, as most programs write them: it does not say"
+    if image is not None and image.format == "PSD" and int.from_bytes(data[12:14], "big") > len(image.getbands()):
+        yield "channels beside the colours (masks, transparency) were left out"
     if image is not None and image.format == "FITS" and (planes := fits.planes(data)) > 1:
         yield f"first of {planes} planes"
     if format is PNG and (said := png.coding(data)):
