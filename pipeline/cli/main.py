@@ -111,8 +111,7 @@ def _said(presentation: Presentation, error: Exception, code: ExitCode, sentence
     """Say what went wrong, and how the command ends."""
     if presentation.verbose:
         traceback.print_exception(error)
-    for line in f"colorize: {sentence}".splitlines():
-        tell(line, err=True)
+    tell(f"colorize: {sentence}", err=True)
     _as_json(presentation, code, sentence, hint)
     return code
 

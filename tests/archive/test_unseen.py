@@ -63,6 +63,6 @@ def test_it_is_not_pruned(archive: Archive) -> None:
     archive.run()
     with closed(archive):
         assert [why for _, _, why in prunable(archive.output)] == ["it cannot be looked at"]
-        assert prune(archive.output) == 0
+        assert prune(archive.output).forgotten == 0
     assert archive.statuses()["box/1.jpg"] == "gone"
-    assert prune(archive.output) == 1
+    assert prune(archive.output).removed == 1

@@ -311,6 +311,11 @@ def deleted_outputs(bench: Bench) -> None:
         assert not (bench.colour / "1.png").exists()
 
 
+def state(bench: Bench) -> None:
+    with pytest.raises(SettingsError, match="leave --state out"):  # in a storage: tests/storage/test_output.py
+        bench.run("--state", bench.folder / "state")
+
+
 def accept_gone(bench: Bench) -> None:
     path = bench.photograph()
     bench.run()
@@ -351,7 +356,7 @@ EFFECTS = {
         making.quality, making.lightness, making.chroma_sampling, making.jpeg_scans, making.layout, making.provenance,
         making.keep_times, making.pages, making.saturation, making.palette, series, making.on_color, jobs, executor,
         cluster, item_timeout, exclude, shard, follow_symlinks, max_megapixels, verify, retry_failed, replace_edited,
-        deleted_outputs, accept_gone, effects.encoder, effects.film_quality, effects.preset, effects.container,
+        deleted_outputs, state, accept_gone, effects.encoder, effects.film_quality, effects.preset, effects.container,
         effects.width, effects.steady, effects.keyframes, making.on_color_list, on_damage, effects.deinterlace,
         signs.caption, signs.caption_font, signs.certificate, signs.certificate_key, strict, manifest_bom,
         telling.progress, telling.log_file, telling.log_format, telling.on_finish, telling.metrics, max_memory,

@@ -158,6 +158,6 @@ def test_a_disk_that_works_again(tmp_path: Path, run: Callable[..., Summary], mo
     with monkeypatch.context() as patch:
         patch.setattr("pipeline.media.stills.read", refuse)
         assert run().counts == {"failed": 1}
-    assert row(tmp_path).reason == "reading failed: Input/output error"
+    assert row(tmp_path).reason == "reading failed: input/output error"
     assert run().counts == {"done": 1}
     assert row(tmp_path).attempts == 2

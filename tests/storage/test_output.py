@@ -147,10 +147,10 @@ def test_rejected_and_pruned_outputs_go_from_the_storage(
     (archive / "box 1" / "picture 001.jpg").unlink()
     run(archive, tmp_path / "state", tiny_net)
     home = housed(located(ADDRESS), tmp_path / "state", known=True)
-    assert reject(home, [located(f"{ADDRESS}/{PICTURE}"), Path("box 2/picture 002.jpg")]) == [
+    assert reject(home, [located(f"{ADDRESS}/{PICTURE}"), Path("box 2/picture 002.jpg")]).taken == [
         PICTURE, "box 2/picture 002.jpg",
     ]  # fmt: skip
-    assert prune(home) == 1
+    assert prune(home).removed == 1
     left = outputs(bucket)
     assert not {PICTURE, "box 1/picture 001.jpg", "box 2/picture 002.jpg"} & left.keys()
     assert len(left) == 5
@@ -227,7 +227,7 @@ def test_what_cannot_be_is_said_before_anything_is_written(
         housed(tmp_path / "colour", state)
     with pytest.raises(SettingsError, match="times of its own"):
         run(archive, state, tiny_net, keep_times=True)
-    with pytest.raises(SettingsError, match="have to lie on a file system"):
+    with pytest.raises(SettingsError, match="OUTPUT has to lie on a file system"):
         run(archive, state, tiny_net, series="folder")
     home = housed(located(ADDRESS), state)
     for other in (ADDRESS, "s3://museum", f"{ADDRESS}/below"):

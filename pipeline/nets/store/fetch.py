@@ -143,9 +143,9 @@ def _get(entry: ModelEntry, file: ModelFile, folder: Path, source: Path | None, 
             return path
         except _MirrorError as error:
             reasons.append(f"{mirror}: {error}")
-    told = "".join(f"\n  {reason}" for reason in reasons) or "\n  (the registry names no mirror)"
+    told = "; ".join(reasons) or "the registry names no mirror"
     raise ModelError(
-        f"{file.name} could not be fetched:{told}\n"
+        f"{file.name} could not be fetched: {told}. "
         f"Get it by other means and run `colorize models fetch {entry.name} --from FOLDER`."
     )
 
