@@ -89,6 +89,7 @@ def test_what_a_person_did_there_stays_and_what_is_gone_is_made_again_or_not(
     assert outputs(bucket) == {place: data for place, data in before.items() if place != "box 2/picture 002.jpg"}
 
 
+@pytest.mark.soak
 def test_other_settings_replace_what_is_ours_and_what_was_called_otherwise_goes(
     archive: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path
 ) -> None:

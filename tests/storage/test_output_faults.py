@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,12 @@ def now_and_then(fate: str, count: int) -> servers.Fate:
     return of
 
 
-@pytest.mark.parametrize("fate", ["cut", "unheard", "500 InternalError", "503 SlowDown", "400 BadDigest"])
+def soaked(*fates: str) -> list[Any]:
+    """Leave these to `make soak`: they take seconds each."""
+    return [pytest.param(fate, marks=pytest.mark.soak) for fate in fates]
+
+
+@pytest.mark.parametrize("fate", ["cut", "unheard", *soaked("500 InternalError", "503 SlowDown", "400 BadDigest")])
 def test_uploads_that_break_off_are_sent_again(
     fate: str, archive: Path, near: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path
 ) -> None:
@@ -58,6 +64,7 @@ def test_uploads_that_break_off_are_sent_again(
     assert outputs(bucket) == test_run.files(near)
 
 
+@pytest.mark.soak
 def test_answers_that_stall_are_not_waited_for(
     archive: Path, near: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -129,7 +136,7 @@ def test_tags_that_are_no_hashes_cost_a_look(
     assert outputs(bucket) == test_run.files(near)
 
 
-@pytest.mark.parametrize("fate", ["403 ExpiredToken", "404 NoSuchBucket", "cut", "507 InsufficientStorage"])
+@pytest.mark.parametrize("fate", ["403 ExpiredToken", "cut", *soaked("404 NoSuchBucket", "507 InsufficientStorage")])
 def test_a_storage_that_is_lost_ends_the_run_and_the_same_command_goes_on(
     fate: str, archive: Path, near: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path
 ) -> None:
@@ -152,6 +159,7 @@ def test_a_storage_that_is_lost_ends_the_run_and_the_same_command_goes_on(
     assert outputs(bucket) == test_run.files(near)
 
 
+@pytest.mark.soak
 def test_a_storage_that_is_lost_while_the_plan_is_drawn_makes_nothing_anew(
     archive: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path
 ) -> None:
@@ -192,6 +200,7 @@ def test_a_server_that_refuses_conditions_is_asked_without(
     assert outputs(bucket) == test_run.files(near)
 
 
+@pytest.mark.soak
 def test_large_outputs_go_up_in_parts_and_unfinished_ones_are_taken_back(
     archive: Path, near: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,6 +222,7 @@ def test_large_outputs_go_up_in_parts_and_unfinished_ones_are_taken_back(
     assert run(archive, tmp_path / "state", tiny_net).worked == 0
 
 
+@pytest.mark.soak
 def test_kills_at_any_moment_leave_nothing_half_and_the_end_is_the_same(
     archive: Path, near: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path, user_cache: Path
 ) -> None:
@@ -259,6 +269,7 @@ def test_a_full_disk_of_the_state_folder_ends_the_run(
     assert outputs(bucket) == {}
 
 
+@pytest.mark.soak
 def test_an_output_that_a_dead_run_has_replaced_is_known_as_ours(
     archive: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
