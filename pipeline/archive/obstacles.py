@@ -51,6 +51,7 @@ class Obstacles:
         self._outputs, self._replaces_edited = outputs, replaces_edited
         self._journal, self._sight = journal, outputs.sight
         self._of_these_inputs = of_these_inputs
+        self._leaving = frozenset(journal.elsewhere.values())
         self.contests: list[Contest] = []
         self._last = ("", "")  # a folder and its state: items come folder by folder
 
@@ -72,6 +73,8 @@ class Obstacles:
         except OSError:
             return ""
         if stat.S_ISDIR(status.st_mode):
+            if escape(name) in self._leaving:  # somebody put it in the place of an output that has yet to move
+                return ""
             return f"{FOLDER_IN_THE_WAY}{escape(name)}"
         owners = self._journal.owners(name)
         if not owners:

@@ -204,7 +204,7 @@ def nights(folder: Path, net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) 
         raise
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [*range(5), 394])
 def test_a_story(tmp_path: Path, tiny_net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     nights(tmp_path, tiny_net, seed, monkeypatch)
 
