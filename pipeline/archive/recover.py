@@ -231,7 +231,7 @@ def _cause_of(row: dict[str, str]) -> Cause:
 
 def _is_there(output: Path, place: str) -> bool:
     try:
-        return bool(inside.look(output, unescape(place)))
+        return bool(shelf.look(output, unescape(place)))
     except OSError:
         return False
 
