@@ -7,20 +7,18 @@ other. It is one as long as this process has been told so (`stand`); what is wri
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
-import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.ground import inside, uploads
+from pipeline.ground import files, inside, uploads
 from pipeline.ground.errors import Cause, ItemError, OutputError
-from pipeline.ground.storage import Entry, Origin, Taken, fetch, scan
+from pipeline.ground.storage import Entry, Origin, Taken, brought, fetch, scan
 from pipeline.ground.uploads import Body, Stood
 
 _TMP: Final = ".colorize/tmp"
@@ -28,7 +26,6 @@ _TRIES: Final = 3
 _REMEMBERED: Final = 16  # folders
 _LONGEST_KEY: Final = 1024  # bytes, of S3
 _OF_THE_FILE: Final = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL})
-_CHANGED: Final = 1  # nanosecond since 1970: a time that no file has
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +80,17 @@ def lost(shelf: Shelf, error: OSError, verb: str = "written") -> OutputError:
     )
 
 
+@contextmanager
+def _asked(shelf: Shelf, verb: str = "written") -> Iterator[None]:
+    """Ask a storage of one file: that nothing stands there is an answer, all else is as `lost`."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise lost(shelf, error, verb) from None
+
+
 def look(root: Path, place: str) -> os.stat_result:
     """Return what stands at a place.
 
@@ -93,12 +101,8 @@ def look(root: Path, place: str) -> os.stat_result:
     shelf = of(root)
     if shelf is None:
         return inside.look(root, place)
-    try:
+    with _asked(shelf, "read"):
         return _at(shelf, place).stat()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise lost(shelf, error, "read") from None
 
 
 def is_taken(root: Path, place: str) -> bool:
@@ -130,21 +134,16 @@ class Sight:
         """Return what stands there, a link itself; "" is OUTPUT. Raises as `shelf.look`."""
         if self._shelf is None:
             return os.lstat(self._prefix + place) if place else self._root.stat()
-        if not self._listing or not place:
-            return look(self._root, place) if place else self._folder(self._shelf)
+        if not place:
+            with _asked(self._shelf, "read"):
+                return self._shelf.address.stat()
+        if not self._listing:
+            return look(self._root, place)
         folder, _, name = place.rpartition("/")
         entry = self._entries(folder, self._shelf).get(name)
         if entry is None:
             raise FileNotFoundError(errno.ENOENT, "no such file or folder")
         return entry.stat()
-
-    def _folder(self, shelf: Shelf) -> os.stat_result:
-        try:
-            return shelf.address.stat()
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise lost(shelf, error, "read") from None
 
     def _entries(self, folder: str, shelf: Shelf) -> dict[str, Entry]:
         if folder not in self._folders:
@@ -158,11 +157,10 @@ class Sight:
         try:
             if folder and not stat.S_ISDIR(self.look(folder).st_mode):
                 return {}
-            entries, _ = scan(_at(shelf, folder) if folder else shelf.address)
+            with _asked(shelf, "read"):
+                entries, _ = scan(_at(shelf, folder) if folder else shelf.address)
         except FileNotFoundError:
             return {}
-        except OSError as error:
-            raise lost(shelf, error, "read") from None
         return {each.name: each for each in entries}
 
 
@@ -171,17 +169,8 @@ def sha256(root: Path, place: str) -> str:
     shelf = of(root)
     if shelf is None:
         return inside.sha256(root, place)
-    try:
-        return _sha256(_at(shelf, place))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise lost(shelf, error, "read") from None
-
-
-def _sha256(at: Origin) -> str:
-    with at.open() as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with _asked(shelf, "read"):
+        return files.sha256(_at(shelf, place))
 
 
 @contextmanager
@@ -191,9 +180,10 @@ def as_file(root: Path, place: str) -> Iterator[Path]:
     if shelf is None:
         yield root / place
         return
-    with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
-        path = Path(folder) / (place.rpartition("/")[2] or "output")
-        bring(root, place, path)
+    at = _at(shelf, place)
+    with ExitStack() as stack:
+        with _asked(shelf, "read"):
+            path = stack.enter_context(brought(at))
         yield path
 
 
@@ -201,13 +191,9 @@ def bring(root: Path, place: str, to: Path) -> None:
     """Copy a file of the storage into a new one here; raises `FileNotFoundError`, `OutputError`."""
     shelf = _shelves[root]
     at = _at(shelf, place)
-    try:
+    with _asked(shelf, "read"):
         found = at.stat()
         fetch(at, to, (found.st_size, found.st_mtime_ns))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise lost(shelf, error, "read") from None
 
 
 def remove(root: Path, place: str) -> None:
@@ -216,12 +202,8 @@ def remove(root: Path, place: str) -> None:
     if shelf is None:
         inside.remove(root, place)
         return
-    try:
+    with _asked(shelf):
         uploads.remove(_at(shelf, place))
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise lost(shelf, error) from None
 
 
 def remove_empty(root: Path, place: str) -> None:
@@ -243,13 +225,10 @@ def move(root: Path, place: str, to: str) -> None:
         inside.move(root, place, to)
         return
     try:
-        uploads.rename(_at(shelf, place), _at(shelf, to))
+        with _asked(shelf):
+            uploads.rename(_at(shelf, place), _at(shelf, to))
     except Taken:
         raise FileExistsError(errno.EEXIST, "something has that name", to) from None
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise lost(shelf, error) from None
 
 
 def mirror(root: Path, place: str, body: Body | None = None) -> None:
@@ -330,7 +309,4 @@ def _put(shelf: Shelf, data: Path, to: Origin) -> int:
 
 
 def _is_the_same(over: Stood, data: Path, at: Origin) -> bool:
-    if over.size != data.stat().st_size:
-        return False
-    with data.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == _sha256(at)
+    return over.size == data.stat().st_size and files.sha256(data) == files.sha256(at)
