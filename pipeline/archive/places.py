@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.archive.schema import Run
 from pipeline.archive.spelling import fold, unescape
 from pipeline.ground import shelf
 from pipeline.ground.errors import ColorizeError, InputError, OutputError
@@ -66,6 +67,11 @@ def known_places(inputs: Sequence[str], output: Path) -> list[Root]:
         return check_places([located(unescape(each)) for each in inputs], output)
     except (ColorizeError, OSError):
         return []
+
+
+def places_of(runs: Iterable[Run], output: Path) -> dict[tuple[str, ...], list[Root]]:
+    """Return the `known_places` of runs by their INPUTs, each looked for once: most nights have the same."""
+    return {inputs: known_places(inputs, output) for inputs in {run.inputs for run in runs}}
 
 
 def source_path(roots: Sequence[Root], place: str) -> Path:

@@ -14,7 +14,7 @@ from pipeline.archive.manifest import write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
-from pipeline.archive.places import Root, known_places, source_path
+from pipeline.archive.places import Root, known_places, places_of, source_path
 from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside, shelf
@@ -32,13 +32,15 @@ def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
     """Yield key and output of the items whose sources are gone, and why the output stays all the same, or nothing."""
     outputs = Outputs(output)
     with Journal(output, read_only=True) as journal:
-        roots = {run_id: known_places(run.inputs, output) for run_id, run in journal.runs().items()}
+        runs = journal.runs()
+        places = places_of(runs.values(), output)
         for row in journal.of_status(Status.GONE):
             state = outputs.look(row, sure=True).state
+            roots = places[runs[row.run_id].inputs] if row.run_id in runs else []
             if state in _STAYS:
                 yield row.key, row.output, _STAYS[state]
             else:
-                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots.get(row.run_id, [])) else ""
+                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots) else ""
 
 
 def _is_there(key: str, roots: Sequence[Root]) -> bool:

@@ -52,8 +52,6 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
             else:
                 click.echo(json.dumps([key, reason]) if as_json else printable(f"{key}: {reason}" if reason else key))
         return 0
-    if nul:
-        raise SettingsError("-0 goes with a list: --problems, or --list STATUS.")
     status = read_status(output)
     if as_json:
         click.echo(status_json(status))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import known_places, source_path
+from pipeline.archive.places import places_of, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
@@ -70,7 +70,7 @@ def verify(output: Path) -> Iterator[Finding]:
     """
     with Journal(output, read_only=True) as journal:
         runs = journal.runs()
-        inputs = {run.inputs: known_places(run.inputs, output) for run in runs.values()}
+        inputs = places_of(runs.values(), output)
         for row in journal.rows():
             if row.status in MADE and row.output:
                 run = runs.get(row.run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 from collections.abc import Mapping
@@ -17,7 +18,8 @@ from av.error import FFmpegError
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from pipeline.ground.errors import ItemError, SettingsError
+from pipeline.ground.errors import ItemError, OutputError, SettingsError
+from pipeline.ground.files import beyond_the_disk
 from pipeline.media.film.index import Index
 from pipeline.media.film.options import FilmOptions
 from pipeline.media.film.planes import LIMITED, layout_of, written_format
@@ -217,3 +219,18 @@ def add_picture(container: OutputContainer, index: Index, encoder: Encoder, opti
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
         context.field_order = geometry.field_order
     return stream
+
+
+def unwritten(error: FFmpegError, what: str, refused: str) -> OutputError | ItemError:
+    """Return what to raise where FFmpeg could not write.
+
+    Args:
+        error: FFmpeg's.
+        what: that cannot be written, where the system refused it; begins a sentence.
+        refused: what to say of the film where FFmpeg did.
+    """
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return beyond_the_disk()
+    if isinstance(error, OSError) and error.errno:
+        return OutputError(f"{what} cannot be written: {os.strerror(error.errno)}.")
+    return ItemError(f"{refused}: {error.strerror or error}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -18,12 +16,10 @@ from av.packet import Packet
 from av.stream import AttachmentStream, Stream
 from av.video.stream import VideoStream
 
-from pipeline.ground.errors import ItemError, OutputError
-from pipeline.ground.files import beyond_the_disk
 from pipeline.media.film.check import Written, check
 from pipeline.media.film.clock import Followers
 from pipeline.media.film.containers import Container, container_for
-from pipeline.media.film.encoders import Encoder, fed_format, fed_range, settle_encoder
+from pipeline.media.film.encoders import Encoder, fed_format, fed_range, settle_encoder, unwritten
 from pipeline.media.film.excerpt import place, place_chapters, together
 from pipeline.media.film.index import Index
 from pipeline.media.film.options import FilmOptions
@@ -104,11 +100,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
             packets = written_down.noted(picture_packets(parts, shown, depth, work.picture, work.shift))
             work.copy(whole, Peekable(packets), out)
     except FFmpegError as error:
-        if isinstance(error, OSError) and error.errno == errno.EFBIG:
-            raise beyond_the_disk() from None
-        if isinstance(error, OSError) and error.errno:
-            raise OutputError(f"The film cannot be written: {os.strerror(error.errno)}.") from None
-        raise ItemError(f"the film cannot be put together: {error.strerror or error}") from None
+        raise unwritten(error, "The film", "the film cannot be put together") from None
     check(output, shown, work.shift, written_down)
     work.look_for_tags(output)
     return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, settle_encoder(options)[1], kind)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,10 +12,8 @@ from av.error import FFmpegError
 from av.video.frame import VideoFrame
 
 from pipeline.colour.doubt import Doubting
-from pipeline.ground.errors import ItemError, OutputError
-from pipeline.ground.files import beyond_the_disk
 from pipeline.media.film.check import check_part
-from pipeline.media.film.encoders import add_picture, fed_format, fed_range, settle_encoder
+from pipeline.media.film.encoders import add_picture, fed_format, fed_range, settle_encoder, unwritten
 from pipeline.media.film.fields import REACH, progressive
 from pipeline.media.film.index import Index
 from pipeline.media.film.options import FilmOptions
@@ -85,17 +81,9 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
     except FFmpegError as error:
-        raise _unwritten(error) from None
+        raise unwritten(error, "A part of the film", "the encoder refuses the film") from None
     check_part(part, whole, len(span))
     return Piece(len(span), painter.decoded, painter.nets, part.stat().st_size, painter.doubt)
-
-
-def _unwritten(error: FFmpegError) -> OutputError | ItemError:
-    if isinstance(error, OSError) and error.errno == errno.EFBIG:
-        return beyond_the_disk()
-    if isinstance(error, OSError) and error.errno:
-        return OutputError(f"A part of the film cannot be written: {os.strerror(error.errno)}.")
-    return ItemError(f"the encoder refuses the film: {error.strerror or error}")
 
 
 class _Painter:

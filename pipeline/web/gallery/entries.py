@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.archive.journal import Journal
-from pipeline.archive.places import Root, known_places, source_path
+from pipeline.archive.places import Root, known_places, places_of, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
@@ -60,7 +60,7 @@ class Entry:
 
 def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
     """Yield all items, by key. No file is opened, and a storage is not asked for each: a million would take hours."""
-    places = {run.inputs: known_places(run.inputs, journal.output) for run in runs.values()}
+    places = places_of(runs.values(), journal.output)
     for row in journal.rows():
         run = runs.get(row.run_id)
         yield _entry(row, places[run.inputs] if run else [], journal.output, asked=False)
