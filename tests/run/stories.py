@@ -70,6 +70,14 @@ def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Let two files have each other's name."""
+    aside = one.with_name("aside")
+    one.rename(aside)
+    other.rename(one)
+    aside.rename(other)
+
+
 @dataclass
 class Story:
     """An INPUT and an OUTPUT, what people did to them, and what each night made of it."""

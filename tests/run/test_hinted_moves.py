@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.ground.settings import Settings
-from tests.run.stories import Story, sha256
+from tests.run.stories import Story, exchange, sha256
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 
@@ -21,13 +21,6 @@ def story(tmp_path: Path, tiny_net: Path) -> Story:
         story.put(f"{number}.jpg")
     story.night()
     return story
-
-
-def exchange(one: Path, other: Path) -> None:
-    aside = one.with_name("aside")
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
 
 
 def hint(story: Story, text: str) -> None:

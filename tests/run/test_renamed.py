@@ -14,11 +14,10 @@ import pytest
 from pipeline.archive.prune import prune, reject
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
-from pipeline.ground.items import Unit, Verb
+from pipeline.ground.items import Verb
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
-from pipeline.run.worker import Worker
-from tests.run.stories import Killed, Story, killed_at, sha256
+from tests.run.stories import Killed, Story, exchange, killed_at, sha256
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 
@@ -31,27 +30,6 @@ def story(tmp_path: Path, tiny_net: Path) -> Story:
         story.put(f"{number}.jpg")
     story.night()
     return story
-
-
-@pytest.fixture
-def verbs(monkeypatch: pytest.MonkeyPatch) -> Counter[Verb]:
-    """How many units of each verb a worker did."""
-    done: Counter[Verb] = Counter()
-    do = Worker.do
-
-    def counted(self: Worker, unit: Unit) -> object:
-        done[unit.verb] += 1
-        return do(self, unit)
-
-    monkeypatch.setattr(Worker, "do", counted)
-    return done
-
-
-def exchange(one: Path, other: Path) -> None:
-    aside = one.with_name("aside")
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
 
 
 def shift(story: Story, by: int = 1) -> None:

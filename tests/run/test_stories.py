@@ -13,7 +13,7 @@ import pytest
 from pipeline.archive.names import ending
 from pipeline.archive.prune import prune, reject
 from pipeline.ground.settings import Settings
-from tests.run.stories import OTHER_NOW, Killed, Story, killed_at, sha256, told
+from tests.run.stories import OTHER_NOW, Killed, Story, exchange, killed_at, sha256, told
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 HARMLESS = {"rename", "move", "exchange", "shift", "recase", "chmod", "touch"}
@@ -57,10 +57,7 @@ class Day:
     def exchange(self, key: str) -> None:
         one, other = self.story.scans / key, self.story.scans / self.some()
         if one != other:
-            aside = one.with_name("aside")
-            one.rename(aside)
-            other.rename(one)
-            aside.rename(other)
+            exchange(one, other)
 
     def shift(self, key: str) -> None:
         keys = self.story.sources()

@@ -18,20 +18,6 @@ from tests.conftest import landscape, write_archive, write_tiff
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 
 
-@pytest.fixture
-def verbs(monkeypatch: pytest.MonkeyPatch) -> Counter[Verb]:
-    """How many units of each verb a worker did."""
-    done: Counter[Verb] = Counter()
-    do = Worker.do
-
-    def counted(self: Worker, unit: Unit) -> object:
-        done[unit.verb] += 1
-        return do(self, unit)
-
-    monkeypatch.setattr(Worker, "do", counted)
-    return done
-
-
 def manifest(output: Path) -> dict[str, dict[str, str]]:
     with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
         return {row["source"]: row for row in csv.DictReader(file)}

@@ -30,6 +30,7 @@ def bucket(server: Bucket) -> Iterator[Bucket]:
 
 @pytest.fixture
 def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """A line to the bucket that can be disturbed; this process takes it."""
     with servers.proxy(bucket.endpoint) as found:
         for name, value in (KEYS | {"AWS_ENDPOINT_URL": found.address, "AWS_MAX_ATTEMPTS": "1"}).items():
             monkeypatch.setenv(name, value)
@@ -37,6 +38,20 @@ def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
         monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
         storages.file_system.cache_clear()
         yield found
+    storages.file_system.cache_clear()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home folder of the test's own."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    for name in ("SSH_AUTH_SOCK", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(storage, "_PAUSES", (0.01,))
+    storages.file_system.cache_clear()
+    yield folder
     storages.file_system.cache_clear()
 
 

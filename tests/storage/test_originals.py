@@ -19,9 +19,9 @@ from pipeline.run.verify import Luma, verify
 from pipeline.web.gallery.build import Options, make_gallery
 from tests.review.conftest import serve
 from tests.storage.servers import Bucket, Proxy
-from tests.storage.test_run import ADDRESS, archive, bucket, files, line, rows, run, settings
+from tests.storage.test_run import ADDRESS, archive, bucket, files, rows, run, settings
 
-__all__ = ["archive", "bucket", "line"]
+__all__ = ["archive", "bucket"]
 PAGES = "pages/minutes 1931.tif"
 PICTURE = "box 0/picture 000.jpg"
 

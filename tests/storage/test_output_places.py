@@ -29,20 +29,6 @@ from tests.storage.far import run
 PICTURE, ODD = "box 0/picture 000.jpg", "box 1/what? #1 100% ä+b.jpg"
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home folder of the test's own."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
-    for name in ("SSH_AUTH_SOCK", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(storage, "_PAUSES", (0.01,))
-    storages.file_system.cache_clear()
-    yield folder
-    storages.file_system.cache_clear()
-
-
 @pytest.fixture(params=["sftp", "webdav"])
 def address(request: pytest.FixtureRequest, home: Path, there: Path) -> Iterator[str]:
     if request.param == "sftp":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,20 +21,6 @@ from pipeline.run.driver import run_archive
 from tests.conftest import Colorize, landscape, write_archive, write_tiff
 from tests.storage import servers
 from tests.storage.test_run import files, plain, rows, settings
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home folder of the test's own."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
-    for name in ("SSH_AUTH_SOCK", "NETRC"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(storage, "_PAUSES", (0.01,))
-    storages.file_system.cache_clear()
-    yield folder
-    storages.file_system.cache_clear()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 pytest.importorskip("s3fs", reason="reads s3://; extra: storage")
 
-from pipeline.ground import storage, storages
+from pipeline.ground import storages
 from pipeline.ground.errors import InputError
 from pipeline.ground.settings import Settings
 from pipeline.ground.storage import located
@@ -44,19 +44,6 @@ def archive(tmp_path: Path, bucket: Bucket) -> Iterator[Path]:
     listed = bucket.client.list_objects_v2(Bucket="museum").get("Contents", [])
     for each in listed:
         bucket.remove(each["Key"])
-
-
-@pytest.fixture
-def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """A line to the bucket that can be disturbed; this process takes it."""
-    with servers.proxy(bucket.endpoint) as found:
-        for name, value in (KEYS | {"AWS_ENDPOINT_URL": found.address, "AWS_MAX_ATTEMPTS": "1"}).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
-        monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
-        storages.file_system.cache_clear()
-        yield found
-    storages.file_system.cache_clear()
 
 
 def settings(net: Path, **others: object) -> Settings:
