@@ -227,10 +227,10 @@ def unwritten(error: FFmpegError, what: str, refused: str) -> OutputError | Item
     Args:
         error: FFmpeg's.
         what: that cannot be written, where the system refused it; begins a sentence.
-        refused: what to say of the film where FFmpeg did.
+        refused: what to say of the film where FFmpeg did; what that says stands behind it.
     """
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return beyond_the_disk()
     if isinstance(error, OSError) and error.errno:
         return OutputError(f"{what} cannot be written: {os.strerror(error.errno)}.")
-    return ItemError(f"{refused}: {error.strerror or error}")
+    return ItemError(f"{refused}{error.strerror or error}")

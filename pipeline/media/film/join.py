@@ -100,7 +100,7 @@ def join(source: Path, index: Index, parts: Sequence[Path], output: Path, option
             packets = written_down.noted(picture_packets(parts, shown, depth, work.picture, work.shift))
             work.copy(whole, Peekable(packets), out)
     except FFmpegError as error:
-        raise unwritten(error, "The film", "the film cannot be put together") from None
+        raise unwritten(error, "The film", "the film cannot be put together: ") from None
     check(output, shown, work.shift, written_down)
     work.look_for_tags(output)
     return Joined(output.stat().st_size, index.frames, (*work.lost, *_losses(index, settle_encoder(options)[1], kind)))

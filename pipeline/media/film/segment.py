@@ -81,7 +81,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
                 out.mux(stream.encode(frame))
             out.mux(stream.encode(None))
     except FFmpegError as error:
-        raise unwritten(error, "A part of the film", "the encoder refuses the film") from None
+        raise unwritten(error, "A part of the film", "the encoder refuses the film: ") from None
     check_part(part, whole, len(span))
     return Piece(len(span), painter.decoded, painter.nets, part.stat().st_size, painter.doubt)
 
