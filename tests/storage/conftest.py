@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,12 +35,24 @@ def bucket(server: Bucket) -> Iterator[Bucket]:
 def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """A line to the bucket that can be disturbed; this process takes it."""
     with servers.proxy(bucket.endpoint) as found:
-        for name, value in (KEYS | {"AWS_ENDPOINT_URL": found.address, "AWS_MAX_ATTEMPTS": "1"}).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
-        monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
-        storages.file_system.cache_clear()
+        reach(found.address, monkeypatch)
         yield found
+    storages.file_system.cache_clear()
+
+
+@pytest.fixture
+def reached(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process takes the bucket as it is."""
+    reach(bucket.endpoint, monkeypatch)
+    yield
+    storages.file_system.cache_clear()
+
+
+def reach(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (KEYS | {"AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
     storages.file_system.cache_clear()
 
 
@@ -60,6 +75,27 @@ def near(archive: Path, tmp_path: Path, tiny_net: Path) -> Path:
     """The same archive, coloured into a folder."""
     run_archive([archive], tmp_path / "near", settings(tiny_net), quiet=True)
     return tmp_path / "near"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick(monkeypatch)
+
+
+def tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server's clock go on when it is looked at, and when the program waits for it; the same each time."""
+    now = datetime(2026, 11, 27)
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += timedelta(seconds=seconds)
+
+    def there() -> datetime:
+        sleep(0.1)
+        return now
+
+    monkeypatch.setattr("moto.s3.models.utcnow", there)
+    monkeypatch.setattr("pipeline.archive.state.time", SimpleNamespace(sleep=sleep, time=time.time))
 
 
 @pytest.fixture(autouse=True)
