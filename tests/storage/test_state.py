@@ -77,9 +77,10 @@ def test_a_run_that_dies_when_it_takes_the_storage_keeps_nobody_out(
         calls += 1
         return carry(*given)  # type: ignore[arg-type]
 
-    with monkeypatch.context() as patch, pytest.raises(Died):
-        patch.setattr(uploads, "carry", dying)
+    monkeypatch.setattr(uploads, "carry", dying)
+    with pytest.raises(Died):
         run(archive, tmp_path / "state", tiny_net)
+    monkeypatch.setattr(uploads, "carry", carry)
     assert run(archive, tmp_path / "state", tiny_net).worked == 2
     assert run(archive, tmp_path / "state", tiny_net).worked == 0
 

@@ -9,7 +9,9 @@ from pipeline.archive.decisions import decide
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import resolved
 from pipeline.archive.spelling import escape, unescape
+from pipeline.ground import shelf
 from pipeline.ground.errors import InputError, SettingsError
+from pipeline.ground.storage import located
 from pipeline.web.gallery.entries import entry_of
 from pipeline.web.review.compare import Variant
 from pipeline.web.review.preview import settings_of
@@ -59,11 +61,11 @@ def _key(journal: Journal, source: Path) -> str:
         return escape(str(source))
     real = source.resolve()
     for run in reversed(journal.runs().values()):
-        for root in (Path(unescape(each)) for each in run.inputs):
+        for root in (located(unescape(each)) for each in run.inputs):
             if real.is_relative_to(root):
-                below = real.relative_to(root).as_posix()
+                below = "/".join(real.relative_to(root).parts)
                 for place in (below, f"{root.name}/{below}", root.name):
                     entry = entry_of(journal, escape(place))
                     if entry is not None and entry.source is not None and entry.source.path.resolve() == real:
                         return entry.row.key
-    raise InputError(f"{source}: no item of {journal.output} is made of it.")
+    raise InputError(f"{source}: no item of {shelf.name(journal.output)} is made of it.")
