@@ -85,10 +85,9 @@ def _google() -> Any:
         _get_file_concurrent = _once(getattr(GCSFileSystem, "_get_file_concurrent", None))
 
     patience = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=_PATIENCE)
-    return Patient(
-        token=_google_credentials(), access="read_write", requests_timeout=patience,
-        use_listings_cache=False, skip_instance_cache=True,
-    )  # fmt: skip
+    token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else _google_credentials()
+    fresh = {"use_listings_cache": False, "skip_instance_cache": True}
+    return Patient(token=token, access="read_write", requests_timeout=patience, **fresh)
 
 
 def _once(call: Any) -> Any:
@@ -96,13 +95,12 @@ def _once(call: Any) -> Any:
     return getattr(call, "__wrapped__", call)
 
 
+@functools.cache
 def _google_credentials() -> Any:
     """Return the application default credentials; where there are none, what may be read by everybody can be read."""
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
 
-    if os.environ.get("STORAGE_EMULATOR_HOST"):
-        return "anon"
     try:
         return google.auth.default(scopes=["https://www.googleapis.com/auth/devstorage.read_write"])[0]
     except DefaultCredentialsError as error:

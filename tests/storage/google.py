@@ -20,10 +20,13 @@ from datetime import UTC, datetime
 from email.parser import BytesParser
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+
+from tests.storage import servers
 
 GRANULARITY = 256 << 10  # bytes of which the pieces of a resumable upload are multiples, but for the last
 
@@ -99,6 +102,9 @@ class Museum:
         """Change what is said of an object and not the object, as rules of a bucket do."""
         held = self.objects["museum", key]
         self.objects["museum", key] = replace(held, updated=datetime.now(UTC))
+
+    def fill(self, folder: Path) -> None:
+        servers.fill(self, folder)
 
     def get(self, key: str) -> bytes:
         return self.objects["museum", key].data

@@ -33,6 +33,12 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def fill(bucket: Any, folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            bucket.put(f"scans/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
 class Bucket:
     """A bucket of a server, filled by another way than the program's."""
 
@@ -53,9 +59,7 @@ class Bucket:
         self.client.put_object(Bucket="museum", Key=key, Body=data)
 
     def fill(self, folder: Path) -> None:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.put(f"scans/{path.relative_to(folder).as_posix()}", path.read_bytes())
+        fill(self, folder)
 
     def get(self, key: str) -> bytes:
         return bytes(self.client.get_object(Bucket="museum", Key=key)["Body"].read())

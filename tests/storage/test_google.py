@@ -1,17 +1,11 @@
-"""What is Google's own: resumable uploads, generations, what is said of objects, credentials, errors of gcsfs."""
+"""What is Google's own: resumable uploads, generations, what is said of objects, what may pass."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,11 +13,11 @@ pytest.importorskip("gcsfs", reason="speaks with gs://; extra: gs")
 
 from pipeline.ground import storage, storages, uploads
 from pipeline.ground.errors import OutputError
-from pipeline.ground.storage import Origin, Taken, as_fault, located
+from pipeline.ground.storage import Origin, Taken, located
 from pipeline.ground.uploads import gs
 from pipeline.run.driver import run_archive
 from tests.conftest import landscape, write_archive, write_tiff
-from tests.storage import google, test_run
+from tests.storage import google, servers, test_run
 from tests.storage.far import outputs, run, written
 from tests.storage.google import Museum
 from tests.storage.servers import Proxy, free_port
@@ -176,8 +170,7 @@ def test_what_is_said_anew_of_an_object_does_not_make_it_another(
     archive: Path, bucket: Museum, address: str, line: Proxy, tmp_path: Path, tiny_net: Path
 ) -> None:
     """A rule of the bucket moves objects to a class that costs little to keep and much to read."""
-    for path in archive.rglob("*.jpg"):
-        bucket.put(f"scans/{path.relative_to(archive).as_posix()}", path.read_bytes())
+    bucket.fill(archive)
     there, before = located("gs://museum/scans"), located(f"{address}/box 0/picture 000.jpg")
     run_archive([there], tmp_path / "near", settings(tiny_net), quiet=True)
     run(archive, tmp_path / "state", tiny_net, address)
@@ -190,6 +183,69 @@ def test_what_is_said_anew_of_an_object_does_not_make_it_another(
     assert run_archive([there], tmp_path / "near", settings(tiny_net), quiet=True).worked == 0
     assert run(archive, tmp_path / "state", tiny_net, address).worked == 0
     assert [path for _, path in line.asked if "alt=media" in path and "picture" in path] == []
+
+
+def flipped() -> servers.Deed:
+    """Change a byte of each picture when it comes for the first time."""
+    hurt = set[str]()
+
+    def deed(method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes, int | None]:
+        if "alt=media" in path and path not in hurt and "Content-Range" not in headers:
+            hurt.add(path)
+            body = body[:-40] + bytes([body[-40] ^ 1]) + body[-39:]
+        return headers, body, None
+
+    return deed
+
+
+def late() -> servers.Deed:
+    """Answer a few times when nobody waits any more."""
+    seen = list[str]()
+
+    def deed(method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes, int | None]:
+        seen.append(path)
+        time.sleep(0 if len(seen) % 7 or len(seen) > 22 else 0.9)
+        return headers, body, None
+
+    return deed
+
+
+@pytest.mark.parametrize("deed", [test_run.halves(4), flipped(), pytest.param(late(), marks=pytest.mark.soak)])
+def test_originals_arrive_whole(
+    deed: servers.Deed, archive: Path, near: Path, bucket: Museum, line: Proxy, tmp_path: Path, tiny_net: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    bucket.fill(archive)
+    monkeypatch.setattr(storages, "_PATIENCE", 0.6)
+    storages.file_system.cache_clear()
+    line.deed = deed
+    summary = run_archive([located("gs://museum/scans")], tmp_path / "far", settings(tiny_net), quiet=True)
+    assert summary.exit_code == 0, test_run.reasons(tmp_path / "far")
+    assert test_run.files(tmp_path / "far") == test_run.files(near)
+
+
+@pytest.mark.soak
+def test_a_server_of_another_make_gets_what_a_folder_gets_and_is_known_to_know_no_conditions(
+    archive: Path, near: Path, tmp_path: Path, tiny_net: Path, home: Path, capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    emulator = pytest.importorskip("gcp_storage_emulator.server", reason="a server; extra: soak")
+    port = free_port()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(gs, "_PART", google.GRANULARITY)
+    made = emulator.create_server("127.0.0.1", port, in_memory=True, default_bucket="museum")
+    made.start()
+    try:
+        assert run(archive, tmp_path / "state", tiny_net, "gs://museum/colour").exit_code == 0
+        assert "writes over what it is told not to" in capfd.readouterr().err
+        fs, place = storages.file_system("gs", "museum"), located("gs://museum/colour/large")
+        found = {name: fs.cat_file(f"museum/colour/{name}") for name in test_run.files(near)}
+        assert found == test_run.files(near)
+        assert isinstance(place, Origin)
+        carried(place, LARGE)
+        assert place.open().read() == LARGE
+    finally:
+        made.stop()
 
 
 def test_a_copy_whose_answer_is_lost_is_known_as_ours(bucket: Museum, line: Proxy, place: Origin) -> None:
@@ -278,77 +334,3 @@ def test_an_answer_that_does_not_come_is_not_waited_for(
     with pytest.raises(Taken):  # it arrived, and nobody heard: what stands there is looked at
         carried(place, b"ours")
     assert bucket.get("colour/box 1/a film.mkv") == b"ours"
-
-
-def test_a_token_that_has_run_out_is_said_as_google_says_it() -> None:
-    from gcsfs.retry import HttpError
-    from google.auth.exceptions import RefreshError
-
-    def refused(retryable: bool) -> OSError:
-        try:
-            try:
-                raise RefreshError("invalid_grant: Token has been expired or revoked.", retryable=retryable)
-            except RefreshError as error:
-                raise HttpError({"code": 401, "message": "Invalid Credentials"}) from error
-        except HttpError as error:
-            return as_fault(error)
-
-    assert refused(retryable=False).strerror == (
-        "permission denied (invalid_grant: Token has been expired or revoked.)"
-    )
-    assert not isinstance(refused(retryable=True), PermissionError)
-
-
-PROBE = """
-import os, time
-from pipeline.ground import storages
-begun = time.monotonic()
-found = storages._google_credentials() if storages.file_system("gs", "museum") else None
-print(type(found).__module__, getattr(found, "service_account_email", found), time.monotonic() - begun < 5)
-"""
-
-
-def probed(home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    given = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    return subprocess.run(
-        [sys.executable, "-c", PROBE], env={**given, "HOME": str(home), **variables}, capture_output=True, text=True,
-        check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-
-
-@pytest.fixture
-def metadata() -> Iterator[str]:
-    """What a machine of Google's asks who it is."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: Any) -> None: ...
-
-        def do_GET(self) -> None:
-            said = {"email": "robot@museum.example", "scopes": [], "access_token": "t", "expires_in": 3600}
-            plain = not self.path.rstrip("/").endswith(("recursive=true", "token"))
-            body = b"museum" if plain else json.dumps(said).encode()
-            self.send_response(200)
-            kind = "text/plain" if plain else "application/json"
-            for name, value in {"Metadata-Flavor": "Google", "Content-Type": kind, "Content-Length": len(body)}.items():
-                self.send_header(name, str(value))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-
-
-def test_credentials_are_those_of_the_machine_of_a_file_or_none_and_that_is_known_soon(
-    home: Path, metadata: str
-) -> None:
-    machine = probed(home, GCE_METADATA_HOST=metadata, GCE_METADATA_IP=metadata)
-    assert machine.stdout == "google.auth.compute_engine.credentials default True\n", machine.stderr
-    nowhere = f"127.0.0.1:{free_port()}"
-    assert probed(home, GCE_METADATA_HOST=nowhere, GCE_METADATA_IP=nowhere).stdout == "builtins anon True\n"
-    (home / "key.json").write_text('{"type": "authorized_user", "client_id": "a"}')
-    for name, said in (("key.json", "refresh_token"), ("gone.json", "was not found")):
-        refused = probed(home, GOOGLE_APPLICATION_CREDENTIALS=str(home / name))
-        assert said in refused.stderr.splitlines()[-1], refused.stderr
