@@ -110,7 +110,7 @@ def _parsed(text: str) -> dict[str, Any]:
         raise ValueError("its brackets lie too deep") from None
 
 
-def from_file(path: Path, *, base: Settings | None = None) -> Settings:
+def from_file(path: Path) -> Settings:
     """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
 
     Raises:
@@ -123,7 +123,7 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
         raise SettingsError(f"The configuration file {path} cannot be read: {words(error)}.") from None
     except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
-    return from_mapping(values, base=base, origin=str(path))
+    return from_mapping(values, origin=str(path))
 
 
 def gather(

@@ -16,7 +16,6 @@ DQT: Final = 0xDB
 DRI: Final = 0xDD
 SOS: Final = 0xDA
 APP0: Final = 0xE0
-_SOI: Final = 0xD8
 _EOI: Final = 0xD9
 _DNL: Final = 0xDC
 _COM: Final = 0xFE
