@@ -62,6 +62,29 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def check_destination(path: Path, *, source: Path | None = None, force: bool) -> None:
+    """Refuse to write where something lies that must not go.
+
+    Args:
+        path: where a file is to appear.
+        source: the original, which is there; None: there is none.
+        force: what lies there is replaced.
+
+    Raises:
+        OutputError: it is a folder, the original, a pipe or a device; or anything, without `force`.
+    """
+    if not path.exists():
+        return
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file.")
+    if source is not None and path.samefile(source):
+        raise OutputError(f"{path} is the original itself; originals are never written.")
+    if is_special(path):
+        raise OutputError(f"{path} is a pipe or a device; name a file.")
+    if not force:
+        raise OutputError(f"{path} is there already; --force replaces it.")
+
+
 def lost_folder(path: Path) -> bool:
     """Tell whether a file that is gone went with its folder: that is not there, or empty, as a lost mount is."""
     if isinstance(path, Origin):  # a storage says by itself that it cannot be reached
