@@ -86,6 +86,7 @@ COLUMNS = tuple(each.name for each in fields(Row))
 HEADERS = tuple(each.metadata["header"] for each in fields(Row) if each.metadata["header"])
 # Hashes, times, and words of the house: no spreadsheet takes them for anything else, and most cells are such.
 _PLAIN = frozenset({"status", "verdict", "source_sha256", "output_sha256", "finished_at", "run_id", "engine"})
+_HEADER = (b"source", b"output", b"status")
 _SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
 # Reasons carry what libraries said; a NUL or a bare carriage return there would break readers of CSV.
 _CONTROL = dict.fromkeys((*range(32), 127), " ")
@@ -150,6 +151,11 @@ def hints_in(fingerprint: str) -> str:
 def _text(value: str) -> str:
     # A reason may quote a name that is not UTF-8; SQLite takes none of that.
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_header(line: bytes) -> bool:
+    """Tell whether a line begins a manifest: a spreadsheet may have put in a byte order mark, semicolons or quotes."""
+    return all(word in line for word in _HEADER)
 
 
 def cells(row: Row) -> Iterator[str | int]:

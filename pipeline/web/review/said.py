@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
+from pipeline.archive.decisions import TOLD
 from pipeline.archive.discover import Found
 from pipeline.archive.hints import NAME, Entry, HintBook, written_hints
 from pipeline.archive.journal import Journal
@@ -17,9 +18,6 @@ from pipeline.ground.items import Kind, Status
 from pipeline.web.gallery.entries import Entry as Item
 from pipeline.web.gallery.entries import entry_of
 
-# What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
-_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
-
 
 def said_of_all(output: Path) -> list[dict[str, Any]]:
     """Return what OUTPUT's hints say of pictures by path, a table for each, as `colorize-decisions` has them.
@@ -28,7 +26,7 @@ def said_of_all(output: Path) -> list[dict[str, Any]]:
         SettingsError: the hints there make no sense.
     """
     return [
-        {"key": key, "sha256": entry.get("sha256", ""), **{name: entry[name] for name in _SHOWN if name in entry}}
+        {"key": key, "sha256": entry.get("sha256", ""), **{name: entry[name] for name in TOLD if name in entry}}
         for key, entry in written_hints(output).items()
         if not key.startswith("sha256:")
     ]
@@ -63,7 +61,7 @@ class Book:
             SettingsError: one of them makes no sense.
         """
         key, path = item.row.key, item.source.path if item.source else Path()
-        shown = {name: told[name] for name in _SHOWN if name in told}
+        shown = {name: told[name] for name in TOLD if name in told}
         if shown:
             written = {name: value for name, value in self._written.get(key, {}).items() if name not in shown}
             said = {name: value for name, value in shown.items() if value not in (None, "", [])}
