@@ -8,8 +8,8 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
+from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause

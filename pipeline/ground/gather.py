@@ -17,7 +17,7 @@ from pipeline.ground.errors import SettingsError
 from pipeline.ground.files import read_plain, words
 from pipeline.ground.homes import from_home
 from pipeline.ground.resources import configs_dir
-from pipeline.ground.settings import HINTS, Settings, field_of, nearest
+from pipeline.ground.settings import TYPES, Settings, field_of, nearest
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 # Variables of this program's own tests.
@@ -29,7 +29,7 @@ _MOST_DOTS = 1000  # in a line; tomllib's time and memory grow with the square o
 
 def parse_value(name: str, text: str) -> Any:
     """Turn the text of a flag, a `--set` or an environment variable into the setting's own type."""
-    hint = HINTS[field_of(name).name]
+    hint = TYPES[field_of(name).name]
     try:
         if hint is bool:
             return {
