@@ -199,7 +199,7 @@ def _take_back(journal: Journal, output: Path) -> Counter[str]:
         for row in _finished(output):
             known = journal.row(row["source"])
             if known is not None:  # from the copy, which is older than what was rejected since
-                if row["status"] == Status.REJECTED != known.status and not _is_there(output, known.output):
+                if row["status"] == Status.REJECTED != known.status and not _is_seen(output, known.output):
                     journal.mark(known.key, Status.REJECTED, row.get("reason", ""), _cause_of(row))
                     taken[Status.REJECTED] += 1
                 continue
@@ -229,7 +229,8 @@ def _cause_of(row: dict[str, str]) -> Cause:
     return Cause.BY_HINT if row.get("reason", "") == NOT_WANTED else Cause.NONE
 
 
-def _is_there(output: Path, place: str) -> bool:
+def _is_seen(output: Path, place: str) -> bool:
+    """Tell whether an output is there for sure; of one that cannot be looked at, the manifest is believed."""
     try:
         return bool(shelf.look(output, unescape(place)))
     except OSError:

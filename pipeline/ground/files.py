@@ -8,7 +8,7 @@ import io
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,21 @@ def read_plain(path: Path, largest: int = 1 << 20) -> bytes:
         if found.st_size > largest:
             raise OSError(errno.EFBIG, f"it is larger than {largest:,} bytes")
         return file.read(found.st_size)
+
+
+def may_be_there(look: Callable[[], object]) -> bool:
+    """Tell whether a look finds something, or may have missed it: a disk that fails does not say that nothing is there.
+
+    Args:
+        look: such as `path.lstat`; raises `OSError`.
+    """
+    try:
+        look()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def is_special(path: Path) -> bool:

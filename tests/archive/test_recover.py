@@ -134,6 +134,12 @@ def test_what_is_rejected_stays_away_until_it_is_wanted_again(hashed: Archive) -
         reject(hashed.output, [Path("nobody.jpg")])
 
 
+def test_a_source_is_known_whatever_way_leads_to_it(hashed: Archive, tmp_path: Path) -> None:
+    finish(hashed)
+    (tmp_path / "way").symlink_to(hashed.source)
+    assert reject(hashed.output, [tmp_path / "way" / "a" / "2.jpg"]).taken == ["a/2.jpg"]
+
+
 def test_what_was_rejected_stays_so_when_only_the_manifest_is_left(hashed: Archive) -> None:
     finish(hashed)
     reject(hashed.output, [hashed.output / "a/2.jpg"])

@@ -15,8 +15,7 @@ from pipeline.archive.series import chosen
 from pipeline.archive.spelling import unescape
 from pipeline.ground.hints import Exemplar, Hints, own_mark
 from pipeline.ground.items import Kind, Status
-from pipeline.web.gallery.entries import Entry as Item
-from pipeline.web.gallery.entries import entry_of
+from pipeline.web.gallery.items import Item, item_of
 
 
 def said_of_all(output: Path) -> list[dict[str, Any]]:
@@ -82,7 +81,7 @@ class Book:
         folder = item.row.key.rpartition("/")[0]
         keys = [key for key, said in self._written.items() if said.get("decision") == "approved"]
         keys = [key for key in keys if key != item.row.key and key.rpartition("/")[0] == folder]
-        items = [entry_of(journal, key) for key in keys]
+        items = [item_of(journal, key) for key in keys]
         found = [each for each in items if each and each.row.kind != Kind.FILM and each.row.status == Status.DONE]
         return chosen(
             [
