@@ -15,12 +15,9 @@ from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.ground import files, inside
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.items import Filed
-from pipeline.ground.settings import Settings
 from pipeline.media.medium import lost_part
 from pipeline.run import driver
-from tests.conftest import Colorize, write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, Colorize, write_archive
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from typing import Final
 from pipeline import __version__
 from pipeline.archive import refused
 from pipeline.archive.begin import begin
-from pipeline.archive.database import FOLDER, journal_path
+from pipeline.archive.database import journal_path
 from pipeline.archive.decision import Decision
 from pipeline.archive.discover import Folder, discover, refuse_filled
 from pipeline.archive.hints import HintBook, written_hints
@@ -22,7 +22,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves, foresee_moves
 from pipeline.archive.names import Naming
-from pipeline.archive.own import resolved
+from pipeline.archive.own import FOLDER, resolved
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Plan
 from pipeline.archive.prune import drop_rejected

@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from pipeline.ground.errors import InputError, SettingsError
+from pipeline.media.reels import NEEDED
 from pipeline.web.live.frame import Pixels
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
-MISSING: Final = "Films need the extra: pip install 'colorize-archive[film]'."
 
 
 class Source(Protocol):
@@ -67,7 +67,7 @@ def find_source(text: str, width: int) -> Source:
 def require_films() -> None:
     """Raise `SettingsError` where PyAV is not installed."""
     if importlib.util.find_spec("av") is None:
-        raise SettingsError(MISSING)
+        raise SettingsError(NEEDED)
 
 
 def _camera(text: str, width: int) -> Source:
