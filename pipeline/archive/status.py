@@ -97,7 +97,7 @@ def _begun(journal: Journal) -> Iterator[Unfinished]:
         yield Unfinished(key, kind, done, frames, (frames - done) * seconds / done if done else None)
 
 
-def listed(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
+def of_statuses(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield key and reason of the items of these statuses, by key."""
     with Journal(output, read_only=True) as journal:
         for row in journal.rows():
