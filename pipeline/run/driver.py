@@ -280,6 +280,7 @@ def _work(
         with contextlib.suppress(OutputError):  # the first sentence says what is wrong
             journal.finish_run(run_id, halted.exit_code)
             if journal_path(context.output).exists():  # an OUTPUT that was removed is not made again
+                keep_copy(journal)
                 write_manifest(journal, context.output, bom=context.bom)
         raise halted
     seconds = time.monotonic() - progress.began
