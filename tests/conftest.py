@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from PIL import Image, ImageSequence, TiffImagePlugin
 # How fast examples come says something of the machine, nothing of the program.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each of a thousand processes would compile the program anew
+    _BYTECODE = tempfile.TemporaryDirectory(prefix="colorize-tests-bytecode-")
+    os.environ["PYTHONPYCACHEPREFIX"] = _BYTECODE.name
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENTRY = [sys.executable, "-c", "from pipeline.cli.main import main; main()"]
