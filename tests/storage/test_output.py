@@ -216,7 +216,6 @@ def test_an_output_that_another_machine_works_on_is_left_to_it(
         patch.setattr(time, "time", lambda: later)
         with pytest.raises(LockedError, match="UTC, 3 hours ago"):
             run(archive, tmp_path / "state", tiny_net, address)
->>>>>>> cluster
     with pytest.raises(LockedError, match="attic"):
         run(archive, tmp_path / "new", tiny_net, address)
     with pytest.raises(LockedError, match="attic"):
