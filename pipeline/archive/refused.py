@@ -53,7 +53,7 @@ class Refused:
     def spell(self, name: str) -> str:
         """Return a name that is taken: what is refused as `%3A`, `%` as `%25` where it could be mistaken for that.
 
-        Nearly every name stays as it is, and no two become one; `plain` takes it back.
+        Nearly every name stays as it is, and no two become one.
         """
         if not self:
             return name
@@ -84,11 +84,6 @@ class Refused:
 
 
 NOTHING: Final = Refused()
-
-
-def plain(name: str) -> str:
-    """Return the name that was spelled by `Refused.spell`; only for one that was."""
-    return os.fsdecode(re.sub(rb"%([0-9A-F]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(name)))
 
 
 def _code(character: str) -> str:

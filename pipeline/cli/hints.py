@@ -44,7 +44,7 @@ def import_(decisions: Path, output: Path) -> int:
     OUTPUT is this folder where none is given; of one in a storage its state
     folder has the hints. What was written there by hand stays, comments too.
     """
-    from pipeline.archive.decisions import import_decisions
+    from pipeline.archive.hinting import import_decisions
     from pipeline.ground import shelf
 
     came = import_decisions(decisions, output)

@@ -9,9 +9,9 @@ from pipeline.ground.errors import SettingsError
 
 SCHEMES: Final = ("s3", "gs", "sftp", "webdav", "webdavs")
 NOT_HERE: Final = (
-    "the address of a storage is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, gallery, review, "
-    "compare, hints, reject, prune and recover; nothing else can be one. Name a folder of this machine; `rclone copy` "
-    "brings files here (docs/scale.md)."
+    "an address is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, gallery, review, compare, hints, "
+    "reject, prune, recover and merge; nothing else can be one. Name a folder of this machine; `rclone copy` brings "
+    "files here (docs/scale.md)."
 )
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _HALF: Final = re.compile(rf"({'|'.join(SCHEMES)}):/", re.IGNORECASE)

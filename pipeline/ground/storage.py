@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 from pipeline.ground.addresses import spelled
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.storages import file_system, forget, information
+from pipeline.ground.storages import file_system, forget, information, refusal
 
 _PAUSES: Final = (0.5, 2.0, 6.0)  # seconds before what failed is tried again
 _PASSED: Final = 8 << 20  # bytes that are asked for at once when a file is read through
@@ -32,7 +32,6 @@ _JUMPED: Final = 1 << 16  # when it is read here and there
 _AT_ONCE: Final = 256  # beginnings of files that are asked for together
 # What this machine says of its own disk, and what no second try makes otherwise.
 _FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
-_REFUSALS: Final = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
 
 _sftp: Final = threading.RLock()
 
@@ -348,6 +347,7 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
         except Exception as error:
             fault = as_fault(error)
             if pause is None or fault.errno in _FINAL:
+                fault.filename = fault.filename or str(origin)  # for whoever says it without knowing of what
                 raise fault from None
             forget(origin.scheme, origin.parts[1])  # its connection may be what broke
             time.sleep(pause)
@@ -356,18 +356,16 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
 
 def as_fault(error: Exception) -> OSError:
     """Return what a storage's library raised as a system would have said it; signatures in addresses are left out."""
-    if type(error).__name__ in _REFUSALS:
-        return PermissionError(errno.EACCES, f"permission denied ({type(error).__name__})")
+    if why := refusal(error):
+        return PermissionError(errno.EACCES, f"permission denied ({why})")
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
     if isinstance(error, PermissionError):
         return PermissionError(errno.EACCES, "permission denied")
     if isinstance(error, OSError) and error.errno in _FINAL:
         return error
-    if getattr(error, "status_code", None) in (401, 403):  # of a WebDAV server
-        return PermissionError(errno.EACCES, f"permission denied ({error})")
     if type(error).__name__ == "InsufficientStorage":
         return OSError(errno.ENOSPC, "no space is left in the storage")
-    said = " ".join(str(error).split()) or "no answer"
+    said = re.sub(r"\[Errno -?\w+\] ", "", " ".join(str(error).split())) or "no answer"
     said = re.sub(r"\?\S*", "", re.sub(r"//[^/\s@]*@", "//", said))[:200]
     return OSError(errno.EIO, f"{said} ({type(error).__name__})" if not isinstance(error, OSError) else said)

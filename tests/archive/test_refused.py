@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as some
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.journal import Journal
 from pipeline.archive.names import Naming
-from pipeline.archive.refused import NOTHING, Refused, known, learn, plain, probe
+from pipeline.archive.refused import NOTHING, Refused, known, learn, probe
 from pipeline.ground import inside
 from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings
@@ -86,6 +87,11 @@ def test_what_was_refused_once_stays_so_wherever_output_is_moved(
         "with control characters, that end in a dot or a space, such as aux or con, that are not UTF-8"
         in NTFS.sentence()
     )
+
+
+def plain(name: str) -> str:
+    """The name that was spelled."""
+    return os.fsdecode(re.sub(rb"%([0-9A-F]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(name)))
 
 
 @given(some.text(some.characters(exclude_characters="/\0", exclude_categories=()), min_size=1, max_size=20))

@@ -6,15 +6,12 @@ these go.
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from io import StringIO
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +26,7 @@ from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
 from pipeline.run.verify import verify
-from tests.conftest import in_colour, landscape, write_tiff
+from tests.conftest import SETTINGS, in_colour, landscape, manifest_of, sha256, write_tiff
 
 OTHER_NOW = "another source has its name now"
 PERSONAL = "of a person"
@@ -38,10 +35,6 @@ OWN = {"manifest.csv", "hints.toml", ".colorize"}
 
 class Killed(BaseException):
     """As by kill -9: nothing more is done."""
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def told(path: Path) -> str:
@@ -210,10 +203,9 @@ class Story:
 
     def rows(self) -> dict[str, dict[str, str]]:
         try:
-            text = self.lying.read("manifest.csv").decode()
+            return manifest_of(self.lying.read("manifest.csv").decode())
         except FileNotFoundError:
             return {}
-        return {row["source"]: row for row in csv.DictReader(StringIO(text, newline=""))}
 
     def statuses(self) -> dict[str, str]:
         return {key: row["status"] for key, row in self.rows().items()}
@@ -312,3 +304,12 @@ class Story:
 
     def problems(self) -> list[tuple[str, str]]:
         return [(key, row["reason"]) for key, row in self.rows().items() if row["status"] in ("failed", "crashed")]
+
+
+def a_night_old(folder: Path, net: Path, count: int) -> Story:
+    """So many pictures, 1.jpg and on, and what one night made of them."""
+    story = Story(folder, replace(SETTINGS, model=str(net)))
+    for number in range(1, count + 1):
+        story.put(f"{number}.jpg")
+    story.night()
+    return story

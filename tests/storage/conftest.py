@@ -12,15 +12,16 @@ import pytest
 
 from pipeline.ground import shelf, storage, storages
 from pipeline.run.driver import run_archive
-from tests.storage import servers
+from tests.storage import google, servers
 from tests.storage.far import PLACE, everything
-from tests.storage.servers import KEYS, Bucket, Proxy
+from tests.storage.servers import Bucket, Proxy
 from tests.storage.test_run import settings
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Bucket]:
-    with servers.s3() as found:
+def server(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """A bucket of S3, or of Google's where a test asks for that."""
+    with google.serving() if getattr(request, "param", "s3") == "gs" else servers.s3() as found:
         yield found
 
 
@@ -32,10 +33,16 @@ def bucket(server: Bucket) -> Iterator[Bucket]:
 
 
 @pytest.fixture
+def address(bucket: Bucket) -> str:
+    """OUTPUT in that bucket."""
+    return f"{bucket.scheme}://museum/{PLACE}"
+
+
+@pytest.fixture
 def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """A line to the bucket that can be disturbed; this process takes it."""
     with servers.proxy(bucket.endpoint) as found:
-        reach(found.address, monkeypatch)
+        reach(bucket.access(found.address), monkeypatch)
         yield found
     storages.file_system.cache_clear()
 
@@ -43,13 +50,13 @@ def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 @pytest.fixture
 def reached(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process takes the bucket as it is."""
-    reach(bucket.endpoint, monkeypatch)
+    reach(bucket.access(bucket.endpoint), monkeypatch)
     yield
     storages.file_system.cache_clear()
 
 
-def reach(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in (KEYS | {"AWS_ENDPOINT_URL": endpoint, "AWS_MAX_ATTEMPTS": "1"}).items():
+def reach(access: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (access | {"AWS_MAX_ATTEMPTS": "1"}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
     monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)

@@ -19,7 +19,6 @@ from pipeline.ground import inside, uploads
 from pipeline.ground.storage import located
 from tests.run.stories import OWN, PERSONAL, Killed
 from tests.run.test_stories import nights
-from tests.storage.far import got
 from tests.storage.servers import Bucket
 
 
@@ -36,8 +35,7 @@ class InBucket:
         return housed(located(f"s3://museum/{self.place}"), self.state)
 
     def _keys(self) -> list[str]:
-        found = self.bucket.client.list_objects_v2(Bucket="museum", Prefix=f"{self.place}/").get("Contents", [])
-        return [each["Key"].removeprefix(f"{self.place}/") for each in found]
+        return [each.removeprefix(f"{self.place}/") for each in self.bucket.keys(f"{self.place}/")]
 
     def things(self) -> dict[str, str]:
         found = {}
@@ -51,7 +49,7 @@ class InBucket:
 
     def read(self, place: str) -> bytes:
         try:
-            return got(self.bucket, f"{self.place}/{place}")
+            return self.bucket.get(f"{self.place}/{place}")
         except self.bucket.client.exceptions.NoSuchKey:
             raise FileNotFoundError(place) from None
 

@@ -44,7 +44,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Item:
     """One item.
 
     Attributes:
@@ -59,7 +59,7 @@ class Entry:
     place: str
 
 
-def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
+def items_of(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Item]:
     """Yield all items, by key. No file is opened, and a storage is not asked for each: a million would take hours.
 
     Raises:
@@ -68,22 +68,22 @@ def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
     places, sight = places_of(runs.values(), journal.output), Sight(journal.output, listing=True)
     for row in journal.rows():
         run = runs.get(row.run_id)
-        yield _entry(row, places[run.inputs] if run else [], journal.output, sight, asked=False)
+        yield _item(row, places[run.inputs] if run else [], journal.output, sight, asked=False)
 
 
-def entry_of(journal: Journal, key: str) -> Entry | None:
-    """Return one item, or None where there is none of this key; raises `OutputError` as `entries`."""
+def item_of(journal: Journal, key: str) -> Item | None:
+    """Return one item, or None where there is none of this key; raises `OutputError` as `items_of`."""
     row = journal.row(key)
     if row is None:
         return None
     run = journal.runs().get(row.run_id)
     roots = known_places(run.inputs, journal.output) if run else []
-    return _entry(row, roots, journal.output, Sight(journal.output), asked=True)
+    return _item(row, roots, journal.output, Sight(journal.output), asked=True)
 
 
-def _entry(row: Row, roots: Sequence[Root], output: Path, sight: Sight, *, asked: bool) -> Entry:
+def _item(row: Row, roots: Sequence[Root], output: Path, sight: Sight, *, asked: bool) -> Item:
     place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
-    return Entry(row, _source(row, roots, asked=asked), _output(row, place, output, sight), place)
+    return Item(row, _source(row, roots, asked=asked), _output(row, place, output, sight), place)
 
 
 def _source(row: Row, roots: Sequence[Root], *, asked: bool) -> File | None:
