@@ -97,7 +97,7 @@ def develop(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
         EngineError, ModelError: as the net.
     """
     picture = task.picture
-    width, height = _size(task)
+    width, height = size_of_copy(picture.width, picture.height, task.settings)
     check_size(width, height, task.format)
     held = _depth_held(task)
     if held == 8 < picture.pixels.dtype.itemsize * 8:
@@ -117,11 +117,10 @@ def _signed(task: Task, data: Bytes | Path, lost: tuple[str, ...], by: Certifica
     return made, lost
 
 
-def _size(task: Task) -> tuple[int, int]:
-    """Return width and height of the copy, which may show both states and a caption."""
-    width = task.picture.width * (2 if task.settings.layout == "side-by-side" else 1)
-    height = task.picture.height
-    return width, height + (band_height(width, height) if task.settings.caption else 0)
+def size_of_copy(width: int, height: int, settings: Settings) -> tuple[int, int]:
+    """Return width and height of a copy, which may show both states and a caption, from those of its picture."""
+    width *= 2 if settings.layout == "side-by-side" else 1
+    return width, height + (band_height(width, height) if settings.caption else 0)
 
 
 def keeps_luma(format: str, settings: Settings) -> bool:

@@ -11,6 +11,7 @@ from pipeline.ground.errors import Cause, ItemError
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2
+SOF_LS: Final = 0xF7  # of JPEG-LS
 DHT: Final = 0xC4
 DQT: Final = 0xDB
 DRI: Final = 0xDD
@@ -28,9 +29,9 @@ _MOST_SCANS: Final = 200
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 _KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, _COM)) | _FRAMES
-_LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
+LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
 _UNDECODED: Final = {
-    **dict.fromkeys(_LOSSLESS, "lossless JPEG"),
+    **dict.fromkeys(LOSSLESS, "lossless JPEG"),
     **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical JPEG"),
     **dict.fromkeys((0xC9, 0xCA, 0xCC), "JPEG with arithmetic coding"),
     _DNL: "JPEG whose height is given at its end (DNL)",
@@ -187,7 +188,7 @@ def check(data: bytes) -> None:
 
     Lossless pictures are decoded, but their colours are not turned into RGB.
     """
-    if _frame_marker(data) in _LOSSLESS:
+    if frame_header(data)[0] in LOSSLESS:
         raise ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     found = sum(1 for _ in islice(_SCANS.finditer(data), _MOST_SCANS + 1))
     if found > _MOST_SCANS:  # in metadata, too: so they are counted properly
@@ -199,14 +200,18 @@ def check(data: bytes) -> None:
             return
 
 
-def _frame_marker(data: bytes) -> int:
-    """Return the marker of the first frame header; 0 where there is none before the first scan."""
+def frame_header(data: bytes) -> tuple[int, bytes]:
+    """Return marker and parameters of the first frame header, JPEG-LS's too; 0 where a scan or nothing comes first."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (SOS, _EOI):
-        if data[at + 1] in _FRAMES:
-            return data[at + 1]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return 0
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xFF:  # a fill byte (B.1.1.2)
+            at += 1
+            continue
+        if marker in _FRAMES or marker == SOF_LS:
+            return marker, data[at + 4 : end]
+        at = end
+    return 0, b""
 
 
 def _segment(data: bytes, at: int) -> Segment:
