@@ -305,6 +305,19 @@ def incomplete(jpeg: Jpeg) -> str:
     return "progressive, but not complete" if any(bits) else ""
 
 
+def behind(data: bytes) -> bytes:
+    """Return what stands behind the end of a JPEG, such as a telephone's film; nothing where no end is found."""
+    try:
+        return data[parse(data).end :]
+    except ItemError:
+        return b""
+
+
+def is_index(data: bytes, segment: Segment) -> bool:
+    """Say whether a segment tells where further pictures lie behind the first (CIPA DC-007, MPF)."""
+    return segment.marker == APP0 + 2 and data.startswith(b"MPF\0", segment.body)
+
+
 def body_of(data: bytes, segment: Segment) -> bytes:
     """Return a segment's parameters, without marker and length."""
     return data[segment.body : segment.end]
