@@ -13,7 +13,7 @@ import pytest
 from pipeline.ground import shelf, storage, storages
 from pipeline.run.driver import run_archive
 from tests.storage import google, servers
-from tests.storage.far import PLACE, everything
+from tests.storage.far import PLACE
 from tests.storage.servers import Bucket, Proxy
 from tests.storage.test_run import settings
 
@@ -28,8 +28,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Bucket]:
 @pytest.fixture
 def bucket(server: Bucket) -> Iterator[Bucket]:
     yield server
-    for place in everything(server):
-        server.remove(f"{PLACE}/{place}")
+    for key in server.keys(""):
+        server.remove(key)
 
 
 @pytest.fixture

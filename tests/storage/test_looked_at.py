@@ -11,14 +11,15 @@ import pytest
 pytest.importorskip("s3fs", reason="writes s3://; extra: storage")
 
 from pipeline.archive.state import housed
-from pipeline.ground.errors import OutputError
+from pipeline.cli.main import commands
+from pipeline.cli.presentation import Presentation
+from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.ground.storage import located
 from pipeline.web.gallery.build import Options, make_gallery
-from tests.conftest import Colorize, write_archive
+from tests.conftest import write_archive
 from tests.review.conftest import coat, serve
-from tests.storage import test_run
 from tests.storage.far import ADDRESS, PLACE, everything, outputs, rows, run
-from tests.storage.servers import KEYS, Bucket, Proxy
+from tests.storage.servers import Bucket, Proxy
 
 COAT, PICTURE = "box 9/coat? 100%.jpg", "box 1/picture 001.jpg"
 
@@ -84,26 +85,25 @@ def test_what_is_decided_of_a_bucket_is_made_by_the_next_run(
 
 
 def test_each_command_takes_the_address(
-    archive: Path, bucket: Bucket, tmp_path: Path, tiny_net: Path, colorize: Colorize
-) -> None:
-    access = KEYS | {"AWS_ENDPOINT_URL": bucket.endpoint, "XDG_STATE_HOME": str(tmp_path / "state")}
-    options = ("--model", tiny_net, "--engine", "opencv", "--precision", "float32")
+    archive: Path, bucket: Bucket, reached: None, tmp_path: Path, tiny_net: Path, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def said(*words: object) -> str:
+        assert not commands.main(list(map(str, words)), standalone_mode=False, obj=Presentation())
+        return capsys.readouterr().out
+
     bucket.fill(archive)
-    given = "s3://museum/scans", "-o", ADDRESS
-    assert colorize("run", *given, *options, "--executor", "serial", **access).returncode == 0
-    (state,) = tmp_path.glob("state/colorize/s3-museum-colour-*")
-    said = colorize("gallery", ADDRESS, "-j", "1", **access)
-    assert said.stdout == f"{state}/gallery/index.html: 3 items, 12 thumbnails made now.\n", said.stderr
-    picture = f"s3://museum/scans/{COAT}"
-    choice = colorize("compare", picture, "--palettes", "vivid", "--choose", "3", "-o", ADDRESS, **access)
-    assert choice.returncode == 0, choice.stderr
+    source, state = located("s3://museum/scans"), tmp_path / "state"
+    given = ADDRESS, "--state", state
+    run(source, state, tiny_net)
+    said("compare", source / COAT, "--palettes", "vivid", "--choose", "3", "-o", *given)
     told = {"format": "colorize-decisions", "version": 1, "pictures": [{"key": PICTURE, "decision": "left-grey"}]}
     (tmp_path / "told.json").write_text(json.dumps(told))
-    taken = colorize("hints", "import", tmp_path / "told.json", ADDRESS, **access)
-    assert taken.stdout == f"1 taken, 0 as before: {state}/hints.toml\n", taken.stderr
-    anew = colorize("run", *given, *options, "--executor", "serial", "--json", **access)
-    assert json.loads(anew.stdout)["worked"] == 2, anew.stdout
-    lost = colorize("gallery", "s3://museum/other", **access)
-    assert (lost.returncode, lost.stderr.count("\n")) == (5, 1)
-    assert "Nothing is known here of s3://museum/other" in lost.stderr
-    assert test_run.files(state).keys() >= {"hints.toml"}
+    taken = said("hints", "import", tmp_path / "told.json", *given)
+    assert taken == f"1 taken, 0 as before: {state}/hints.toml\n"
+    assert run(source, state, tiny_net).worked == 2
+    said("reject", ADDRESS, f"{ADDRESS}/{COAT}", "--state", state)
+    assert outputs(bucket).keys() == {PICTURE, "box 0/picture 000.jpg"}
+    with pytest.raises(OutputError, match="Nothing is known here of s3://museum/other"):
+        said("gallery", "s3://museum/other", "--state", tmp_path / "new")
+    with pytest.raises(SettingsError, match="no OUTPUT is named"):
+        said("compare", source / COAT, "-s", tmp_path / "look.jpg", "--state", state)
