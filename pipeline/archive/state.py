@@ -199,7 +199,8 @@ def _check(output: Path, there: Shelf, keeper: Keeper | None, token: str, *, beg
     if keeper is not None and keeper.token != token:
         brings = f"`colorize recover {shelf.typed(output)}` brings what is known of it to this machine, which keeps it"
         if (keeper.folder, keeper.host) == (str(output), socket.gethostname()):
-            raise OutputError(f"{output} was put back from a copy, and {address} is newer: {brings} again.")
+            what = "was put back from a copy, and is older than" if token else "has lost what it knew of"
+            raise OutputError(f"{output} {what} {address}: {brings} again.")
         raise OutputError(
             f"{address} is kept by the state folder {keeper.folder} on {keeper.host}: run there. {brings} from then on."
         )

@@ -358,7 +358,7 @@ def as_fault(error: Exception) -> OSError:
     """Return what a storage's library raised as a system would have said it; signatures in addresses are left out."""
     if why := refusal(error):
         return PermissionError(errno.EACCES, f"permission denied ({why})")
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) or type(error).__name__ == "ParamValidationError":  # a name of no bucket
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
     if isinstance(error, PermissionError):
         return PermissionError(errno.EACCES, "permission denied")

@@ -54,7 +54,11 @@ def test_a_state_folder_that_was_put_back_is_older_than_what_stands_there(
     before = outputs(bucket)
     shutil.rmtree(state)
     (tmp_path / "backup").rename(state)
-    with pytest.raises(OutputError, match=rf"{state} was put back from a copy, and {ADDRESS} is newer"):
+    with pytest.raises(OutputError, match=rf"{state} was put back from a copy, and is older than {ADDRESS}: "):
+        run(archive, state, tiny_net)
+    recover(housed(located(ADDRESS), state))
+    shutil.rmtree(state)
+    with pytest.raises(OutputError, match=rf"{state} has lost what it knew of {ADDRESS}: `colorize recover"):
         run(archive, state, tiny_net)
     recover(housed(located(ADDRESS), state))
     assert run(archive, state, tiny_net).worked == 0
