@@ -7,7 +7,8 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,12 +20,19 @@ from PIL import Image, ImageSequence, TiffImagePlugin
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import Row
 from pipeline.ground.settings import Settings
+from tests import warm
 
 # How fast examples come says something of the machine, nothing of the program.
 hypothesis.settings.register_profile(
     "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("busy machine")
+
+_OWN = tempfile.TemporaryDirectory(prefix="colorize-tests-")
+_CACHE = Path(_OWN.name) / "cache"
+os.environ["XDG_CACHE_HOME"] = str(_CACHE)  # never the user's own
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each of a thousand processes would compile the program anew
+    os.environ["PYTHONPYCACHEPREFIX"] = str(Path(_OWN.name) / "bytecode")
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENTRY = [sys.executable, "-c", "from pipeline.cli.main import main; main()"]
@@ -115,9 +123,9 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all calls of a test session; never the user's own."""
-    return tmp_path_factory.mktemp("cache")
+def user_cache() -> Path:
+    """The cache folder of all calls of a test session, where no test has one of its own."""
+    return _CACHE
 
 
 @pytest.fixture(scope="session")
@@ -131,18 +139,19 @@ def tiny_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def program() -> Iterator[warm.Program]:
+    """The command line, to be called in processes of their own."""
+    with warm.program(ENTRY, environment(), CHECKOUT) as found:
+        yield found
+
+
 @pytest.fixture
-def colorize(user_cache: Path) -> Colorize:
+def colorize(user_cache: Path, program: warm.Program) -> Colorize:
     """Call the command line in a process of its own."""
 
     def call(*arguments: object, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*ENTRY, *map(str, arguments)],
-            env=environment(XDG_CACHE_HOME=str(user_cache), **extra),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        known = environment(XDG_CACHE_HOME=str(user_cache), **extra)
+        return warm.as_text(program.call(arguments, env=known, timeout=timeout))
 
     return call

@@ -144,7 +144,7 @@ def test_an_own_file_that_is_a_pipe_is_not_waited_for(
     folder = tmp_path / "colour" / ".colorize"
     folder.mkdir(parents=True)
     os.mkfifo(folder / name)
-    done = colorize(*[part.format(tmp_path) for part in command], tmp_path / "colour", timeout=30)
+    done = colorize(*[part.format(tmp_path) for part in command], tmp_path / "colour")
     assert done.returncode == 5
     assert "is a pipe or a device" in done.stderr
     assert "Traceback" not in done.stderr

@@ -117,8 +117,8 @@ def _real(path: Path) -> Path:
 
 
 def _check_input(path: Path) -> None:
-    mode = path.stat().st_mode
     try:
+        mode = path.stat().st_mode
         if stat.S_ISDIR(mode) and isinstance(path, Origin):
             return  # a folder is there as long as something lies in it
         if stat.S_ISDIR(mode):

@@ -7,20 +7,22 @@ import json
 import os
 import re
 import socket
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pipeline.archive.own import FOLDER, JOURNAL, MANIFEST, NOTE, resolved
+from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, NOTE, resolved
 from pipeline.archive.row import is_header
 from pipeline.archive.runs import now
 from pipeline.ground import shelf, uploads
-from pipeline.ground.errors import LockedError, OutputError, SettingsError
-from pipeline.ground.files import read_plain, write_whole
+from pipeline.ground.errors import ColorizeError, LockedError, OutputError, SettingsError
+from pipeline.ground.files import read_plain, words, write_whole
 from pipeline.ground.homes import user_state
 from pipeline.ground.shelf import Shelf
 from pipeline.ground.storage import Origin, Taken
@@ -28,6 +30,7 @@ from pipeline.ground.uploads import WRITABLE, Stood
 
 KEEPER: Final = f"{FOLDER}/keeper.json"
 _SECOND: Final = 10**9
+_UNITS: Final = ((24 * 60, "days"), (60, "hours"), (1, "minutes"))  # in minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,7 @@ def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
     _, token, begun = _note(output)
     stood, keeper = read_keeper(there)
     if keeper and keeper.pid and not take_over and (keeper.token != token or keeper.host != socket.gethostname()):
-        raise LockedError(
-            f"{there.address} is in use by another run (process {keeper.pid} on {keeper.host}, since {keeper.since}): "
-            f"wait for its end, or stop it. If it is dead: `colorize recover {there.address} --take-over`."
-        )
+        raise _at_work(there, stood, keeper)
     if not anew:
         _check(output, there, keeper, token, begun=begun)
     if anew or not token:
@@ -162,6 +162,28 @@ def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
     shelf.stand(output, found)
     _write_note(output, there.address, token, begun=True)
     return mine
+
+
+def _at_work(there: Shelf, stood: Stood | None, keeper: Keeper) -> LockedError:
+    """Say who is at work there, and when that run last wrote what tells of it: a dead one is known by that."""
+    heard = [stood.mtime_ns] if stood else []
+    with suppress(OSError):
+        manifest = uploads.look(_place(there, MANIFEST))
+        heard += [manifest.mtime_ns] if manifest else []
+    last = f", last heard from {_moment(max(heard) // _SECOND)}" if heard else ""
+    who = f"process {keeper.pid} on {keeper.host}, since {keeper.since}{last}"
+    return LockedError(
+        f"{there.address} is in use by another run ({who}): "
+        f"wait for its end, or stop it. If it is dead: `colorize recover {there.address} --take-over`."
+    )
+
+
+def _moment(seconds: int) -> str:
+    """Return a moment of the past as people say it: "2026-11-27 14:02 UTC, 3 hours ago"."""
+    minutes = max(0, int(time.time()) - seconds) // 60
+    count, unit = next((minutes // size, unit) for size, unit in _UNITS if minutes >= 2 * size or size == 1)
+    ago = f"{count:,} {unit} ago" if count > 1 else "just now"
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC, {ago}"
 
 
 def _check(output: Path, there: Shelf, keeper: Keeper | None, token: str, *, begun: bool) -> None:
@@ -192,10 +214,14 @@ def _check_manifest(address: Origin) -> None:
     raise OutputError(f"{manifest} is not a manifest of this program: move it away, or give another OUTPUT.")
 
 
-def _keeper_of(there: Shelf) -> Origin:
-    at = there.address / KEEPER
+def _place(there: Shelf, place: str) -> Origin:
+    at = there.address / place
     assert isinstance(at, Origin)
     return at
+
+
+def _keeper_of(there: Shelf) -> Origin:
+    return _place(there, KEEPER)
 
 
 def read_keeper(there: Shelf) -> tuple[Stood | None, Keeper | None]:
@@ -221,6 +247,59 @@ def is_kept_here(output: Path) -> bool:
     except OSError as error:
         raise shelf.lost(there, error, "read") from None
     return keeper is not None and keeper.token == _note(output)[1]
+
+
+def reached(output: Path) -> str:
+    """Try whether a worker reads and writes where the outputs of a run stand that another process has begun.
+
+    Returns:
+        Why it does not, as the second half of a sentence; empty: it does.
+    """
+    there = shelf.of(output)
+    if there is None:
+        return ""
+    at = _keeper_of(there)
+    try:
+        _, keeper = read_keeper(there)
+        if keeper is None or keeper.token != _note(output)[1]:
+            return f"finds another {there.address} than this machine: each worker must reach the same storage"
+        with suppress(Taken):  # it is there: whether it might be written over is what is asked
+            uploads.carry(json.dumps(asdict(keeper)).encode(), at, None, shelf.tmp_of(there))
+    except OSError as error:
+        return f"cannot write and read {there.address} ({words(error)}): each worker needs access to the storage"
+    except ColorizeError as error:
+        return f"cannot use {there.address}: {str(error).rstrip('.')}"
+    return ""
+
+
+@contextmanager
+def looked_into(address: Origin) -> Iterator[Path]:
+    """Give a folder with the journal of an OUTPUT in a storage as its last run left it, for the length of the block.
+
+    Raises:
+        LockedError: a run is at work there.
+        OutputError: no run has come to an end there, or it cannot be read.
+    """
+    there = Shelf(address)
+    with tempfile.TemporaryDirectory(prefix="colorize-") as name:
+        folder = Path(name)
+        (folder / FOLDER).mkdir()
+        try:
+            stood, keeper = read_keeper(there)
+        except OSError as error:
+            raise shelf.lost(there, error, "read") from None
+        if keeper and keeper.pid:
+            raise _at_work(there, stood, keeper)
+        shelf.stand(folder, there)
+        try:
+            try:
+                shelf.bring(folder, f"{FOLDER}/{COPY}", folder / FOLDER / JOURNAL)
+            except FileNotFoundError:
+                said = f"{address} holds no copy of a journal: no run has come to its end there yet."
+                raise OutputError(said) from None
+            yield folder
+        finally:
+            shelf.stand(folder, None)
 
 
 def _write(there: Shelf, keeper: Keeper, over: Stood | None) -> None:

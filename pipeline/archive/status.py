@@ -13,6 +13,7 @@ from pipeline.archive.lock import Owner, is_held, read_owner
 from pipeline.archive.own import check_own
 from pipeline.archive.pieces import in_pieces
 from pipeline.archive.schema import Run
+from pipeline.archive.spelling import readable
 from pipeline.ground.items import Kind
 
 
@@ -97,7 +98,7 @@ def _begun(journal: Journal) -> Iterator[Unfinished]:
         yield Unfinished(key, kind, done, frames, (frames - done) * seconds / done if done else None)
 
 
-def listed(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
+def of_statuses(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield key and reason of the items of these statuses, by key."""
     with Journal(output, read_only=True) as journal:
         for row in journal.rows():
@@ -152,4 +153,4 @@ def _span(seconds: float) -> str:
 
 def status_json(standing: Standing) -> str:
     """Return the status as one JSON object; times are ISO 8601 in UTC, rates in files a second."""
-    return json.dumps(asdict(standing) | {"output": str(standing.output)}, indent=2, ensure_ascii=True)
+    return json.dumps(asdict(standing) | {"output": readable(str(standing.output))}, indent=2, ensure_ascii=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from pipeline.archive.spelling import readable
 from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options, tell
 
 EPILOG = """\b
@@ -65,7 +66,7 @@ def command(
         made = make_gallery(output, options, bar.reset, bar.update)
     if as_json:
         said = {
-            "page": str(made.page),
+            "page": readable(str(made.page)),
             "items": made.items,
             "thumbnails_made": made.made,
             "without_picture": made.unseen,

@@ -53,7 +53,7 @@ def presentation_options(command: Command) -> Command:
 
 def tell(text: str, *, err: bool = False) -> None:
     r"""Print a line. A name that stands in it steers no terminal and breaks no line; bytes no UTF-8 has are `\xe9`."""
-    click.echo(printable(os.fsencode(text).decode("utf-8", "backslashreplace")), err=err)
+    click.echo(printable(text), err=err)
 
 
 def has_desktop() -> bool:

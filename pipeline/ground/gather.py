@@ -118,7 +118,7 @@ def from_file(path: Path) -> Settings:
     """
     path = _ready_made(path)
     try:
-        values = _parsed(read_plain(path, _LARGEST).decode("utf-8"))
+        values = _parsed(read_plain(path, _LARGEST).decode("utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"The configuration file {path} cannot be read: {words(error)}.") from None
     except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits

@@ -107,13 +107,7 @@ def look(root: Path, place: str) -> os.stat_result:
 
 def is_taken(root: Path, place: str) -> bool:
     """Tell whether anything has this name; where nobody may look, something may have it."""
-    try:
-        look(root, place)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
+    return files.may_be_there(lambda: look(root, place))
 
 
 class Sight:

@@ -27,8 +27,8 @@ from pipeline.ground.storages import file_system, forget, information, refusal
 
 SCHEMES: Final = ("s3", "gs", "sftp", "webdav", "webdavs")
 NOT_HERE: Final = (
-    "the address of a storage is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, reject, prune and "
-    "recover; nothing else can be one. Name a folder of this machine; `rclone copy` brings files here (docs/scale.md)."
+    "an address is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, reject, prune, recover and merge; "
+    "nothing else can be one. Name a folder of this machine; `rclone copy` brings files here (docs/scale.md)."
 )
 _ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _PAUSES: Final = (0.5, 2.0, 6.0)  # seconds before what failed is tried again
@@ -373,6 +373,7 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
         except Exception as error:
             fault = as_fault(error)
             if pause is None or fault.errno in _FINAL:
+                fault.filename = fault.filename or str(origin)  # for whoever says it without knowing of what
                 raise fault from None
             forget(origin.scheme, origin.parts[1])  # its connection may be what broke
             time.sleep(pause)
@@ -391,6 +392,6 @@ def as_fault(error: Exception) -> OSError:
         return error
     if type(error).__name__ == "InsufficientStorage":
         return OSError(errno.ENOSPC, "no space is left in the storage")
-    said = " ".join(str(error).split()) or "no answer"
+    said = re.sub(r"\[Errno -?\w+\] ", "", " ".join(str(error).split())) or "no answer"
     said = re.sub(r"\?\S*", "", re.sub(r"//[^/\s@]*@", "//", said))[:200]
     return OSError(errno.EIO, f"{said} ({type(error).__name__})" if not isinstance(error, OSError) else said)

@@ -183,6 +183,10 @@ def flicker(pictures: Sequence[Pixels], shots: Sequence[range]) -> float:
 
     The motion is DIS's (medium) between the pictures' luma. Where that does not carry the luma over, by more than a few
     levels, nothing is told of the colour and the pixel counts less.
+
+    Args:
+        pictures: of a stretch, uint8 BGR (H, W, 3), all of one size.
+        shots: numbers of those of each shot.
     """
     finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     total = weights = 0.0
@@ -209,7 +213,10 @@ def _change(finder: Any, before: Pixels, after: Pixels) -> tuple[NDArray[Any], N
 
 
 def cdc(pictures: Sequence[Pixels], shots: Sequence[range]) -> float:
-    """Return the mean Jensen-Shannon divergence of the channels' histograms 1, 2 and 4 frames apart, inside shots."""
+    """Return the mean Jensen-Shannon divergence of the channels' histograms 1, 2 and 4 frames apart, inside shots.
+
+    Arguments as `flicker`.
+    """
     bins = [_histograms(each) for each in pictures]
     means = []
     for apart in _APART:

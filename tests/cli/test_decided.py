@@ -9,6 +9,7 @@ import pytest
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.ground import inside
+from pipeline.ground.errors import InputError
 from tests.cli.bench import Bench, bench
 
 __all__ = ["bench"]
@@ -53,6 +54,31 @@ def test_a_source_is_found_where_it_lies(three: Bench, monkeypatch: pytest.Monke
     )  # fmt: skip
     three.run()
     assert three.statuses() == {"1.png": "rejected", "2.png": "rejected", "3.png": "done"}
+
+
+def test_what_was_taken_back_can_be_rejected_before_it_is_made_again(three: Bench) -> None:
+    said(three, "reject", three.colour, "1.png")
+    said(three, "reject", "--undo", three.colour, "1.png")
+    assert said(three, "reject", three.colour, "1.png") == (0, "1 rejected.\n", "")
+    three.run()
+    assert (three.statuses()["1.png"], (three.colour / "1.png").exists()) == ("rejected", False)
+    said(three, "reject", "--undo", three.colour, "1.png")
+    three.run()
+    assert (three.statuses()["1.png"], (three.colour / "1.png").exists()) == ("done", True)
+
+
+def test_what_no_run_has_done_yet_can_be_rejected(three: Bench) -> None:
+    new = three.photograph("box/4.png")
+    assert said(three, "reject", three.colour, new) == (0, "1 rejected.\n", "")
+    new.rename(three.scans / "5.png")
+    assert three.worked() == 0
+    assert three.statuses() | {"box/4.png": ""} == {
+        "1.png": "done", "2.png": "done", "3.png": "done", "5.png": "rejected", "box/4.png": "",
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"6\.png: no item of .* is called so"):
+        said(three, "reject", three.colour, "6.png")
+    with pytest.raises(InputError, match=r"4\.png: no item of .* is called so"):
+        said(three, "reject", "--undo", three.colour, three.photograph("4.png"))
 
 
 def test_what_a_hint_rejects_is_taken_back_there(three: Bench) -> None:

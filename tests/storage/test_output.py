@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import cv2
@@ -195,14 +196,26 @@ def test_a_lost_state_folder_loses_nothing_and_another_machine_is_told_whose_it_
 
 @IN_BOTH_SOAKED
 def test_an_output_that_another_machine_works_on_is_left_to_it(
-    archive: Path, bucket: Bucket, address: str, line: Proxy, tmp_path: Path, tiny_net: Path
+    archive: Path,
+    bucket: Bucket,
+    address: str,
+    line: Proxy,
+    tmp_path: Path,
+    tiny_net: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run(archive, tmp_path / "state", tiny_net, address)
     key = f"{PLACE}/.colorize/keeper.json"
     told = json.loads(bucket.get(key)) | {"pid": 7, "host": "attic", "since": "2026-01-02"}
     bucket.put(key, json.dumps(told).encode())
-    with pytest.raises(LockedError, match=r"process 7 on attic, since 2026-01-02.*--take-over"):
+    heard = r"last heard from 20\d\d-\d\d-\d\d \d\d:\d\d UTC, just now"
+    with pytest.raises(LockedError, match=rf"process 7 on attic, since 2026-01-02, {heard}\).*--take-over"):
         run(archive, tmp_path / "state", tiny_net, address)
+    later = time.time() + 3 * 3600 + 60
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: later)
+        with pytest.raises(LockedError, match="UTC, 3 hours ago"):
+            run(archive, tmp_path / "state", tiny_net, address)
     with pytest.raises(LockedError, match="attic"):
         run(archive, tmp_path / "new", tiny_net, address)
     with pytest.raises(LockedError, match="attic"):

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("s3fs", reason="reads s3://; extra: storage")
 
 from pipeline.ground import storages
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import InputError, OutputError
 from pipeline.ground.settings import Settings
 from pipeline.ground.storage import located
 from pipeline.run.driver import list_archive, run_archive
@@ -240,3 +240,16 @@ def test_a_server_that_goes_ends_the_run_and_the_next_one_goes_on(
     assert run(output, tiny_net).exit_code == 0
     assert len(files(output)) == 10
     assert before.items() <= files(output).items()
+
+
+def test_an_output_that_was_filled_from_an_address_takes_what_fits_it(
+    archive: Path, line: Proxy, tmp_path: Path, tiny_net: Path
+) -> None:
+    run(tmp_path / "colour", tiny_net)
+    with pytest.raises(OutputError, match=f"filled from {ADDRESS}; {ADDRESS}/box 0 is a part of {ADDRESS}: its"):
+        run_archive([located(f"{ADDRESS}/box 0")], tmp_path / "colour", settings(tiny_net), quiet=True)
+    one, box = located(f"{ADDRESS}/box 0/picture 000.jpg"), located(f"{ADDRESS}/box 0")
+    run_archive([one], tmp_path / "one", settings(tiny_net), quiet=True)
+    assert run_archive([box], tmp_path / "one", settings(tiny_net), quiet=True).worked == 1, "as of a folder"
+    line.silent = True  # what has nothing to do with a storage that is lost does not ask it
+    assert run_archive([archive], tmp_path / "one", settings(tiny_net), quiet=True).exit_code == 0

@@ -89,7 +89,7 @@ FORMATS: Final = (
     _format("Sun raster", rb"\x59\xa6\x6a\x95", ".ras .sun", "SUN", marked=True),
     _format("SGI", rb"\x01\xda[\x00\x01][\x01\x02]", ".sgi .rgb", "SGI"),
     _format("PCX", rb"\x0a[\x00\x02-\x05][\x00\x01][\x01\x02\x04\x08]", ".pcx", "PCX"),
-    _format("DCX", rb"\xb1\x68\xde\x3a", "", "DCX"),
+    _format("DCX", rb"\xb1\x68\xde\x3a", ".dcx", "DCX", marked=True),
     _format("Photoshop", rb"8BPS", ".psd .psb", "PSD", marked=True),
     _format("DDS", rb"DDS ", ".dds", "DDS", marked=True),
     _format("FITS", rb"SIMPLE  =", ".fits .fit", "FITS", marked=True),

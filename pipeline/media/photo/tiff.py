@@ -38,6 +38,10 @@ _FORGIVING: Final = (2, 3, 4, 7)
 _ASSOCIATED: Final = 1
 _FAX: Final = (2, 3, 4)
 _INKS: Final = 5
+_YCBCR: Final = 6
+_JPEG: Final = (6, 7)  # which knows its sampling itself
+_SUBSAMPLING: Final = 530
+_SAMPLINGS: Final = ((4, 4), (4, 2), (4, 1), (2, 2), (2, 1), (1, 2), (1, 1))  # those that libtiff reads
 _RARE: Final = {
     33003: "JPEG 2000",
     33005: "JPEG 2000",
@@ -296,6 +300,10 @@ def _refuse_unsuited(chosen: Directory) -> None:
         raise ItemError(f"TIFF with {_UNSUITED[kind]} as samples is not supported", Cause.NOT_SUPPORTED)
     if tags.get(_PHOTOMETRIC) in _LOG:
         raise ItemError("TIFF in LogLuv is not supported; save it as 16-bit RGB", Cause.NOT_SUPPORTED)
+    sampling = numbers(tags.get(_SUBSAMPLING, (2, 2)))
+    if tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION, 1) not in _JPEG and sampling not in _SAMPLINGS:
+        said = " by ".join(map(str, sampling))
+        raise ItemError(f"TIFF with chroma sampled {said} is not supported; save it as RGB", Cause.NOT_SUPPORTED)
     if kind == FLOAT and tags.get(_PHOTOMETRIC) == _INKS:
         raise ItemError("TIFF with floats as inks is not supported; save it as 16-bit RGB", Cause.NOT_SUPPORTED)
     if kind == FLOAT and bits not in (32, 64):

@@ -212,9 +212,8 @@ class Crew:
         if report.version[0] != ours[0]:
             problem = f"has version {report.version[0]} of this program, and this machine {ours[0]}"
         elif not report.problem and not self.leases.is_answered(hand.lease):
-            problem = (
-                f"writes {hand.lease}, but not where this machine reads it: OUTPUT must be a folder that all share"
-            )
+            wanted = on_worker.shared_by_all(self._job)
+            problem = f"writes {hand.lease}, but not where this machine reads it: {wanted}"
         else:
             problem = report.problem
         if problem:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import __version__
-from pipeline.ground import heap
+from pipeline.archive.state import reached
+from pipeline.ground import heap, shelf
 from pipeline.ground.errors import ColorizeError, ModelError, OutputError
 from pipeline.ground.files import replacing, words
 from pipeline.ground.gather import TEST_PREFIX
@@ -104,19 +105,32 @@ def look(ticket: Ticket) -> Report:
     return replace(report, memory=budget_of(job.settings), lacks=lacks)
 
 
+def shared_by_all(job: Job) -> str:
+    """Return what must be a folder of all workers, as the end of a sentence."""
+    if job.shelf is None:
+        return "OUTPUT must be a folder that all workers share"
+    return "the state folder must be one that all workers share; --state names it"
+
+
 def _unseen(ticket: Ticket) -> str:
     lease = ticket.job.tmp_dir
     try:
         leases.answer(lease)
     except OSError as error:
-        return f"cannot write and read {lease} ({words(error)}): OUTPUT must be a folder that all workers share"
+        return f"cannot write and read {lease} ({words(error)}): {shared_by_all(ticket.job)}"
+    shelf.stand(ticket.job.output, ticket.job.shelf)
+    if problem := reached(ticket.job.output):
+        return problem
     for root in ticket.roots:
+        far = isinstance(root, Origin)
         try:
-            folder = stat.S_ISDIR(root.stat().st_mode) and not isinstance(root, Origin)
-            if folder and next(iter(os.scandir(root)), None) is None:
+            if stat.S_ISDIR(root.stat().st_mode) and not far and next(iter(os.scandir(root)), None) is None:
                 return f"finds {root} empty: INPUT must be a folder that all workers see"
         except OSError as error:
-            return f"cannot read {root} ({words(error)}): INPUT must be a folder that all workers see"
+            wanted = "each worker needs access to it" if far else "INPUT must be a folder that all workers see"
+            return f"cannot read {root} ({words(error)}): {wanted}"
+        except ColorizeError as error:
+            return f"cannot read {root}: {str(error).rstrip('.')}"
     return ""
 
 

@@ -124,7 +124,7 @@ def _jpeg(path: Path, side: int, max_megapixels: float) -> Image.Image:
 
 
 def opaque(pixels: NDArray[np.uint8], alpha: NDArray[Any] | None) -> NDArray[np.uint8]:
-    """Lay a picture on white."""
+    """Lay a picture on white: uint8 (H, W) or (H, W, 3), alpha uint8 or uint16 (H, W); None: it is opaque."""
     if alpha is None:
         return pixels
     share = eight_bits(alpha).astype(np.float32) / 255

@@ -87,7 +87,11 @@ def _address(text: str, width: int) -> Source:
 
 
 def without_password(address: str) -> str:
-    """Return an address as it may be shown: without user, password and what follows a question mark."""
+    """Return an address as it may be shown: without user, password and what follows a question mark.
+
+    Raises:
+        SettingsError: it is none.
+    """
     try:
         parts = urlsplit(address)
         place = parts.netloc.rpartition("@")[2]

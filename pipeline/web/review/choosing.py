@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.archive.decisions import decide
+from pipeline.archive.hinting import decide
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import resolved
 from pipeline.archive.places import keys_of

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pipeline.archive.decisions import TOLD
 from pipeline.archive.discover import Found
+from pipeline.archive.hinting import TOLD
 from pipeline.archive.hints import NAME, Entry, HintBook, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from pipeline.archive.decisions import decide
+from pipeline.archive.hinting import decide
 from pipeline.archive.journal import Journal
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, ItemError

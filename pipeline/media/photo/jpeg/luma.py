@@ -41,7 +41,7 @@ def luma_refusal(data: bytes, jpeg: Jpeg) -> str:
 
 
 def luma_of(data: bytes) -> bytes:
-    """Return a grey JPEG with the first component of a colour JPEG, its coefficients and all marker segments kept.
+    """Return a grey JPEG with the first component of a colour JPEG, its coefficients and all else in the file kept.
 
     Args:
         data: the whole file: YCbCr or grey, 8 bits, baseline or progressive (`luma_refusal` says).
@@ -63,7 +63,7 @@ def luma_of(data: bytes) -> bytes:
     kept = b"".join(data[part.body - 4 : part.end] for part in jpeg.segments if _is_metadata(part.marker))
     # The encoder's own JFIF header, if any, gives way to the source's.
     own = [Edit(part.start, part.end, b"") for part in made.segments if _is_metadata(part.marker)]
-    return apply(grey, [Edit(2, 2, kept), *own])
+    return apply(grey, [Edit(2, 2, kept), *own]) + data[jpeg.end :]
 
 
 def decoded(data: bytes) -> NDArray[np.uint8]:

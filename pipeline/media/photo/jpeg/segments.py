@@ -12,6 +12,7 @@ from pipeline.media.photo.words import TRUNCATED
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2
+SOF_LS: Final = 0xF7  # of JPEG-LS
 DHT: Final = 0xC4
 DQT: Final = 0xDB
 DRI: Final = 0xDD
@@ -27,9 +28,9 @@ _MOST_SCANS: Final = 200
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
 _KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, COM)) | _FRAMES
-_LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
+LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
 _UNDECODED: Final = {
-    **dict.fromkeys(_LOSSLESS, "lossless JPEG"),
+    **dict.fromkeys(LOSSLESS, "lossless JPEG"),
     **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical JPEG"),
     **dict.fromkeys((0xC9, 0xCA, 0xCC), "JPEG with arithmetic coding"),
     _DNL: "JPEG whose height is given at its end (DNL)",
@@ -186,7 +187,7 @@ def check(data: bytes) -> None:
 
     Lossless pictures are decoded, but their colours are not turned into RGB.
     """
-    if _frame_marker(data) in _LOSSLESS:
+    if frame_header(data)[0] in LOSSLESS:
         raise ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     found = sum(1 for _ in islice(_SCANS.finditer(data), _MOST_SCANS + 1))
     if found > _MOST_SCANS:  # in metadata, too: so they are counted properly
@@ -198,14 +199,18 @@ def check(data: bytes) -> None:
             return
 
 
-def _frame_marker(data: bytes) -> int:
-    """Return the marker of the first frame header; 0 where there is none before the first scan."""
+def frame_header(data: bytes) -> tuple[int, bytes]:
+    """Return marker and parameters of the first frame header, JPEG-LS's too; 0 where a scan or nothing comes first."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (SOS, _EOI):
-        if data[at + 1] in _FRAMES:
-            return data[at + 1]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return 0
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xFF:  # a fill byte (B.1.1.2)
+            at += 1
+            continue
+        if marker in _FRAMES or marker == SOF_LS:
+            return marker, data[at + 4 : end]
+        at = end
+    return 0, b""
 
 
 def _segment(data: bytes, at: int) -> Segment:
@@ -297,6 +302,19 @@ def incomplete(jpeg: Jpeg) -> str:
                     return "progressive scans that do not follow one another"
                 bits[number] = scan.low
     return "progressive, but not complete" if any(bits) else ""
+
+
+def behind(data: bytes) -> bytes:
+    """Return what stands behind the end of a JPEG, such as a telephone's film; nothing where no end is found."""
+    try:
+        return data[parse(data).end :]
+    except ItemError:
+        return b""
+
+
+def is_index(data: bytes, segment: Segment) -> bool:
+    """Say whether a segment tells where further pictures lie behind the first (CIPA DC-007, MPF)."""
+    return segment.marker == APP0 + 2 and data.startswith(b"MPF\0", segment.body)
 
 
 def body_of(data: bytes, segment: Segment) -> bytes:
