@@ -70,11 +70,13 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 
 def actors(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the processes on a node that hold an actor of ours."""
+    """Return the processes on a node that hold an actor: each is in a call that never ends."""
     import psutil
 
     found = psutil.Process(process.pid).children(recursive=True)
-    return [each.pid for each in found if " ".join(each.cmdline()).startswith("ray::Colorize")]
+    return [
+        each.pid for each in found if " ".join(each.cmdline()).startswith("ray::") and "IDLE" not in each.cmdline()[0]
+    ]
 
 
 @pytest.fixture(scope="module")
