@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from pipeline.archive.own import FOLDER as FOLDER
-from pipeline.archive.own import JOURNAL, check_own
+from pipeline.archive.own import FOLDER, JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
 from pipeline.archive.sense import check_schema, check_sense, distrust
 from pipeline.ground import inside

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
+from pipeline.archive.caseless import is_one
 from pipeline.archive.journal import Journal, remove_superseded
-from pipeline.archive.listed import is_one
 from pipeline.archive.names import ending
 from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import unescape

@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.archive.caseless import as_listed
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import LEFT, Journal, Known
-from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
 from pipeline.archive.outputs import Outputs
 from pipeline.archive.spelling import escape, fold

@@ -53,7 +53,7 @@ class Refused:
     def spell(self, name: str) -> str:
         """Return a name that is taken: what is refused as `%3A`, `%` as `%25` where it could be mistaken for that.
 
-        Nearly every name stays as it is, and no two become one; `plain` takes it back.
+        Nearly every name stays as it is, and no two become one.
         """
         if not self:
             return name

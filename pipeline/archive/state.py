@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, NOTE, resolved
+from pipeline.archive.row import is_header
 from pipeline.archive.runs import now
 from pipeline.ground import shelf, uploads
 from pipeline.ground.errors import ColorizeError, LockedError, OutputError, SettingsError
@@ -29,7 +30,6 @@ from pipeline.ground.uploads import WRITABLE, Stood
 
 KEEPER: Final = f"{FOLDER}/keeper.json"
 _SECOND: Final = 10**9
-_HEADER: Final = (b"source", b"output", b"status")
 _UNITS: Final = ((24 * 60, "days"), (60, "hours"), (1, "minutes"))  # in minutes
 
 
@@ -209,7 +209,7 @@ def _check_manifest(address: Origin) -> None:
             header = file.readline(1000)
     except FileNotFoundError:
         return
-    if all(word in header for word in _HEADER):
+    if is_header(header):
         raise OutputError(f"{address} holds finished outputs: `colorize recover {address}` takes them back.")
     raise OutputError(f"{manifest} is not a manifest of this program: move it away, or give another OUTPUT.")
 

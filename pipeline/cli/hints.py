@@ -43,7 +43,7 @@ def import_(decisions: Path, output: Path) -> int:
     OUTPUT is this folder where none is given. What was written there by hand
     stays, comments too.
     """
-    from pipeline.archive.decisions import import_decisions
+    from pipeline.archive.hinting import import_decisions
 
     came = import_decisions(decisions, output)
     for key in came.unknown:

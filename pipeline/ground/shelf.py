@@ -24,7 +24,7 @@ from pipeline.ground.uploads import Body, Stood
 _TMP: Final = ".colorize/tmp"
 _TRIES: Final = 3
 _REMEMBERED: Final = 16  # folders
-_LONGEST_KEY: Final = 1024  # bytes, of S3
+_LONGEST_KEY: Final = 1024  # bytes, of S3 and Google
 _OF_THE_FILE: Final = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL})
 
 
@@ -107,13 +107,7 @@ def look(root: Path, place: str) -> os.stat_result:
 
 def is_taken(root: Path, place: str) -> bool:
     """Tell whether anything has this name; where nobody may look, something may have it."""
-    try:
-        look(root, place)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
+    return files.may_be_there(lambda: look(root, place))
 
 
 class Sight:
@@ -267,7 +261,7 @@ def put(shelf: Shelf, data: Path, place: str) -> int:
         OutputError: none can be.
     """
     to = _at(shelf, place)
-    if to.scheme == "s3" and len(os.fsencode(to.inner.partition("/")[2])) > _LONGEST_KEY:
+    if to.scheme in ("s3", "gs") and len(os.fsencode(to.inner.partition("/")[2])) > _LONGEST_KEY:
         raise ItemError("cannot be written: its path is too long", Cause.SYSTEM)
     try:
         return _put(shelf, data, to)

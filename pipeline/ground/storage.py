@@ -23,7 +23,7 @@ from pathlib import Path, PosixPath
 from typing import Any, Final, TypeVar
 
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.storages import file_system, forget, information
+from pipeline.ground.storages import file_system, forget, information, refusal
 
 SCHEMES: Final = ("s3", "gs", "sftp", "webdav", "webdavs")
 NOT_HERE: Final = (
@@ -37,7 +37,6 @@ _JUMPED: Final = 1 << 16  # when it is read here and there
 _AT_ONCE: Final = 256  # beginnings of files that are asked for together
 # What this machine says of its own disk, and what no second try makes otherwise.
 _FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
-_REFUSALS: Final = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
 
 _sftp: Final = threading.RLock()
 
@@ -383,16 +382,14 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
 
 def as_fault(error: Exception) -> OSError:
     """Return what a storage's library raised as a system would have said it; signatures in addresses are left out."""
-    if type(error).__name__ in _REFUSALS:
-        return PermissionError(errno.EACCES, f"permission denied ({type(error).__name__})")
+    if why := refusal(error):
+        return PermissionError(errno.EACCES, f"permission denied ({why})")
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
     if isinstance(error, PermissionError):
         return PermissionError(errno.EACCES, "permission denied")
     if isinstance(error, OSError) and error.errno in _FINAL:
         return error
-    if getattr(error, "status_code", None) in (401, 403):  # of a WebDAV server
-        return PermissionError(errno.EACCES, f"permission denied ({error})")
     if type(error).__name__ == "InsufficientStorage":
         return OSError(errno.ENOSPC, "no space is left in the storage")
     said = re.sub(r"\[Errno -?\w+\] |(?<=//)[^/\s@]*@|\?\S*", "", " ".join(str(error).split()))[:200] or "no answer"

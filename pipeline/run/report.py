@@ -9,12 +9,12 @@ from shlex import quote
 from typing import Final
 
 from pipeline.archive.decision import Action, Because, Decision
-from pipeline.archive.spelling import escape
+from pipeline.archive.spelling import escape, printable
 from pipeline.ground import shelf
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.facts import summary_facts
 from pipeline.run.forecast import films_line, forecast_words
-from pipeline.run.progress import duration, printable
+from pipeline.run.progress import duration
 from pipeline.run.summary import Summary
 
 _NAMED: Final = 5  # kinds of junk

@@ -6,8 +6,6 @@ these go.
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +24,7 @@ from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
 from pipeline.run.verify import verify
-from tests.conftest import in_colour, landscape, write_tiff
+from tests.conftest import SETTINGS, in_colour, landscape, manifest, sha256, write_tiff
 
 OTHER_NOW = "another source has its name now"
 PERSONAL = "of a person"
@@ -35,10 +33,6 @@ OWN = {"manifest.csv", "hints.toml", ".colorize"}
 
 class Killed(BaseException):
     """As by kill -9: nothing more is done."""
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def told(path: Path) -> str:
@@ -122,11 +116,7 @@ class Story:
         return sorted(path.relative_to(self.scans).as_posix() for path in self.scans.rglob("*") if path.is_file())
 
     def rows(self) -> dict[str, dict[str, str]]:
-        try:
-            with (self.colour / "manifest.csv").open(encoding="utf-8", newline="") as file:
-                return {row["source"]: row for row in csv.DictReader(file)}
-        except FileNotFoundError:
-            return {}
+        return manifest(self.colour) if (self.colour / "manifest.csv").exists() else {}
 
     def statuses(self) -> dict[str, str]:
         return {key: row["status"] for key, row in self.rows().items()}
@@ -226,3 +216,12 @@ class Story:
 
     def problems(self) -> list[tuple[str, str]]:
         return [(key, row["reason"]) for key, row in self.rows().items() if row["status"] in ("failed", "crashed")]
+
+
+def a_night_old(folder: Path, net: Path, count: int) -> Story:
+    """So many pictures, 1.jpg and on, and what one night made of them."""
+    story = Story(folder, replace(SETTINGS, model=str(net)))
+    for number in range(1, count + 1):
+        story.put(f"{number}.jpg")
+    story.night()
+    return story

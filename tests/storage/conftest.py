@@ -9,15 +9,16 @@ import pytest
 
 from pipeline.ground import shelf, storage, storages
 from pipeline.run.driver import run_archive
-from tests.storage import servers
+from tests.storage import google, servers
 from tests.storage.far import PLACE, everything
-from tests.storage.servers import KEYS, Bucket, Proxy
+from tests.storage.servers import Bucket, Proxy
 from tests.storage.test_run import settings
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Bucket]:
-    with servers.s3() as found:
+def server(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """A bucket of S3, or of Google's where a test asks for that."""
+    with google.serving() if getattr(request, "param", "s3") == "gs" else servers.s3() as found:
         yield found
 
 
@@ -29,10 +30,16 @@ def bucket(server: Bucket) -> Iterator[Bucket]:
 
 
 @pytest.fixture
+def address(bucket: Bucket) -> str:
+    """OUTPUT in that bucket."""
+    return f"{bucket.scheme}://museum/{PLACE}"
+
+
+@pytest.fixture
 def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """A line to the bucket that can be disturbed; this process takes it."""
     with servers.proxy(bucket.endpoint) as found:
-        for name, value in (KEYS | {"AWS_ENDPOINT_URL": found.address, "AWS_MAX_ATTEMPTS": "1"}).items():
+        for name, value in (bucket.access(found.address) | {"AWS_MAX_ATTEMPTS": "1"}).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
         monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)

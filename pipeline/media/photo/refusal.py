@@ -6,7 +6,7 @@ import struct
 
 from pipeline.ground.errors import Cause, ItemError
 
-_RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
+RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
 _JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
 _POSTSCRIPT = "PostScript is a program, and none is run to read a picture; save it as TIFF"
 _DNL = "JPEG whose height is given at its end (DNL) is not supported; save it as TIFF"
@@ -30,10 +30,10 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"BM", Cause.NOT_SUPPORTED, "damaged, or a kind of BMP that is not supported"),
     (b"\xff\x0a", Cause.NOT_SUPPORTED, _JXL),
     (b"\0\0\0\x0cJXL ", Cause.NOT_SUPPORTED, _JXL),
-    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, _RAW),
-    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIRO", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIU\0", Cause.NOT_SUPPORTED, _RAW),
+    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, RAW),
+    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, RAW),
+    (b"IIRO", Cause.NOT_SUPPORTED, RAW),
+    (b"IIU\0", Cause.NOT_SUPPORTED, RAW),
     (b"v/1\x01", Cause.NOT_SUPPORTED, "OpenEXR is not supported; save it as TIFF"),
     (b"#?RADIANCE", Cause.NOT_SUPPORTED, "Radiance HDR is not supported; save it as TIFF"),
     (b"SDPX", Cause.NOT_SUPPORTED, _DPX),

@@ -18,6 +18,7 @@ from pipeline.archive.state import reached
 from pipeline.ground import heap, shelf
 from pipeline.ground.errors import ColorizeError, ModelError, OutputError
 from pipeline.ground.files import replacing, words
+from pipeline.ground.gather import TEST_PREFIX
 from pipeline.ground.homes import user_cache
 from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.ground.storage import Origin
@@ -31,7 +32,6 @@ from pipeline.run.executors import lease as leases
 from pipeline.run.executors.child import be_hurt
 from pipeline.run.worker import Worker
 
-_TESTS: Final = "COLORIZE_TEST_"
 _KEPT_NETS: Final = 8  # beside those of a run: a net that is being trained is another one each day
 
 
@@ -80,7 +80,7 @@ def versions(job: Job) -> tuple[str, str]:
 
 def variables_of_tests() -> Mapping[str, str]:
     """Return what tests have set in this process's environment."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_TESTS)}
+    return {name: value for name, value in os.environ.items() if name.startswith(TEST_PREFIX)}
 
 
 # What a process is ready for: by lease, since several runs may share a cluster. Units are done one at a time, however

@@ -17,9 +17,9 @@ from pipeline.archive.own import FOLDER, GALLERY
 from pipeline.ground.errors import SettingsError
 from pipeline.web.gallery import pages
 from pipeline.web.gallery.data import MORE, ROWS, Columns, Sizes, call, folders, table
-from pipeline.web.gallery.entries import entries
 from pipeline.web.gallery.facts import Facts
 from pipeline.web.gallery.figures import Figures
+from pipeline.web.gallery.items import items_of
 from pipeline.web.gallery.place import DATA, NAME, THUMBS, Place, check_page, held
 from pipeline.web.gallery.statistics import statistics_page
 from pipeline.web.gallery.studio import DIED, Desk, Task, loop_of, make_missing, name_of
@@ -114,11 +114,11 @@ class _Wanted:
 def _wanted(journal: Journal, sizes: Sizes) -> _Wanted:
     tasks: dict[str, Task] = {}
     taken, items = set[str](), 0
-    for entry in entries(journal, journal.runs()):
+    for item in items_of(journal, journal.runs()):
         items += 1
-        if entry.place:
-            taken.add(entry.place.partition("/")[0])
-        for file in (entry.source, entry.output):
+        if item.place:
+            taken.add(item.place.partition("/")[0])
+        for file in (item.source, item.output):
             for side in sizes.of(file) if file else ():
                 name = name_of(file, side) if file else ""
                 if file:
@@ -199,11 +199,11 @@ class _Page:
         rows: list[dict[str, Any]] = []
         more: list[dict[str, Any]] = []
         parts, more_parts = 0, 0
-        for entry in entries(self._journal, self._journal.runs()):
-            row = self._columns.add(entry)
-            detail = self._columns.more(entry)
+        for item in items_of(self._journal, self._journal.runs()):
+            row = self._columns.add(item)
+            detail = self._columns.more(item)
             self._note(row, detail)
-            self._figures.add(entry.row, entry.place, entry.output, detail["colourfulness"])
+            self._figures.add(item.row, item.place, item.output, detail["colourfulness"])
             rows.append(row)
             more.append(detail)
             if len(rows) == ROWS:

@@ -15,8 +15,8 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.files import Room, publish
-from pipeline.web.gallery.entries import File
 from pipeline.web.gallery.facts import Fact, Facts
+from pipeline.web.gallery.items import File
 from pipeline.web.gallery.rendition import VERSION, Rendition, render
 
 _CHUNK: Final = 16

@@ -43,7 +43,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Item:
     """One item.
 
     Attributes:
@@ -58,26 +58,26 @@ class Entry:
     place: str
 
 
-def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
+def items_of(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Item]:
     """Yield all items, by key. No file is opened, and a storage is not asked for each: a million would take hours."""
     places = places_of(runs.values(), journal.output)
     for row in journal.rows():
         run = runs.get(row.run_id)
-        yield _entry(row, places[run.inputs] if run else [], journal.output, asked=False)
+        yield _item(row, places[run.inputs] if run else [], journal.output, asked=False)
 
 
-def entry_of(journal: Journal, key: str) -> Entry | None:
+def item_of(journal: Journal, key: str) -> Item | None:
     """Return one item, or None where there is none of this key."""
     row = journal.row(key)
     if row is None:
         return None
     run = journal.runs().get(row.run_id)
-    return _entry(row, known_places(run.inputs, journal.output) if run else [], journal.output, asked=True)
+    return _item(row, known_places(run.inputs, journal.output) if run else [], journal.output, asked=True)
 
 
-def _entry(row: Row, roots: Sequence[Root], output: Path, *, asked: bool) -> Entry:
+def _item(row: Row, roots: Sequence[Root], output: Path, *, asked: bool) -> Item:
     place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
-    return Entry(row, _source(row, roots, asked=asked), _output(row, place, output), place)
+    return Item(row, _source(row, roots, asked=asked), _output(row, place, output), place)
 
 
 def _source(row: Row, roots: Sequence[Root], *, asked: bool) -> File | None:
