@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 
 import cv2
@@ -90,8 +91,11 @@ def pages_of(path: Path) -> list[np.ndarray]:
 
 def manifest(output: Path) -> dict[str, dict[str, str]]:
     """The rows of OUTPUT's manifest by source."""
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file, strict=True)}
+    return manifest_of((output / "manifest.csv").read_bytes().decode())
+
+
+def manifest_of(text: str) -> dict[str, dict[str, str]]:
+    return {row["source"]: row for row in csv.DictReader(StringIO(text, newline=""), strict=True)}
 
 
 def rows(output: Path) -> dict[str, Row]:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from pipeline.archive.hints import NAME, check_size, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, HINTS_LOCK, check_own
+from pipeline.ground import shelf
 from pipeline.ground.errors import InputError, OutputError, SettingsError
 from pipeline.ground.files import read_plain, words, write_whole
 from pipeline.ground.hints import hints_of
@@ -99,7 +100,7 @@ def decide(key: str, sha256: str, change: Mapping[str, Any], output: Path) -> di
     with _held(output):
         came = _merge([picture], output, taking_back=True)
         if came.unknown:
-            raise InputError(f"{key}: no such picture in {output}.")
+            raise InputError(f"{key}: no such picture in {shelf.name(output)}.")
         if came.others:
             raise InputError(f"{key} is another picture now than the one that was looked at: load the page again.")
         return dict(written_hints(output).get(key, {}))

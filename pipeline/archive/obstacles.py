@@ -165,6 +165,6 @@ class OtherArchive:
         """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
         if len(self._unlike) > self._alike:
             raise OutputError(
-                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
+                f"{shelf.name(output)} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
                 "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
             )

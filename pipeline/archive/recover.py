@@ -47,10 +47,9 @@ def check_lost(output: Path) -> None:
         if os.lstat(journal_path(output)).st_size:
             return
     if (output / FOLDER / COPY).exists() or next(_finished(output), None):
-        called = shelf.name(output)
         raise OutputError(
-            f"{called} holds finished outputs and no journal: `colorize recover {called}` takes them back. To begin "
-            f"anew, move {MANIFEST} and {FOLDER} away."
+            f"{shelf.name(output)} holds finished outputs and no journal: `colorize recover {shelf.typed(output)}` "
+            f"takes them back. To begin anew, move {MANIFEST} and {FOLDER} away."
         )
 
 

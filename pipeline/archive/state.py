@@ -75,17 +75,18 @@ def housed(output: Path, state: Path | None = None, *, known: bool = False) -> P
     if state is None and home is None:
         raise SettingsError(f"{output}: this user has no home, where what is known of it is kept; name a --state.")
     folder = resolved((state or (home or Path()) / _called(output)).expanduser().absolute())
-    address, token, _ = _note(folder)
+    address, token, *_ = _note(folder)
     if address not in ("", str(output)):
         raise OutputError(f"{folder} is the state folder of {address}: give --state another one.")
-    if not token and (folder / FOLDER / JOURNAL).exists():
+    if not address and (folder / FOLDER / JOURNAL).exists():
         raise OutputError(f"{folder} is an OUTPUT of its own: give --state another folder.")
+    shelf.stand(folder, Shelf(output, state=None if state is None else folder))
     if known and not token:
+        typed = shelf.typed(folder)
         raise OutputError(
-            f"Nothing is known here of {output}: `colorize recover {output}` brings what an earlier run left there, "
+            f"Nothing is known here of {output}: `colorize recover {typed}` brings what an earlier run left there, "
             "--state names another state folder."
         )
-    shelf.stand(folder, Shelf(output))
     return folder
 
 
@@ -95,19 +96,20 @@ def _called(address: Origin) -> str:
     return f"{address.scheme}-{readable}-{hashlib.sha256(os.fsencode(str(address))).hexdigest()[:12]}"
 
 
-def _note(folder: Path) -> tuple[str, str, bool]:
-    """Return the address and the token of a state folder, and whether anything was written there yet."""
+def _note(folder: Path) -> tuple[str, str, bool, str]:
+    """Return the address and the token of a state folder, whether anything was written there yet, and its next one."""
     try:
         told = json.loads(read_plain(folder / FOLDER / NOTE))
-        return str(told["address"]), str(told["token"]), bool(told["begun"])
+        return str(told["address"]), str(told["token"]), bool(told["begun"]), str(told.get("next", ""))
     except FileNotFoundError:
-        return "", "", False
+        return "", "", False, ""
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise OutputError(f"{folder / FOLDER / NOTE} cannot be read or is damaged: look what became of it.") from None
 
 
-def _write_note(folder: Path, address: Origin, token: str, *, begun: bool) -> None:
-    write_whole(folder / FOLDER / NOTE, json.dumps({"address": str(address), "token": token, "begun": begun}))
+def _write_note(folder: Path, address: Origin, token: str, *, begun: bool, coming: str = "") -> None:
+    told = {"address": str(address), "token": token, "begun": begun, "next": coming}
+    write_whole(folder / FOLDER / NOTE, json.dumps(told))
 
 
 @contextmanager
@@ -143,16 +145,18 @@ def kept(output: Path, *, anew: bool = False, take_over: bool = False) -> Iterat
 
 
 def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
-    _, token, begun = _note(output)
+    _, token, begun, coming = _note(output)
     stood, keeper = read_keeper(there)
+    if keeper and keeper.token == coming:  # of a run that was killed before it had written that down
+        token = coming
     if keeper and keeper.pid and not take_over and (keeper.token != token or keeper.host != socket.gethostname()):
         raise _at_work(there, stood, keeper)
     if not anew:
         _check(output, there, keeper, token, begun=begun)
-    if anew or not token:
-        token = uuid.uuid4().hex
-        _write_note(output, there.address, token, begun=begun and not anew)
-    mine = Keeper(token, socket.gethostname(), str(output), os.getpid(), now())
+    # Another one each time: a copy of the state folder, or one that was put back, is older than what stands there.
+    coming = uuid.uuid4().hex
+    _write_note(output, there.address, token, begun=begun and not anew, coming=coming)
+    mine = Keeper(coming, socket.gethostname(), str(output), os.getpid(), now())
     _write(there, mine, stood)
     found = _tried(there, mine)
     if stood and keeper and (keeper.pid or stood.mtime_ns // _SECOND == found.since_ns // _SECOND):
@@ -160,7 +164,7 @@ def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
         _write(there, mine, uploads.look(_keeper_of(there)))
         found = _tried(there, mine)
     shelf.stand(output, found)
-    _write_note(output, there.address, token, begun=True)
+    _write_note(output, there.address, coming, begun=True)
     return mine
 
 
@@ -193,15 +197,18 @@ def _check(output: Path, there: Shelf, keeper: Keeper | None, token: str, *, beg
             f"{address} holds nothing of what was written there: bring it back; or, to begin anew, move {output} away."
         )
     if keeper is not None and keeper.token != token:
+        brings = f"`colorize recover {shelf.typed(output)}` brings what is known of it to this machine, which keeps it"
+        if (keeper.folder, keeper.host) == (str(output), socket.gethostname()):
+            what = "was put back from a copy, and is older than" if token else "has lost what it knew of"
+            raise OutputError(f"{output} {what} {address}: {brings} again.")
         raise OutputError(
-            f"{address} is kept by the state folder {keeper.folder} on {keeper.host}: run there. `colorize recover "
-            f"{address}` brings what is known of it to this machine, which keeps it from then on."
+            f"{address} is kept by the state folder {keeper.folder} on {keeper.host}: run there. {brings} from then on."
         )
     if keeper is None:
-        _check_manifest(address)
+        _check_manifest(output, address)
 
 
-def _check_manifest(address: Origin) -> None:
+def _check_manifest(output: Path, address: Origin) -> None:
     """Refuse an address of whose contents nothing is known here, where there is a manifest; raises `OSError` too."""
     manifest = address / MANIFEST
     try:
@@ -210,7 +217,9 @@ def _check_manifest(address: Origin) -> None:
     except FileNotFoundError:
         return
     if is_header(header):
-        raise OutputError(f"{address} holds finished outputs: `colorize recover {address}` takes them back.")
+        raise OutputError(
+            f"{address} holds finished outputs: `colorize recover {shelf.typed(output)}` takes them back."
+        )
     raise OutputError(f"{manifest} is not a manifest of this program: move it away, or give another OUTPUT.")
 
 

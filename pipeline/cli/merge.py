@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options, state_option, tell
+from pipeline.cli.presentation import Place, json_option, presentation_options, state_option, tell
 from pipeline.ground.errors import ExitCode
 
 EPILOG = """\b
@@ -20,9 +22,10 @@ Examples:
 @click.command(epilog=EPILOG)
 @click.argument("shares", metavar="OUTPUT...", nargs=-1, required=True, type=Place(far=True))
 @click.option("-o", "--output", required=True, metavar="DIR", type=Place(far=True), help="Where all goes.")
+@json_option
 @presentation_options
 @state_option(known=False)
-def command(shares: tuple[Path, ...], output: Path) -> int:
+def command(shares: tuple[Path, ...], output: Path, as_json: bool) -> int:
     """Make one OUTPUT of those that runs with --shard filled.
 
     They stay as they are: outputs appear in DIR as hard links, or as copies
@@ -37,7 +40,10 @@ def command(shares: tuple[Path, ...], output: Path) -> int:
     found = merge(shares, output)
     for line in found.remarks:
         tell(line, err=True)
-    tell(f"{found.taken:,} items taken over, {found.known:,} were there already.")
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+    else:
+        tell(f"{found.taken:,} items taken over, {found.known:,} were there already.")
     for line in [*found.problems, *found.gaps]:
         tell(line, err=True)
     if found.more:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -36,11 +37,13 @@ class Shelf:
         address: of OUTPUT.
         since_ns: when the run began, by the storage's clock: the plan has seen what is older.
         blind: the storage writes over what it was told not to; names are looked at just before they are written.
+        state: the state folder that a person has named; None: it is the user's own.
     """
 
     address: Origin
     since_ns: int = 0
     blind: bool = False
+    state: Path | None = None
 
 
 _shelves: Final = dict[Path, Shelf]()
@@ -59,10 +62,25 @@ def of(root: Path) -> Shelf | None:
     return _shelves.get(root)
 
 
+def path(root: Path, place: str) -> Path:
+    """Return where an output lies: a path, or an `Origin`; raises `OSError` where that would lead out of OUTPUT."""
+    shelf = of(root)
+    return root / place if shelf is None else _at(shelf, place)
+
+
 def name(root: Path) -> str:
     """Return what a person calls this OUTPUT."""
     shelf = of(root)
     return str(root) if shelf is None else str(shelf.address)
+
+
+def typed(root: Path) -> str:
+    """Return this OUTPUT as it stands in a command."""
+    shelf = of(root)
+    if shelf is None:
+        return shlex.quote(str(root))
+    beside = f" --state {shlex.quote(str(shelf.state))}" if shelf.state else ""
+    return f"{shlex.quote(str(shelf.address))}{beside}"
 
 
 def _at(shelf: Shelf, place: str) -> Origin:

@@ -12,10 +12,11 @@ pytest.importorskip("fsspec", reason="reads storages; extra: storage")
 
 from pipeline.archive.discover import LINK_THERE
 from pipeline.ground import storage, storages
+from pipeline.ground.addresses import is_address
 from pipeline.ground.errors import InputError, OutputError, SettingsError, of_the_machine
 from pipeline.ground.files import lost_folder, sha256
 from pipeline.ground.settings import Settings
-from pipeline.ground.storage import Origin, as_fault, is_address, located, scan
+from pipeline.ground.storage import Origin, as_fault, located, scan
 from pipeline.ground.storages import information
 from pipeline.run.driver import run_archive
 from tests.conftest import Colorize, landscape, write_archive, write_tiff
@@ -89,6 +90,10 @@ def test_webdav_gives_what_the_folder_gives_by_the_password_of_netrc(
         ("s3://bucket/scans?X-Amz-Signature=secret", "holds a password"),
         ("ftp://host/scans", r"can be read at s3://"),
         ("s3:///scans", "names no host or bucket"),
+        ("s3:/bucket/scans", "two slashes behind its colon"),
+        ("SFTP:/host/scans", "two slashes behind its colon"),
+        ("s3://bucket/a//b", "single slashes"),
+        ("sftp://host/srv/../home", r"without \. or \.\."),
     ],
 )
 def test_addresses_that_would_be_written_down_with_a_secret_are_refused(address: str, word: str) -> None:
@@ -107,6 +112,9 @@ def test_an_origin_is_a_path() -> None:
     assert pickle.loads(pickle.dumps(below)) == below
     assert os.fspath(below) == str(below)
     assert (below.absolute(), below.resolve(), below.is_absolute()) == (below, below, True)
+    assert located("S3://bucket/scans/") == origin
+    assert str(located("s3://bucket/what? #1.jpg")) == "s3://bucket/what? #1.jpg"
+    assert located("sftp://host//srv/scans").inner == "/srv/scans"
     assert located("sftp://me@host:22/srv/scans").inner == "/srv/scans"
     assert located("webdav://host/dav/scans").inner == "dav/scans"
     assert not isinstance(located("/srv/scans"), Origin)
@@ -156,7 +164,7 @@ def test_two_things_of_one_name_are_one_and_are_said(monkeypatch: pytest.MonkeyP
 
 
 def test_what_takes_no_address_says_so(archive: Path, tmp_path: Path, colorize: Colorize) -> None:
-    for words in (("gallery", "s3://bucket/colour"), ("image", "s3://bucket/a.jpg"), ("review", "s3://bucket/colour")):
+    for words in (("original", "s3://bucket/a.jpg", "-o", "a.jpg"), ("image", "s3://bucket/a.jpg")):
         said = colorize(*words)
         assert said.returncode == 2
         assert "nothing else can be one" in " ".join(said.stderr.split()), said.stderr

@@ -124,11 +124,13 @@ def test_names_that_no_file_can_have_are_said_and_markers_of_folders_are_not(
     bucket.put("scans/box 0//deep.jpg", (archive / "box 0" / "picture 000.jpg").read_bytes())
     bucket.put("scans/../up.jpg", b"x")
     bucket.put("scans/what? #1 100%.jpg", (archive / "box 1" / "picture 001.jpg").read_bytes())
+    bucket.put("scans/what? #1 100%.tif", (archive / "pages" / "minutes 1931.tif").read_bytes())
     run(tmp_path / "colour", tiny_net)
     found = rows(tmp_path / "colour")
     assert "that no file can have" in found["box 0/"]["reason"]
     assert found["/"]["reason"].startswith("1 names")
     assert found["what? #1 100%.jpg"]["status"] == "done"
+    assert found["what? #1 100%.tif"]["frames"] == "3"
 
 
 TAG = '"' + "ab" * 16 + '"'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -120,8 +120,8 @@ class Columns:
         return {
             "sha256": row.source_sha256,
             "output": row.output,
-            "before": self._side(item.source, _url(item.source.path) if item.source else ""),
-            "after": self._side(item.output, f"../{link(item.place)}" if item.output else ""),
+            "before": self._side(item.source, lambda path: path.absolute().as_uri()),
+            "after": self._side(item.output, lambda path: f"../{link(item.place)}"),
             "kind": row.kind,
             "bits": row.bits,
             "frames": row.frames,
@@ -137,24 +137,21 @@ class Columns:
             else [said.invented, said.software, said.model, said.model_sha256, said.source_sha256],
         }
 
-    def _side(self, file: File | None, url: str) -> dict[str, Any] | None:
+    def _side(self, file: File | None, url_of: Callable[[Path], str]) -> dict[str, Any] | None:
         if file is None:
             return None
+        away = self.sizes.every or isinstance(file.path, Origin)
         thumb = name_of(file, self.sizes.thumb)
         fact = self.facts.get(thumb)
-        plays = file.film and file.path.suffix.lower() in _FILMS and not isinstance(file.path, Origin)
+        plays = file.film and file.path.suffix.lower() in _FILMS
         shows = plays or (not file.film and browsable(file.path))
         return {
-            "url": "" if self.sizes.every else url,
-            "own": bool(shows and not self.sizes.every),
+            "url": "" if away else url_of(file.path),
+            "own": bool(shows and not away),
             "view": self._made(file, self.sizes.view) if self.sizes.view and not file.film else "",
             "loop": bool(fact and fact.loop),
             "problem": fact.problem if fact else "",
         }
-
-
-def _url(path: Path) -> str:
-    return "" if isinstance(path, Origin) else path.absolute().as_uri()
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

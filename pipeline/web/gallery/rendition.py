@@ -18,7 +18,6 @@ from PIL import Image, ImageCms, ImageOps
 
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
-from pipeline.ground.storage import brought
 from pipeline.media.photo.decoders import JPEG
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.read import guard, read
@@ -71,7 +70,7 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
     """Make a JPEG of at most `side` x `side` pixels; a file that can't be shown says why.
 
     Args:
-        path: of a picture, or of a film.
+        path: of a picture, which lies here, or of a film.
         film: which of them.
         side: in pixels; what is smaller stays as it is.
         max_megapixels: larger pictures are not opened.
@@ -82,8 +81,7 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
 
             frames, comment = poster(path, side)
             return _rendition(frames[0], Said(invented="invented" in comment, software=comment), loop(frames))
-        with brought(path) as near:
-            return _rendition(_small(near, side, max_megapixels), said_by(near), b"")
+        return _rendition(_small(path, side, max_megapixels), said_by(path), b"")
     except ImportError:
         return Rendition(problem="PyAV is not installed (pip install 'colorize-archive[film]')")
     except (ItemError, *DAMAGE) as error:

@@ -10,6 +10,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.own import resolved
 from pipeline.archive.places import keys_of
 from pipeline.archive.spelling import escape
+from pipeline.ground import shelf
 from pipeline.ground.errors import InputError, SettingsError
 from pipeline.web.gallery.items import item_of
 from pipeline.web.review.compare import Variant
@@ -63,4 +64,4 @@ def _key(journal: Journal, source: Path) -> str:
         item = item_of(journal, key)
         if item is not None and item.source is not None and item.source.path.resolve() == real:
             return key
-    raise InputError(f"{source}: no item of {journal.output} is made of it.")
+    raise InputError(f"{source}: no item of {shelf.name(journal.output)} is made of it.")

@@ -117,12 +117,14 @@ class Review:
         if side == "after":
             if item.output is None:
                 return NOT_HERE
+            if isinstance(item.output.path, Origin):
+                return _sent(item.output.path, item.output.size)
             return _opened(inside.read(self._output, item.place), item.place)
         known = item.source if item.source and _is_as_known(item.source, item.row.source_sha256) else None
         if known is None:
             return NOT_HERE
         if isinstance(known.path, Origin):
-            return Answer(known.path.open(), _kind(known.path.name), size=known.size)
+            return _sent(known.path, known.size)
         return _opened(os.open(known.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), known.path.name)
 
     def _decide(self, said: Mapping[str, Any]) -> Answer:
@@ -148,6 +150,11 @@ class Review:
 def _is_as_known(file: File, sha256: str) -> bool:
     """Tell whether a source is what the journal knows; what lies in its place since is not handed out."""
     return not sha256 or file.digest == sha256
+
+
+def _sent(path: Origin, size: int) -> Answer:
+    """Answer a file of a storage."""
+    return Answer(path.open(), _kind(path.name), size=size)
 
 
 def _opened(descriptor: int, name: str) -> Answer:
