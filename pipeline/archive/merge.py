@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.archive import refused
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
@@ -23,7 +24,7 @@ from pipeline.archive.recover import check_lost, keep_copy
 from pipeline.archive.row import COLUMNS, RECORD, Row
 from pipeline.archive.schema import Run
 from pipeline.archive.shard import Shard
-from pipeline.archive.spelling import unescape
+from pipeline.archive.spelling import escape, unescape
 from pipeline.archive.state import looked_into, remarks
 from pipeline.ground import files, inside, shelf
 from pipeline.ground.errors import ItemError, OutputError
@@ -98,6 +99,7 @@ def merge(shares: Sequence[Path], output: Path) -> Merged:
         merged.remarks = list(remarks(output, first=first))
         merged.gaps = [*_missing(given), *_unfinished(given)]
         note_change(into)
+        refused.learn(into, *given)
         _take_runs(given, into)
         for share in given:
             _take(share, into, room, merged)
@@ -174,8 +176,11 @@ def _take_runs(given: Sequence[Journal], into: Journal) -> None:
 
 def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
     known = into.known([row.key for row in rows])
+    of_share, of_all = refused.known(share), refused.known(into)
     with into.transaction(durable=True):
-        for row in rows:
+        for made in rows:
+            place = unescape(made.output)
+            row = replace(made, output=escape(refused.respelled(place, of_share, of_all)))
             before = known.get(row.key)
             if before is not None and (before.status, before.output, before.output_sha256) == (
                 row.status, row.output, row.output_sha256,
@@ -184,7 +189,7 @@ def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.R
             elif before is not None and (before.output or not row.output):
                 if before.output:
                     merged.note(f"{row.key} is in more than one share: {shelf.name(share.output)} was passed over")
-            elif (placed := _placed(row, share, into, room, merged)) is not None:
+            elif (placed := _placed(row, place, share, into, room, merged)) is not None:
                 into.db.execute(RECORD, [getattr(placed, name) for name in COLUMNS])
                 if row.output:
                     claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', ?, 0, 0, 0, ?)"
@@ -192,20 +197,20 @@ def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.R
                 merged.taken += 1
 
 
-def _placed(row: Row, share: Journal, into: Journal, room: files.Room, merged: Merged) -> Row | None:
-    """Put an item's output into OUTPUT and return its row there, also where it is gone; None: it cannot stand there."""
+def _placed(row: Row, place: str, share: Journal, into: Journal, room: files.Room, merged: Merged) -> Row | None:
+    """Put what lies at a place of a share into OUTPUT, as the row says; return the row, None: it cannot stand there."""
     if not row.output or row.status not in KEPT:
         return row
-    place = unescape(row.output)
+    to = unescape(row.output)
     far = shelf.of(share.output) is not None or shelf.of(into.output) is not None
     try:
         if far:
-            return _carry(row, share.output, into.output, room)
-        _link(share.output, into.output, place, room)
+            return _carry(row, share.output, place, into.output, room)
+        _link(share.output, place, into.output, to, room)
     except FileNotFoundError:
         return row  # deleted since: the next run sees that as it would have in the share
     except FileExistsError:
-        if _same(share.output, into.output, place):
+        if _same(share.output, place, into.output, to):
             return row
         merged.note(f"{row.key}: something else lies at {row.output} in {shelf.name(into.output)}")
         return None
@@ -225,13 +230,13 @@ def _held(share: Path, place: str) -> Iterator[io.BufferedReader]:
         yield file
 
 
-def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
+def _link(share: Path, place: str, output: Path, to: str, room: files.Room) -> None:
     """Give a share's file its name in OUTPUT, too."""
-    above, _, name = place.rpartition("/")
+    (above, _, old), (folder, _, name) = place.rpartition("/"), to.rpartition("/")
     with _held(share, place) as file:
-        with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
+        with inside.opened(share, above) as here, inside.opened(output, folder, make=True) as there:
             try:
-                os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+                os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
             except FileExistsError:
                 raise
             except OSError as error:  # another disk, or a file system without links
@@ -243,22 +248,22 @@ def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
                     return
                 os.unlink(name, dir_fd=there)
                 raise OSError(errno.ESTALE, "it was exchanged while it was taken over")
-        files.copy_open(file, place, room)
+        files.copy_open(file, to, room)
 
 
-def _carry(row: Row, share: Path, output: Path, room: files.Room) -> Row:
+def _carry(row: Row, share: Path, place: str, output: Path, room: files.Room) -> Row:
     """Bring a share's file to OUTPUT, where one of them, or both, lie in a storage; return its row there."""
-    place, there = unescape(row.output), shelf.of(output)
-    if shelf.is_taken(output, place):
+    to, there = unescape(row.output), shelf.of(output)
+    if shelf.is_taken(output, to):
         raise FileExistsError(errno.EEXIST, "something has that name")
     scratch = room.tmp_dir / f"{uuid.uuid4().hex}.up"
     try:
         found = _brought(share, place, scratch)
         if there is None:
-            files.publish(scratch, place, room, found)
+            files.publish(scratch, to, room, found)
             return row
         as_made = files.sha256(scratch) == row.output_sha256
-        mtime_ns = shelf.put(there, scratch, place)
+        mtime_ns = shelf.put(there, scratch, to)
         return replace(row, output_mtime_ns=mtime_ns) if as_made else row
     except OSError as error:
         if error.errno in _NO_ROOM:
@@ -278,8 +283,8 @@ def _brought(share: Path, place: str, to: Path) -> os.stat_result:
         return os.fstat(file.fileno())
 
 
-def _same(share: Path, output: Path, place: str) -> bool:
+def _same(share: Path, place: str, output: Path, to: str) -> bool:
     try:
-        return shelf.sha256(share, place) == shelf.sha256(output, place)
+        return shelf.sha256(share, place) == shelf.sha256(output, to)
     except OSError:
         return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from pipeline.ground import inside
-from pipeline.ground.errors import Cause, ItemError, OutputError
+from pipeline.ground.errors import Cause, ItemError, OutputError, inside_a_sentence
 from pipeline.ground.storage import Origin
 
 Bytes = bytes | bytearray | memoryview
@@ -30,7 +30,7 @@ def words(error: OSError) -> str:
     """Return what the system said, to stand inside a sentence: "no space left on device"."""
     if error.errno == errno.ENAMETOOLONG:
         return "its path is too long"
-    return (error.strerror or str(error)).lower()
+    return inside_a_sentence(error.strerror or str(error))
 
 
 def read_plain(path: Path, largest: int = 1 << 20) -> bytes:

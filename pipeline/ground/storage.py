@@ -366,6 +366,6 @@ def as_fault(error: Exception) -> OSError:
         return error
     if type(error).__name__ == "InsufficientStorage":
         return OSError(errno.ENOSPC, "no space is left in the storage")
-    said = re.sub(r"\[Errno -?\w+\] ", "", " ".join(str(error).split())) or "no answer"
-    said = re.sub(r"\?\S*", "", re.sub(r"//[^/\s@]*@", "//", said))[:200]
-    return OSError(errno.EIO, f"{said} ({type(error).__name__})" if not isinstance(error, OSError) else said)
+    said = re.sub(r"\[Errno -?\w+\] |(?<=//)[^/\s@]*@|\?\S*", "", " ".join(str(error).split()))[:200] or "no answer"
+    tells_all = isinstance(error, OSError) or (type(error).__module__ != "builtins" and " " in said)
+    return OSError(errno.EIO, said if tells_all else f"{said} ({type(error).__name__})")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from hypothesis import strategies as some
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.journal import Journal
 from pipeline.archive.names import Naming
-from pipeline.archive.refused import NOTHING, Refused, known, learn, probe
+from pipeline.archive.refused import NOTHING, Refused, known, learn, plain, probe, respelled
 from pipeline.ground import inside
 from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings
@@ -89,11 +88,6 @@ def test_what_was_refused_once_stays_so_wherever_output_is_moved(
     )
 
 
-def plain(name: str) -> str:
-    """The name that was spelled."""
-    return os.fsdecode(re.sub(rb"%([0-9A-F]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(name)))
-
-
 @given(some.text(some.characters(exclude_characters="/\0", exclude_categories=()), min_size=1, max_size=20))
 @pytest.mark.parametrize("system", [EXFAT, NTFS])
 def test_every_spelling_is_taken_and_can_be_taken_back(system: Refused, name: str) -> None:
@@ -101,6 +95,8 @@ def test_every_spelling_is_taken_and_can_be_taken_back(system: Refused, name: st
         name = os.fsdecode(name.encode("utf-8", "replace") + b"\xe9")
     spelled = system.spell(name)
     assert plain(spelled) == name
+    assert respelled(f"{spelled}/{name}", system, system) == f"{spelled}/{system.spell(name)}" or plain(name) != name
+    assert respelled(f"{name}/{name}", NOTHING, system) == f"{spelled}/{spelled}"
     assert not set(spelled) & set('"*:<>?\\|\x01\n')
     assert spelled[-1] not in ". "
 

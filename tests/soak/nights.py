@@ -127,9 +127,6 @@ class Nights:
         assert [str(path) for path in left.rglob("*") if path.is_file()] == []
 
     def _there(self, name: str) -> dict[str, bytes]:
-        client = self.bucket.client
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket="museum", Prefix=f"{name}/")
-        keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
-        found = {key: client.get_object(Bucket="museum", Key=key)["Body"].read() for key in keys}
         own = f"{name}/.colorize/"
-        return {key.removeprefix(f"{name}/"): data for key, data in found.items() if not key.startswith(own)}
+        keys = [key for key in self.bucket.keys(f"{name}/") if not key.startswith(own)]
+        return {key.removeprefix(f"{name}/"): self.bucket.get(key) for key in keys}

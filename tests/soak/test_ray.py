@@ -25,6 +25,8 @@ pytest.importorskip("av", reason="a film is there, too; extra: film")
 from tests.soak.nights import OWN_NET, PHOTOGRAPHS, Nights, recorded, write_hint, write_scans  # noqa: E402
 
 _RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
+# On a busy machine a node is slow to say that it lives; Ray takes it for dead after some seconds.
+_PATIENT = {"RAY_health_check_timeout_ms": "60000", "RAY_health_check_failure_threshold": "20"}
 _TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
 
 
@@ -70,11 +72,13 @@ def ended(process: subprocess.Popen[bytes]) -> None:
 
 
 def actors(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the processes on a node that hold an actor of ours."""
+    """Return the processes on a node that hold an actor: each is in a call that never ends."""
     import psutil
 
     found = psutil.Process(process.pid).children(recursive=True)
-    return [each.pid for each in found if " ".join(each.cmdline()).startswith("ray::Colorize")]
+    return [
+        each.pid for each in found if " ".join(each.cmdline()).startswith("ray::") and "IDLE" not in each.cmdline()[0]
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +89,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Ni
         scans = write_scans(folder / "scans")
         bucket.fill(scans)
         cache = {"XDG_CACHE_HOME": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
-        variables = environment(**cache, **_TOKEN, **servers.KEYS, AWS_ENDPOINT_URL=bucket.endpoint)
+        variables = environment(**cache, **_TOKEN, **_PATIENT, **servers.KEYS, AWS_ENDPOINT_URL=bucket.endpoint)
         cluster = Cluster(stack, folder, variables)
         options = ("--executor", "ray", "--cluster", f"127.0.0.1:{cluster.port}")
         yield cluster, Nights(folder, scans, variables, options, bucket, stack)

@@ -19,7 +19,7 @@ from pipeline.nets.resolve import resolve
 from pipeline.run.executors import member
 from pipeline.run.executors.lease import Leases
 from tests.conftest import write_archive
-from tests.storage.far import ADDRESS, PLACE, everything, got, run
+from tests.storage.far import ADDRESS, PLACE, everything, run
 from tests.storage.servers import Bucket, Proxy
 
 KEEPER = f"{PLACE}/.colorize/keeper.json"
@@ -39,7 +39,7 @@ def ticket(archive: Path, bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net:
     lease = Leases(state, state / ".colorize" / "tmp" / "run").grant()
     engine = Engine("opencv", "float32")
     job = Job(Settings(), resolve("embedded"), engine, state, lease, shelf=shelf.of(state))
-    return member.Ticket(job, (archive, located("s3://museum/scans")), {})
+    return member.Ticket(job, (archive, located("s3://museum/originals")), {})
 
 
 def problem(ticket: member.Ticket) -> str:
@@ -48,11 +48,11 @@ def problem(ticket: member.Ticket) -> str:
 
 
 def test_a_worker_that_sees_all_leaves_nothing_there(ticket: member.Ticket, bucket: Bucket) -> None:
-    bucket.put("scans/a.jpg", b"original")
+    bucket.put("originals/a.jpg", b"original")
     before = everything(bucket)
     assert problem(ticket) == ""
     assert everything(bucket) == before
-    bucket.remove("scans/a.jpg")
+    bucket.remove("originals/a.jpg")
 
 
 @pytest.mark.parametrize("refused", ["PUT", "GET", "HEAD"])
@@ -63,7 +63,7 @@ def test_one_without_access_says_so(refused: str, ticket: member.Ticket, line: P
 
 
 def test_one_that_reaches_another_storage_of_that_name_says_so(ticket: member.Ticket, bucket: Bucket) -> None:
-    kept = json.loads(got(bucket, KEEPER))
+    kept = json.loads(bucket.get(KEEPER))
     wanted = f"finds another {ADDRESS} than this machine: each worker must reach the same storage"
     bucket.put(KEEPER, json.dumps(kept | {"token": "another"}).encode())
     assert problem(ticket) == wanted
@@ -72,7 +72,9 @@ def test_one_that_reaches_another_storage_of_that_name_says_so(ticket: member.Ti
 
 
 def test_one_without_the_state_folder_or_the_originals_says_so(ticket: member.Ticket, tmp_path: Path) -> None:
-    assert problem(ticket) == ("cannot read s3://museum/scans (no such file or folder): each worker needs access to it")
+    assert problem(ticket) == (
+        "cannot read s3://museum/originals (no such file or folder): each worker needs access to it"
+    )
     lease = ticket.job.tmp_dir
     shutil.rmtree(tmp_path / "state")
     assert problem(ticket) == (
