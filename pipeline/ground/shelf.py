@@ -10,6 +10,7 @@ import errno
 import os
 import shlex
 import stat
+import uuid
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -103,13 +104,34 @@ def lost(shelf: Shelf, error: OSError, verb: str = "written") -> OutputError:
 
 @contextmanager
 def _asked(shelf: Shelf, verb: str = "written") -> Iterator[None]:
-    """Ask a storage of one file: that nothing stands there is an answer, all else is as `lost`."""
+    """Ask a storage of one file: that nothing stands there is an answer, and so is that it refuses this one alone.
+
+    All else is as `lost`.
+    """
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
+        if isinstance(error, PermissionError) and _answers(shelf, verb):
+            raise
         raise lost(shelf, error, verb) from None
+
+
+def _answers(shelf: Shelf, verb: str) -> bool:
+    """Try whether a storage is read, or takes files, at all: then it is one name that it refuses."""
+    probe = tmp_of(shelf) / f"{uuid.uuid4().hex}.part"
+    assert isinstance(probe, Origin)
+    try:
+        if verb == "read":
+            shelf.address.stat()
+            return True
+        uploads.carry(b"", probe, None, tmp_of(shelf))
+    except OSError:
+        return False
+    with suppress(OSError):
+        uploads.remove(probe)
+    return True
 
 
 def look(root: Path, place: str) -> os.stat_result:
@@ -291,7 +313,7 @@ def put(shelf: Shelf, data: Path, place: str) -> int:
             raise OutputError(f"The file {data} is gone: another run has taken over this output.") from None
         raise lost(shelf, error) from None
     except OSError as error:
-        if error.errno in _OF_THE_FILE or (to.scheme == "sftp" and isinstance(error, PermissionError)):
+        if error.errno in _OF_THE_FILE or (isinstance(error, PermissionError) and _answers(shelf, "written")):
             raise ItemError(f"cannot be written: {error.strerror}", Cause.SYSTEM) from None
         raise lost(shelf, error) from None
 

@@ -20,6 +20,7 @@ from pipeline.ground import storages
 from pipeline.ground.errors import OutputError
 from pipeline.ground.storage import located
 from pipeline.ground.uploads import s3
+from pipeline.run.verify import verify
 from tests.conftest import ENTRY, environment, landscape, write_archive, write_tiff
 from tests.storage import servers, test_run
 from tests.storage.far import IN_BOTH, IN_BOTH_SOAKED, PLACE, everything, outputs, rows, run, written
@@ -35,6 +36,23 @@ def archive(tmp_path: Path) -> Path:
     write_archive(tmp_path / "scans", 9)
     write_tiff(tmp_path / "scans" / "minutes.tif", landscape(20), landscape(21))
     return tmp_path / "scans"
+
+
+def test_one_name_that_the_storage_refuses_fails_alone(
+    archive: Path, near: Path, bucket: Bucket, address: str, line: Proxy, tmp_path: Path, tiny_net: Path
+) -> None:
+    line.fate = lambda method, path: "403 AccessDenied" if "picture%20000" in path else ""
+    assert run(archive, tmp_path / "state", tiny_net).exit_code == 3
+    assert "cannot be written: permission denied" in rows(bucket)[PICTURE]["reason"]
+    whole = test_run.files(near)
+    assert outputs(bucket) == {place: data for place, data in whole.items() if place != PICTURE}
+    line.fate = lambda method, path: ""
+    assert run(archive, tmp_path / "state", tiny_net).exit_code == 0
+    assert outputs(bucket) == whole
+    line.fate = lambda method, path: "403 AccessDenied" if "picture%20000" in path else ""
+    found = list(verify(housed(located(address), tmp_path / "state")))
+    assert [(each.output, each.problems) for each in found if each.problems] == [(PICTURE, ["permission denied"])]
+    assert all(".part" not in place for place in everything(bucket))
 
 
 def is_output(method: str, path: str) -> bool:
