@@ -23,6 +23,7 @@ settings.load_profile("busy machine")
 
 _OWN = tempfile.TemporaryDirectory(prefix="colorize-tests-")
 _CACHE = Path(_OWN.name) / "cache"
+TINY = str(Path(_OWN.name) / "tiny.onnx")  # where the fixture `tiny_net` is asked for
 os.environ["XDG_CACHE_HOME"] = str(_CACHE)  # never the user's own
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each of a thousand processes would compile the program anew
     os.environ["PYTHONPYCACHEPREFIX"] = str(Path(_OWN.name) / "bytecode")
@@ -88,14 +89,13 @@ def user_cache() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A net of the release's topology, so small that a picture takes it milliseconds."""
+def tiny_net() -> Path:
+    """A net of the release's topology, so small that a picture takes it milliseconds: what `TINY` names."""
     pytest.importorskip("onnx", reason="makes a tiny net; extra: import")
     from pipeline.nets.convert.release_topology import write_release_onnx
 
-    path = tmp_path_factory.mktemp("net") / "tiny.onnx"
-    write_release_onnx(path, width=0.0625, size=32)
-    return path
+    write_release_onnx(Path(TINY), width=0.0625, size=32)
+    return Path(TINY)
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,10 @@ from pipeline.ground.items import Filed
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import lost_part
 from pipeline.run import driver
-from tests.conftest import Colorize, write_archive
+from tests.conftest import TINY, Colorize, write_archive
 
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+pytestmark = pytest.mark.usefixtures("tiny_net")
+SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,9 +13,10 @@ from pipeline.ground.items import Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.worker import Worker
-from tests.conftest import landscape, write_archive, write_tiff
+from tests.conftest import TINY, landscape, write_archive, write_tiff
 
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+pytestmark = pytest.mark.usefixtures("tiny_net")
+SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 
 
 def manifest(output: Path) -> dict[str, dict[str, str]]:
@@ -79,7 +80,7 @@ def test_other_settings_make_them_anew_once(tmp_path: Path, verbs: Counter[Verb]
     driver.run_archive([scans], colour, SETTINGS)
     before = (colour / "again.jpg").read_bytes()
     verbs.clear()
-    vivid = Settings(engine="opencv", precision="float32", executor="serial", saturation=2.0)
+    vivid = Settings(model=TINY, engine="opencv", precision="float32", executor="serial", saturation=2.0)
     driver.run_archive([scans], colour, vivid)
     assert verbs == {Verb.LOOK: 2, Verb.MAKE: 1, Verb.REPEAT: 1}
     assert (colour / "again.jpg").read_bytes() != before
@@ -102,7 +103,7 @@ def test_doubles_of_several_pages(tmp_path: Path, executor: str) -> None:
     for name in ("copy.tif", "more.tif", "yet.tif"):
         shutil.copyfile(book, scans / name)
     write_archive(scans, 3)
-    settings = Settings(engine="opencv", precision="float32", executor=executor, jobs=2)
+    settings = Settings(model=TINY, engine="opencv", precision="float32", executor=executor, jobs=2)
     assert driver.run_archive([scans], colour, settings).counts == {"done": 7}
     reasons = Counter(row["reason"] for row in manifest(colour).values())
     assert sum(count for reason, count in reasons.items() if reason.startswith("same as")) == 3
