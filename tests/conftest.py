@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from PIL import Image, ImageSequence, TiffImagePlugin
 
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import Row
+from pipeline.ground.settings import Settings
 from tests import warm
 
 # How fast examples come says something of the machine, nothing of the program.
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy machine")
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
 
 _OWN = tempfile.TemporaryDirectory(prefix="colorize-tests-")
 _CACHE = Path(_OWN.name) / "cache"
@@ -33,6 +42,13 @@ ENTRY = [sys.executable, "-c", "from pipeline.cli.main import main; main()"]
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+# One process and one engine: a run under these is quick to begin, and gives the same bytes everywhere.
+SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+TINY_SETTINGS = replace(
+    SETTINGS, model=TINY
+)  # where nothing hangs on the colours; the fixture `tiny_net` makes the net
+
+
 def landscape(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
     """A made-up grey photograph (height, width) uint8: sky, hills, grain."""
     random = np.random.default_rng(seed)
@@ -41,6 +57,14 @@ def landscape(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
     rows = np.arange(height)[:, None]
     picture = np.where(rows < horizon, 200 - rows * 40 / height, 90 + 30 * np.sin(rows / 5 + x))
     return np.clip(picture + random.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+
+
+def coat(height: int = 240, width: int = 320) -> np.ndarray:
+    """A dark coat (columns 0.35..0.65, from row 0.3 down) before a light wall: uint8, with a little grain."""
+    picture = np.full((height, width), 170, np.uint8)
+    picture[int(0.3 * height) :, int(0.35 * width) : int(0.65 * width)] = 90
+    grain = np.random.default_rng(5).normal(0, 1.5, picture.shape)
+    return np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
 def write_archive(folder: Path, count: int) -> list[Path]:
@@ -68,6 +92,31 @@ def pages_of(path: Path) -> list[np.ndarray]:
     """Decode every page of a TIFF, as Pillow has them."""
     with Image.open(path) as image:
         return [np.asarray(frame.copy()) for frame in ImageSequence.Iterator(image)]
+
+
+def manifest(output: Path) -> dict[str, dict[str, str]]:
+    """The rows of OUTPUT's manifest by source."""
+    return manifest_of((output / "manifest.csv").read_bytes().decode())
+
+
+def manifest_of(text: str) -> dict[str, dict[str, str]]:
+    return {row["source"]: row for row in csv.DictReader(StringIO(text, newline=""), strict=True)}
+
+
+def rows(output: Path) -> dict[str, Row]:
+    """The rows of OUTPUT's journal by key."""
+    with Journal(output, read_only=True) as journal:
+        return {row.key: row for row in journal.rows()}
+
+
+def row(output: Path, key: str) -> Row:
+    """One row of OUTPUT's journal."""
+    return rows(output)[key]
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def in_colour(height: int = 60, width: int = 80) -> np.ndarray:

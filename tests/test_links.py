@@ -15,13 +15,12 @@ from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.ground import files, inside
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.items import Filed
-from pipeline.ground.settings import Settings
 from pipeline.media.medium import lost_part
 from pipeline.run import driver
 from tests.conftest import TINY, Colorize, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
-SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 TINY_RUN = ("--model", TINY, "--engine", "opencv", "--precision", "float32", "--executor", "serial")
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from pipeline.archive.discover import Found, examine
 from pipeline.archive.journal import Journal, Known
 from pipeline.archive.lock import hold
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
-from pipeline.archive.places import Root, known_places, places_of, source_path
+from pipeline.archive.places import Root, keys_of, known_places, places_of, source_path
 from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground import inside, shelf
+from pipeline.ground import files, inside, shelf
 from pipeline.ground.errors import Cause, InputError
-from pipeline.ground.files import words
-from pipeline.ground.items import Status
+from pipeline.ground.files import may_be_there, words
+from pipeline.ground.items import Kind, Result, Seen, Status
 from pipeline.ground.storage import Origin
 
 FOUND_AGAIN: Final = "its source is there again"
@@ -40,22 +41,16 @@ def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
             if state in _STAYS:
                 yield row.key, row.output, _STAYS[state]
             else:
-                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots) else ""
+                yield row.key, row.output, FOUND_AGAIN if _may_be_there(row.key, roots) else ""
 
 
-def _is_there(key: str, roots: Sequence[Root]) -> bool:
+def _may_be_there(key: str, roots: Sequence[Root]) -> bool:
     """Tell whether a source is there after all, or may be: a disk that was not mounted when a run looked."""
     place = unescape(key)
     if not roots or not inside.is_inside(place):
         return False
     source = source_path(roots, place)
-    try:
-        source.stat() if isinstance(source, Origin) else os.lstat(source)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
+    return may_be_there(source.stat if isinstance(source, Origin) else source.lstat)
 
 
 class Pruned(NamedTuple):
@@ -141,7 +136,14 @@ def reject(output: Path, paths: Sequence[Path], *, undo: bool = False) -> Judged
         output = journal.output
         finish_moves(journal)
         outputs = Outputs(output)
-        for key, row in journal.known([_key(journal, path) for path in paths]).items():
+        keys = dict.fromkeys(_key(journal, path, undo=undo) for path in paths)
+        known = journal.known(list(keys))
+        for key in keys:
+            if key not in known:
+                _reject_undone(journal, key)
+                judged.taken.append(key)
+                continue
+            row = known[key]
             state = outputs.look(row, sure=True).state
             if undo:
                 _take_back(journal, row, state, judged)
@@ -192,21 +194,43 @@ def drop_rejected(journal: Journal) -> list[tuple[str, str]]:
     return stuck
 
 
-def _key(journal: Journal, path: Path) -> str:
+def _reject_undone(journal: Journal, key: str) -> None:
+    """Give a source that no run has done, or that was taken back since, the row that keeps runs from it."""
+    run, source = journal.last_run(), _source(journal, key)
+    if run is None or source is None:
+        raise InputError(f"{key}: its source is gone.")
+    try:
+        status, sha256 = source.stat(), files.sha256(source)
+        found = examine(Found(str(source), unescape(key), key, None, status.st_size, status.st_mtime_ns))
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {words(error)}.") from None
+    seen = Seen(source_size=found.size, source_mtime_ns=found.mtime_ns, source_sha256=sha256)
+    result = Result(key, Status.REJECTED, reason=_NOT_WANTED, seen=seen)
+    journal.record(result, kind=found.kind or Kind.OTHER, fingerprint="", run_id=run.run_id)
+
+
+def _source(journal: Journal, key: str) -> Path | None:
+    """Return where the source of this key lies in the last run's INPUTs; None where there is no such file."""
+    run, place = journal.last_run(), unescape(key)
+    roots = known_places(run.inputs, journal.output) if run else []
+    if not roots or not inside.is_inside(place):
+        return None
+    source = source_path(roots, place)
+    return source if source.is_file() else None
+
+
+def _key(journal: Journal, path: Path, *, undo: bool) -> str:
+    """Return the key of what goes by a path: of an item, or of a source that none has been made of yet."""
     there = shelf.of(journal.output)
     root = there.address if there else journal.output.absolute()
     whole = path.absolute()
     place = "/".join(whole.parts[len(root.parts) :]) if whole.is_relative_to(root) else str(path)
-    for key in (*sorted(journal.owners(place)), escape(str(path)), escape(place), *_as_source(journal, whole)):
+    named = (*sorted(journal.owners(place)), escape(str(path)), escape(place))
+    keys = list(dict.fromkeys(chain(named, keys_of(path, reversed(journal.runs().values()), journal.output))))
+    for key in keys:
         if journal.row(key) is not None:
             return key
+    for key in () if undo else keys:
+        if _source(journal, key) is not None:
+            return key
     raise InputError(f"{path}: no item of {shelf.name(journal.output)} is called so, and none has such an output.")
-
-
-def _as_source(journal: Journal, whole: Path) -> Iterator[str]:
-    """Yield what a file of the last run's INPUTs goes by."""
-    run = journal.last_run()
-    for root in known_places(run.inputs, journal.output) if run else []:
-        if whole.is_relative_to(root.path.absolute()):
-            below = whole.relative_to(root.path.absolute()).parts
-            yield escape("/".join((*filter(None, [root.label]), *below)))

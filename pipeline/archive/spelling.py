@@ -68,9 +68,19 @@ def uncell(text: str) -> str:
     return _CODES.sub(lambda match: "\\" if match[1] == "\\" else chr(int(match[1][1:], 16)), text)
 
 
+def readable(text: str) -> str:
+    r"""Return `text` as valid UTF-8 has it: bytes of a name that are none stand there as `\xe9`."""
+    if text.isascii():
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character, which no file system gives
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def printable(text: str) -> str:
-    """Return `text` without control characters and marks of direction: no file name shall steer a terminal."""
-    return _STEERS.sub("?", text)
+    """Return `text` as `readable` does, without what may steer a terminal: control characters, marks of direction."""
+    return _STEERS.sub("?", readable(text))
 
 
 def fold(name: str) -> str:

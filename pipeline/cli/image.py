@@ -14,7 +14,8 @@ from pipeline.cli.presentation import Place, Presentation, has_desktop, presenta
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.cli.streams import is_closed
 from pipeline.ground.errors import OutputError, SettingsError
-from pipeline.ground.items import Result
+from pipeline.ground.items import Result, Status
+from pipeline.ground.settings import Settings
 
 EPILOG = """\b
 Examples:
@@ -90,13 +91,17 @@ def command(
                 raise SettingsError(f"--format {values['format']} and {path} say two formats: leave one of them out.")
             place, result = str(path), colorize_picture(there, path, settings, force=force)
     if not presentation.quiet:
-        tell(_line(result, place), err=True)
+        tell(_line(result, place, settings), err=True)
     if opened and result.filed and (not has_desktop() or click.launch(place)):
         tell(f"colorize: There is no program here that opens {place}.", err=True)
     return 0
 
 
-def _line(result: Result, place: str) -> str:
+def _line(result: Result, place: str, settings: Settings) -> str:
+    from pipeline.media.develop import size_of_copy
+
     note = f" ({result.reason})" if result.reason else ""
     made = place if result.filed else "nothing written"
-    return f"{made}: {result.seen.width} x {result.seen.height}, {result.seconds:.2f} s{note}"
+    size = result.seen.width, result.seen.height
+    width, height = size_of_copy(*size, settings) if result.status is Status.DONE else size
+    return f"{made}: {width} x {height}, {result.seconds:.2f} s{note}"

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 
 from pipeline import __version__
+from pipeline.archive.spelling import readable
 from pipeline.cli.presentation import Presentation, tell
 from pipeline.cli.streams import make_streams_last, speak_utf8
 from pipeline.ground.errors import HINTS, ColorizeError, ExitCode, of_the_machine
@@ -120,7 +121,8 @@ def _as_json(presentation: Presentation, code: int, sentence: str, hint: str = H
     """Say on stdout too, where JSON was asked for, what went wrong; a command that was mistyped has not said so yet."""
     if presentation.as_json or "--json" in sys.argv[1:]:
         with contextlib.suppress(ColorizeError):  # standard output itself may be what went wrong
-            click.echo(json.dumps({"error": {"code": int(code), "sentence": sentence, "hint": hint}}))
+            said = {"code": int(code), "sentence": readable(sentence), "hint": hint}
+            click.echo(json.dumps({"error": said}))
             sys.stdout.flush()
 
 

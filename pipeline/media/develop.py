@@ -27,7 +27,7 @@ from pipeline.media.photo.credentials import Certificate, signed
 from pipeline.media.photo.directories import compression
 from pipeline.media.photo.jpeg import luma, marks, turbo
 from pipeline.media.photo.jpeg.record import holds_original
-from pipeline.media.photo.jpeg.segments import Jpeg, parse
+from pipeline.media.photo.jpeg.segments import Jpeg, behind, is_index, parse
 from pipeline.media.photo.jpeg.splice import Colour, colour, joined, refusal, splice
 from pipeline.media.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.media.photo.orientation import as_stored
@@ -40,6 +40,8 @@ from pipeline.nets.net import Net
 # Pixels that are in colour at once where a picture is large.
 _BAND_PIXELS: Final = 4_000_000
 
+_INDEX_LOST: Final = "MPF: the index of the pictures behind it"
+_PADDING: Final = 64  # bytes behind a picture that tell nobody anything
 # Stands in the manifest wherever a luma is not the source's own; `verify` goes by it.
 NO_LUMA = "the luma was coded anew"
 
@@ -97,7 +99,7 @@ def develop(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
         EngineError, ModelError: as the net.
     """
     picture = task.picture
-    width, height = _size(task)
+    width, height = size_of_copy(picture.width, picture.height, task.settings)
     check_size(width, height, task.format)
     held = _depth_held(task)
     if held == 8 < picture.pixels.dtype.itemsize * 8:
@@ -117,11 +119,10 @@ def _signed(task: Task, data: Bytes | Path, lost: tuple[str, ...], by: Certifica
     return made, lost
 
 
-def _size(task: Task) -> tuple[int, int]:
-    """Return width and height of the copy, which may show both states and a caption."""
-    width = task.picture.width * (2 if task.settings.layout == "side-by-side" else 1)
-    height = task.picture.height
-    return width, height + (band_height(width, height) if task.settings.caption else 0)
+def size_of_copy(width: int, height: int, settings: Settings) -> tuple[int, int]:
+    """Return width and height of a copy, which may show both states and a caption, from those of its picture."""
+    width *= 2 if settings.layout == "side-by-side" else 1
+    return width, height + (band_height(width, height) if settings.caption else 0)
 
 
 def keeps_luma(format: str, settings: Settings) -> bool:
@@ -155,7 +156,7 @@ def _interleaved(data: Bytes, lost: tuple[str, ...]) -> tuple[Bytes, tuple[str, 
     """Code a JPEG's scans as one, coefficients untouched, for readers that know no separate ones."""
     try:
         jpeg = parse(bytes(data))
-        return turbo.rewrite(bytes(data), progressive=jpeg.frame.progressive), lost
+        return turbo.rewrite(bytes(data), progressive=jpeg.frame.progressive) + bytes(data[jpeg.end :]), lost
     except ItemError as error:
         return data, (*lost, f"scans: left separate, {error}")
 
@@ -174,7 +175,7 @@ def _kept(task: Task, data: bytes) -> tuple[Bytes, tuple[str, ...]]:
     if task.picture.whole:  # now all of it is needed
         limit = task.settings.max_megapixels
         task = replace(task, picture=read(task.source, max_megapixels=limit, damaged=True))
-    return _made(task, f"{NO_LUMA}: {reason}")
+    return _made(task, f"{NO_LUMA}: {reason}", behind(data))
 
 
 def _spliced(
@@ -211,18 +212,19 @@ def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, .
     edits, lost = marks.replacements(data, jpeg, xmp=packet, profile=swapped if swapped != profile else None)
     missing = _profile_lost(profile, swapped), "provenance: its XMP cannot be added to" * (packet == b"" != found.xmp)
     said = missing if task.settings.provenance else missing[:1]
-    return edits, (*lost, *(each for each in said if each))
+    index = _INDEX_LOST if any(is_index(data, part) for part in jpeg.segments) else ""
+    return edits, (*lost, *(each for each in (*said, index) if each))
 
 
-def _made(task: Task, reason: str) -> tuple[Bytes, tuple[str, ...]]:
-    """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike."""
+def _made(task: Task, reason: str, rest: bytes = b"") -> tuple[Bytes, tuple[str, ...]]:
+    """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike; `rest` stays behind."""
     grey = grey_of(eight_bits(task.picture.pixels))
     ab = predict(task.picture.pixels, task.net, task.tools.look)
     jpeg = bytes(encode(grey, "jpg", task.settings.quality))
     cb, cr = planes(luma.decoded(jpeg), ab, task.tools.look, half=task.half)
-    metadata = _carried(task).without(reason)
+    metadata = _carried(task, left=not rest).without(reason)
     data, lost = marks.written(splice(jpeg, cb, cr, keep=False), metadata)
-    return data, (*metadata.lost, *lost)
+    return data + rest, (*metadata.lost, *lost)
 
 
 def _arranged(task: Task) -> tuple[Bytes, tuple[str, ...]]:
@@ -341,9 +343,22 @@ def _is_lossy_webp(source: Path) -> bool:
     return head[8:12] == b"WEBP" and b"VP8 " in head[12:] and b"VP8L" not in head[12:]
 
 
-def _carried(task: Task) -> Metadata:
-    """Return the source's metadata for a picture whose pixels are written anew, upright and in colour."""
-    metadata = made_upright(gather(task.source, task.page))
+def _left_behind(task: Task) -> str:
+    """Return what a JPEG holds behind its picture and a file that is written anew does not, as a phrase."""
+    with task.source.open("rb") as file:
+        data = file.read() if file.peek(3)[:3] == b"\xff\xd8\xff" else b""
+    size = len(behind(data).rstrip(b"\0"))
+    return f"behind the picture: {size:,} bytes, such as a film or further pictures" if size > _PADDING else ""
+
+
+def _carried(task: Task, *, left: bool = True) -> Metadata:
+    """Return the source's metadata for a picture whose pixels are written anew, upright and in colour.
+
+    Args:
+        task: the picture.
+        left: what stands behind it in its file is not carried over.
+    """
+    metadata = made_upright(gather(task.source, task.page)).without(_left_behind(task) if left else "")
     profile = coloured(metadata.profile)
     metadata = metadata.without(_profile_lost(metadata.profile, profile))
     if task.format == "jpg" and task.picture.alpha is not None:

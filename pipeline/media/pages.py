@@ -104,7 +104,8 @@ def _lost(source: Path, parts: Sequence[Part], paths: Sequence[Path]) -> str:
     """Return what pages say of themselves that their copies don't, as phrases with the pages' numbers."""
     pages_of = dict[str, list[int]]()
     for part, path in zip(parts, paths, strict=True):
-        for name in gather(source, part.span.start).missing(gather(path)):
+        said = gather(source, part.span.start)
+        for name in (*said.missing(gather(path)), *said.lost):
             pages_of.setdefault(name, []).append(part.span.number + 1)
     return "; ".join(f"{name} of {_listed(numbers)}" for name, numbers in pages_of.items())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, assert_never
 
-from pipeline.archive.spelling import escape
+from pipeline.archive.spelling import escape, readable
 from pipeline.ground import shelf
 from pipeline.ground.errors import ColorizeError
 from pipeline.ground.items import Result
@@ -16,6 +16,10 @@ from pipeline.run.voice import Begun, Broken, Ended, Event, Finished, Said
 
 def facts(event: Event) -> dict[str, Any]:
     """Return an event as a JSON object: `event` says which kind it is, docs/logs.md what else stands there."""
+    return _readable(_facts(event))
+
+
+def _facts(event: Event) -> dict[str, Any]:
     match event:
         case Said(sentence):
             return {"event": "said", "sentence": sentence}
@@ -44,12 +48,17 @@ def _item(result: Result) -> dict[str, Any]:
 def summary_facts(summary: Summary) -> dict[str, Any]:
     """Return a summary as a JSON object."""
     told = asdict(summary) | {"exit_code": int(summary.exit_code), "output": shelf.name(summary.output)}
-    return told | {"manifest": f"{shelf.name(summary.output)}/manifest.csv"}
+    return _readable(told | {"manifest": f"{shelf.name(summary.output)}/manifest.csv"})
 
 
 def error_facts(error: ColorizeError) -> dict[str, Any]:
     """Return an error as a JSON object: `code` is the exit code."""
-    return {"code": int(error.exit_code), "sentence": str(error), "hint": error.hint}
+    return _readable({"code": int(error.exit_code), "sentence": str(error), "hint": error.hint})
+
+
+def _readable(told: dict[str, Any]) -> dict[str, Any]:
+    """Spell all texts so that every reader of JSON takes them: half a character is an error to most."""
+    return {name: readable(value) if isinstance(value, str) else value for name, value in told.items()}
 
 
 def sentence(event: Event) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.ground import inside
+from pipeline.ground.errors import InputError
 from tests.cli.bench import Bench, bench
 
 __all__ = ["bench"]
@@ -53,6 +55,31 @@ def test_a_source_is_found_where_it_lies(three: Bench, monkeypatch: pytest.Monke
     )  # fmt: skip
     three.run()
     assert three.statuses() == {"1.png": "rejected", "2.png": "rejected", "3.png": "done"}
+
+
+def test_what_was_taken_back_can_be_rejected_before_it_is_made_again(three: Bench) -> None:
+    said(three, "reject", three.colour, "1.png")
+    said(three, "reject", "--undo", three.colour, "1.png")
+    assert said(three, "reject", three.colour, "1.png") == (0, "1 rejected.\n", "")
+    three.run()
+    assert (three.statuses()["1.png"], (three.colour / "1.png").exists()) == ("rejected", False)
+    said(three, "reject", "--undo", three.colour, "1.png")
+    three.run()
+    assert (three.statuses()["1.png"], (three.colour / "1.png").exists()) == ("done", True)
+
+
+def test_what_no_run_has_done_yet_can_be_rejected(three: Bench) -> None:
+    new = three.photograph("box/4.png")
+    assert said(three, "reject", three.colour, new) == (0, "1 rejected.\n", "")
+    new.rename(three.scans / "5.png")
+    assert three.worked() == 0
+    assert three.statuses() | {"box/4.png": ""} == {
+        "1.png": "done", "2.png": "done", "3.png": "done", "5.png": "rejected", "box/4.png": "",
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"6\.png: no item of .* is called so"):
+        said(three, "reject", three.colour, "6.png")
+    with pytest.raises(InputError, match=r"4\.png: no item of .* is called so"):
+        said(three, "reject", "--undo", three.colour, three.photograph("4.png"))
 
 
 def test_what_a_hint_rejects_is_taken_back_there(three: Bench) -> None:
@@ -105,3 +132,27 @@ def test_what_a_hint_rejects_and_cannot_be_removed_is_said(three: Bench, monkeyp
     assert (three.colour / "1.png").exists()
     three.run()
     assert not (three.colour / "1.png").exists()
+
+
+def test_machines_are_told_the_same(three: Bench) -> None:
+    def told(*words: object) -> list[object]:
+        code, out, err = said(three, *words, "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    assert told("reject", three.colour, "1.png") == [{"taken": ["1.png"], "left": [], "stuck": []}]
+    again = {"taken": [], "left": [["1.png", "it was rejected before"]], "stuck": []}
+    assert told("reject", three.colour, "1.png") == [again]
+    (three.scans / "2.png").unlink()
+    (three.scans / "3.png").unlink()
+    three.run("--accept-gone")
+    (three.colour / "3.png").write_bytes(b"retouched")
+    assert told("prune", three.colour) == [
+        {"key": "2.png", "output": "2.png", "kept": ""},
+        {"key": "3.png", "output": "3.png", "kept": "edited"},
+    ]
+    assert told("prune", three.colour, "--yes") == [{"removed": 1, "forgotten": 1, "stuck": []}]
+    (three.colour / ".colorize" / "journal.sqlite").unlink()
+    (three.colour / ".colorize" / "journal.copy.sqlite").unlink()
+    came = {"from_copy": 0, "from_manifest": 0, "edited": 1, "missing": 0, "rejected": 1}
+    assert told("recover", three.colour) == [came]

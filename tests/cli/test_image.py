@@ -142,7 +142,8 @@ def test_bytes_of_a_name_that_are_no_utf_8_are_shown_as_in_the_manifest(
 
 
 def test_side_by_side(tmp_path: Path, image: Call) -> None:
-    image("grandfather.jpg", "pair.png", "--side-by-side")
+    made = image("grandfather.jpg", "pair.png", "--side-by-side")
+    assert made.stderr.startswith(b"pair.png: 160 x 60, ")
     pair, grey = cv2.imread(str(tmp_path / "pair.png")), cv2.imread(str(tmp_path / "grandfather.jpg"))
     assert pair.shape == (60, 160, 3)
     np.testing.assert_array_equal(pair[:, :80], grey)

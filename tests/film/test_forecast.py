@@ -11,6 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("av")
@@ -45,6 +46,16 @@ def test_a_header_tells_length_and_size(reel: Path) -> None:
     assert forecast(reel, Settings(width=48)).height == 32
     assert forecast(reel, Settings(), Viewing(sample=1)).frames == 25
     assert forecast(reel, Settings(), Viewing(beside=True)).size > found.size
+
+
+@pytest.mark.parametrize(("height", "rate"), [(576, Fraction(25)), (480, Fraction(30000, 1001))])
+def test_the_frames_of_a_tape_are_not_its_times_ticks(height: int, rate: Fraction, tmp_path: Path) -> None:
+    pix_fmt = "yuv420p" if height == 576 else "yuv411p"
+    tape = write_clip(
+        tmp_path / "tape.dv", [np.full((height, 720), 90, np.uint8)] * 20, codec="dvvideo", pix_fmt=pix_fmt, rate=rate,
+        format="dv",
+    )  # fmt: skip
+    assert forecast(tape, Settings()).frames == 20
 
 
 @pytest.mark.parametrize("encoder", ["h264", "ffv1"])

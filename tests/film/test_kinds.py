@@ -148,7 +148,7 @@ def test_pictures_behind_each_other_are_a_film(tmp_path: Path) -> None:
 
 TAGS: list[tuple[str, dict[str, str], dict[str, str], str]] = [
     ("phone.mov", {"com.apple.quicktime.make": "Somebody", "title": "T"}, {"movflags": "use_metadata_tags"}, ""),
-    ("own.mp4", {"own": "x", "title": "T"}, {"movflags": "use_metadata_tags"}, ".mp4 files cannot hold the tags own"),
+    ("own.mp4", {"own": "x", "title": "T"}, {"movflags": "use_metadata_tags"}, '.mp4 files cannot hold the tag "own"'),
     ("usual.mp4", {"title": "T", "artist": "A", "date": "1931", "genre": "G", "comment": "C"}, {}, ""),
     ("usual.mkv", {"title": "T", "own": "x", "date": "1931", "COMMENT": "C"}, {}, ""),
 ]

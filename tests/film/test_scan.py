@@ -48,6 +48,12 @@ def test_what_is_no_film_is_refused_with_a_reason(text: bytes, reason: str, tmp_
     assert str(tmp_path) not in str(caught.value)
 
 
+def test_a_packet_that_only_says_that_a_frame_is_shown_on_is_no_damage() -> None:
+    index = scan(Path(__file__).parents[1] / "fixtures" / "films" / "theora_repeated.ogv")
+    assert (index.timestamps.tolist(), index.faults) == ([0, 2, 11], 0)
+    assert index.seconds == pytest.approx(12 / 25)
+
+
 def test_a_film_without_table_of_contents_is_refused(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", scenes(20, 128, 96))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

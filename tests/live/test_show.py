@@ -18,7 +18,7 @@ from pipeline.media.film.options import FilmOptions
 from pipeline.web.live.painter import Painter
 from pipeline.web.live.save import Recorder
 from pipeline.web.live.screen import Figures
-from pipeline.web.live.show import Place, Show
+from pipeline.web.live.show import Address, Show
 from tests.film.clips import FakeNet, times_of
 from tests.live.stand_ins import Pictures, frame_of, get
 
@@ -43,7 +43,7 @@ def run(
     said: list[str] = []
     show = Show(source, Painter(net, Look(), steady="off"), recorder, fast=fast)
     end = time.monotonic() + stop_after
-    figures = show.run(Place(port=0), said.append, lambda: time.monotonic() > end)
+    figures = show.run(Address(port=0), said.append, lambda: time.monotonic() > end)
     return figures, said
 
 
@@ -97,7 +97,7 @@ def test_a_source_that_gives_nothing_is_an_error_before_any_address_is_said() ->
     said: list[str] = []
     show = Show(Pictures(0, error=InputError("It does not answer.")), Painter(Net(), Look()))
     with pytest.raises(InputError):
-        show.run(Place(port=0), said.append, lambda: False)
+        show.run(Address(port=0), said.append, lambda: False)
     assert said == []
 
 
@@ -126,7 +126,7 @@ def test_q_on_the_page_ends_it() -> None:
 
     show = Show(Pictures(1000, rate=20, timed=True), Painter(Net(), Look()))
     begun = time.monotonic()
-    show.run(Place(port=0), visit, lambda: time.monotonic() > begun + 30)
+    show.run(Address(port=0), visit, lambda: time.monotonic() > begun + 30)
     assert time.monotonic() - begun < 20
     assert seen[0]["title"] == "made"
     assert seen[0]["width"] == 64

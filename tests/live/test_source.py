@@ -18,8 +18,9 @@ import pytest
 pytest.importorskip("av")
 
 from pipeline.ground.errors import InputError, SettingsError
+from pipeline.media.reels import NEEDED
 from pipeline.web.live import camera, moving
-from pipeline.web.live.source import MISSING, find_source, without_password
+from pipeline.web.live.source import find_source, without_password
 from tests.film.clips import pictures, scenes, write_clip
 
 QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
@@ -143,7 +144,7 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.Monkey
     for text in (str(clip), "http://host/film"):
         with pytest.raises(SettingsError) as caught:
             find_source(text, 500)
-        assert str(caught.value) == MISSING
+        assert str(caught.value) == NEEDED
 
 
 class Capture:

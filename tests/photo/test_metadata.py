@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
+import struct
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image, TiffImagePlugin
 
 from pipeline.media.photo import embed, xmp
 from pipeline.media.photo.jpeg import marks
@@ -59,3 +62,48 @@ def test_what_is_said_of_the_origin_stays_short() -> None:
     made = xmp.with_provenance(b"", said)
     assert len(made) < 640
     assert ElementTree.fromstring(made).tag == "{adobe:ns:meta/}xmpmeta"
+
+
+def tagged(**tags: tuple[int, object]) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """A directory with tags, called `_65000` and the like, each with its type."""
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for name, (kind, value) in tags.items():
+        directory.tagtype[int(name[1:])] = kind
+        directory[int(name[1:])] = value
+    return directory
+
+
+def resources(*ids: int) -> bytes:
+    return b"".join(b"8BIM" + struct.pack(">HHI", each, 0, 4) + b"data" for each in ids)
+
+
+@pytest.mark.parametrize(
+    ("tags", "said"),
+    [
+        ({"_270": (2, "a train"), "_315": (2, "somebody"), "_282": (5, 300.0), "_50341": (7, b"PrintIM")}, ()),
+        ({"_65000": (2, "inventory 1931/7")}, ("tags: 65000",)),
+        ({"_37724": (7, b"Adobe Photoshop Document Data Block\0")}, ("tags: Photoshop's layers",)),
+        (
+            {"_33550": (12, (1.0, 1.0, 0.0)), "_34735": (3, (1, 1, 0, 0)), "_42112": (2, "<x/>")},
+            ("tags: GeoTIFF, 42112",),
+        ),
+        ({"_34377": (7, resources(0x03ED, 0x0404))}, ()),
+        ({"_34377": (7, resources(0x03ED, 0x07D0))}, ("tags: Photoshop's paths",)),
+        ({"_40091": (1, "Oma".encode("utf-16-le"))}, ("tags: Windows' title, comment, author, keywords, rating",)),
+    ],
+)
+def test_tags_of_a_tiff_that_no_other_form_takes_are_said(
+    tags: dict[str, tuple[int, object]], said: tuple[str, ...]
+) -> None:
+    file = io.BytesIO()
+    Image.fromarray(landscape(1)).save(file, "TIFF", tiffinfo=tagged(**tags))
+    assert gather(file.getvalue()).lost == said
+
+
+def test_tags_of_exif_that_a_tiff_is_not_given_are_said() -> None:
+    exif = Image.Exif()
+    exif[270], exif[40095] = "a train", "Zug".encode("utf-16-le")
+    block = exif.tobytes().removeprefix(b"Exif\0\0")
+    assert embed.tiff_tail({}, 8, Metadata(exif=block))[2] == [
+        "tags: Windows' title, comment, author, keywords, rating"
+    ]

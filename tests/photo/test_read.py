@@ -1,5 +1,6 @@
 import io
 import os
+import re
 import struct
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.ground.errors import ItemError
+from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.pixels import eight_bits
 from pipeline.media.photo.read import read
 
@@ -322,10 +323,22 @@ def test_kinds_that_are_not_read_are_called_by_their_names(tmp_path: Path, head:
         read(tmp_path / "a.xyz", max_megapixels=1)
 
 
-def test_a_jpeg_whose_height_stands_at_its_end_is_not_called_damaged(tmp_path: Path) -> None:
+ODD_JPEGS = {
+    "height at its end": (lambda frame: frame[:5] + b"\0\0" + frame[7:], "JPEG whose height is given at its end (DNL)"),
+    "12 bits": (lambda frame: frame[:4] + b"\x0c" + frame[5:], "12-bit JPEG"),
+    "lossless": (lambda frame: b"\xff\xc3" + frame[2:], "lossless JPEG"),
+    "two": (lambda frame: b"\xff\xc0\0\x0e" + frame[4:9] + b"\2\1\x11\0\2\x11\0", "JPEG of 2 components"),
+}
+
+
+@pytest.mark.parametrize("before", [b"", b"\xff\xff\xff", b"\xff\xe1\x40\0" + bytes(0x3FFE)], ids=["", "fill", "EXIF"])
+@pytest.mark.parametrize("kind", ODD_JPEGS)
+def test_a_jpeg_of_a_kind_that_is_not_read_is_not_called_damaged(tmp_path: Path, kind: str, before: bytes) -> None:
     data = cv2.imencode(".jpg", np.arange(4096, dtype=np.uint32).reshape(64, 64).astype(np.uint8))[1].tobytes()
     at = data.index(b"\xff\xc0")
-    cut = data[: at + 5] + b"\0\0" + data[at + 7 : -2] + b"\xff\xdc\0\x04\0\x40" + data[-2:]
+    change, name = ODD_JPEGS[kind]
+    cut = data[:2] + before + data[2:at] + change(data[at : at + 13]) + data[at + 13 :]
     (tmp_path / "a.jpg").write_bytes(cut)
-    with pytest.raises(ItemError, match="height is given at its end"):
+    with pytest.raises(ItemError, match=f"^{re.escape(name)} is not supported; save it as TIFF$") as refused:
         read(tmp_path / "a.jpg", max_megapixels=1)
+    assert refused.value.cause is Cause.NOT_SUPPORTED

@@ -25,9 +25,9 @@ from pipeline.run.progress import Progress
 from pipeline.run.voice import Ended, Event, Voice
 from pipeline.run.worker import Worker
 from tests.conftest import TINY, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
-SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 
 
 def rows(output: Path) -> int:

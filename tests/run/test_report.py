@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.report import summary_json, summary_lines
-from tests.conftest import TINY, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
-SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 
 
 def test_what_systems_leave_behind_is_counted(tmp_path: Path) -> None:

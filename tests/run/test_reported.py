@@ -14,19 +14,18 @@ from pathlib import Path
 import pytest
 
 from pipeline.archive.plan import Decision
+from pipeline.archive.status import read_status, status_json
 from pipeline.ground.errors import ExitCode, InputError, OutputError
 from pipeline.ground.items import Result, Status
 from pipeline.ground.settings import Settings
 from pipeline.run import driver, hook
 from pipeline.run.jsonlines import JsonLines
 from pipeline.run.log import Log, check_log
-from pipeline.run.report import summary_lines
+from pipeline.run.report import summary_json, summary_lines
 from pipeline.run.reported import Reporting, run_reported
 from pipeline.run.summary import Summary
 from pipeline.run.voice import Begun, Ended, Said, Voice
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 @pytest.fixture
@@ -89,6 +88,28 @@ def test_one_line_an_event_whatever_names_and_sentences_hold(tmp_path: Path) -> 
     log.close()
     assert len(path.read_bytes().splitlines()) == 1
     assert b"\x1b" not in path.read_bytes()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of bytes")
+def test_no_json_holds_half_a_character_whatever_output_is_called(
+    archive: Path, tiny_net: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = archive / os.fsdecode(b"caf\xe9")
+    reporting = Reporting(Path("run.log"), "json", progress="json", on_finish="cp /proc/self/environ told")
+    settings = replace(SETTINGS, model=str(tiny_net))
+    summary = run_reported([archive / "scans"], output, settings, reporting)
+    told = Path("told").read_bytes().split(b"\0")
+    documents = [
+        summary_json(summary),
+        status_json(read_status(output)),
+        *Path("run.log").read_text().splitlines(),
+        *capsys.readouterr().err.splitlines(),
+        *(each.partition(b"=")[2].decode() for each in told if each.startswith(b"COLORIZED_SUMMARY=")),
+    ]
+    outputs = [found["output"] for each in documents if "output" in (found := json.loads(each))]
+    assert len(outputs) >= 6
+    assert {each for each in outputs if "caf" in each} == {f"{archive}/caf\\xe9"}
+    assert b"COLORIZED_OUTPUT=" + os.fsencode(output) in told
 
 
 def test_an_original_is_never_taken_for_a_log(archive: Path, tiny_net: Path) -> None:

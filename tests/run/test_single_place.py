@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ground.settings import Settings
 from pipeline.run.single import colorize_picture
-from tests.conftest import TINY, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
-SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 
 
 @pytest.mark.parametrize("absolute", [False, True], ids=["as asked for", "absolute, as Python 3.12 makes them"])

@@ -12,12 +12,11 @@ import pytest
 from pipeline.archive.taking import taking
 from pipeline.ground import inside
 from pipeline.ground.errors import InputError
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
-from tests.conftest import TINY, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
-SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
 
 
 def below(folder: Path) -> list[str]:

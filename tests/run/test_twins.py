@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,15 +12,10 @@ from pipeline.ground.items import Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.worker import Worker
-from tests.conftest import TINY, landscape, write_archive, write_tiff
+from tests.conftest import TINY, landscape, manifest, write_archive, write_tiff
+from tests.conftest import TINY_SETTINGS as SETTINGS
 
 pytestmark = pytest.mark.usefixtures("tiny_net")
-SETTINGS = Settings(model=TINY, engine="opencv", precision="float32", executor="serial")
-
-
-def manifest(output: Path) -> dict[str, dict[str, str]]:
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
 
 
 def test_doubles_are_made_once_and_each_has_its_output(tmp_path: Path, verbs: Counter[Verb]) -> None:

@@ -158,7 +158,9 @@ class _Join:
             kept = {name.lower() for name in film.metadata}
         missing = [name for name in self.tags if name.lower() not in kept]
         if missing:
-            self.lost.append(f"{self.kind.suffix} files cannot hold the tags {', '.join(missing)}")
+            named = ", ".join(f'"{name}"' for name in missing)
+            tags = "the tags" if len(missing) > 1 else "the tag"
+            self.lost.append(f"{self.kind.suffix} files cannot hold {tags} {named}")
 
     def _add_picture(self, main: VideoStream, template: VideoStream, out: OutputContainer) -> None:
         stream = out.add_stream_from_template(template, opaque=True)

@@ -11,7 +11,7 @@ from pipeline.ground.items import Forecast, Viewing
 from pipeline.media.film.encoders import settle_encoder
 from pipeline.media.film.excerpt import length_of, windows
 from pipeline.media.film.options import FilmOptions
-from pipeline.media.film.scan import rate_of
+from pipeline.media.film.scan import MOST, rate_of
 from pipeline.media.film.source import moving_picture, open_film
 
 # Bits a pixel at the default quality, and how much longer than H.264 it takes: measured on six clips, old ones and new.
@@ -44,7 +44,9 @@ def forecast(path: Path, options: FilmOptions, viewing: Viewing) -> Forecast:
 
 def _of(stream: VideoStream, seconds: float, sound: int, options: FilmOptions, viewing: Viewing) -> Forecast:
     width, height = stream.codec_context.width, stream.codec_context.height
-    frames = max(1, round(seconds * float(stream.average_rate or rate_of(stream))))
+    average = stream.average_rate
+    rate = average if average and average <= MOST else rate_of(stream)  # of raw DV it is the unit of its times
+    frames = max(1, round(seconds * float(rate)))
     if options.width and width:
         width, height = options.width, max(1, round(height * options.width / width))
     pixels = width * height * (2 if viewing.beside else 1)

@@ -30,6 +30,7 @@ _JUDGED_EVERY: Final = 12
 _JUDGED_SIDE: Final = 192
 _PERHAPS_A_CUT: Final = 0.4
 FASTEST: Final = 121
+MOST: Final = 1000  # frames a second that an average may be, if it is one
 _UNKNOWN_RATE: Final = Fraction(25)
 
 
@@ -195,7 +196,7 @@ def rate_of(stream: VideoStream) -> Fraction:
     if guessed and guessed <= FASTEST:
         return guessed
     average = stream.average_rate
-    return average.limit_denominator(1001) if average and average <= 1000 else _UNKNOWN_RATE
+    return average.limit_denominator(1001) if average and average <= MOST else _UNKNOWN_RATE
 
 
 def _geometry(frame: VideoFrame, stream: VideoStream) -> Geometry:

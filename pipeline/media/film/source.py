@@ -176,6 +176,8 @@ def decoded(container: InputContainer, stream: VideoStream, faults: Faults | Non
             # The demuxer gave up in the middle: what the decoder still holds is shown.
             faults.count += 1
             packet, ended = None, True
+        if packet is not None and not packet.size and packet.dts is not None:  # the frame before is shown on
+            continue
         faults.count += packet is not None and packet.is_corrupt  # the file ends in the middle of it, or says so
         try:
             for frame in stream.decode(packet):

@@ -13,7 +13,7 @@ from PIL import Image, TiffImagePlugin
 from pipeline.media.photo.deflate import crc
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.marks import photoshop
-from pipeline.media.photo.metadata import DESCRIPTIVE, DIRECTORIES, Metadata
+from pipeline.media.photo.metadata import DESCRIPTIVE, DIRECTORIES, Metadata, names_of
 
 _METRES: Final = 39.37007874  # inches to a metre
 _BYTE, _ASCII, _SHORT, _LONG, _RATIONAL, _UNDEFINED = 1, 2, 3, 4, 5, 7
@@ -77,6 +77,8 @@ def tiff_tail(kept: dict[int, bytes], end: int, metadata: Metadata) -> tuple[byt
                 if directory := exif.get_ifd(tag):
                     entries.append((tag, _LONG, 1, (end + len(body)).to_bytes(4, "little")))
                     body += _directory(dict(directory), end + len(body))
+            if names := dict.fromkeys(names_of(exif)):
+                lost.append(f"tags: {', '.join(names)}")
     except DAMAGE as error:
         lost.append(f"EXIF: {error or type(error).__name__}")
     for tag, kind, number, value in entries:

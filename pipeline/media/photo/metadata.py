@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,11 +19,28 @@ from pipeline.media.photo.decoders import HEIC, PILLOW_FORMATS
 from pipeline.media.photo.directories import DAMAGE, seek
 from pipeline.media.photo.profile import of_gamma
 
-_EXIF_HEAD: Final = b"Exif\0\0"
+EXIF_HEAD: Final = b"Exif\0\0"
 # Tags of a TIFF that describe the picture, not how it is stored: description, maker, model, software, date, artist,
 # host, copyright; behind them the directories of EXIF and GPS.
 DESCRIPTIVE: Final = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
 DIRECTORIES: Final = (0x8769, 0x8825)
+# Up to this one the others say how the picture is stored (TIFF 6.0). What is carried over in forms of its own: XMP,
+# IPTC, Photoshop's resources, profile; what nobody misses: interoperability, parameters of LERC and printers, padding.
+_OF_STORAGE: Final = 532
+_RESOURCES: Final = 34377
+_ELSEWHERE: Final = frozenset(
+    (700, 33723, _RESOURCES, 34675, 40965, 50341, 50674, 59932, 59933, *DIRECTORIES, *DESCRIPTIVE)
+)
+_NAMED: Final = {
+    37724: "Photoshop's layers",
+    **dict.fromkeys((33550, 33922, 34264, 34735, 34736, 34737), "GeoTIFF"),
+    **dict.fromkeys(
+        (40091, 40092, 40093, 40094, 40095, 18246, 18249), "Windows' title, comment, author, keywords, rating"
+    ),
+}
+_A_PATH: Final = re.compile(
+    rb"8BIM(?:\x07[\xd0-\xff]|[\x08-\x0a].|\x0b[\x00-\xb6])", re.DOTALL
+)  # resources 2000 to 2998
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +121,32 @@ def _of(image: Image.Image) -> Metadata:
             found[name] = reader(image)
         except DAMAGE:
             lost.append(f"{name}: damaged")
+    lost += _left(image)
     profile = image.info.get("icc_profile") or _of_gamma(image)
     return Metadata(**found, profile=bytes(profile), lost=tuple(lost))
+
+
+def _left(image: Image.Image) -> list[str]:
+    """Return what a picture holds that no other form takes, as phrases: layers, tags of programs and of people."""
+    try:
+        if image.format == "PSD" and (count := len(getattr(image, "layers", ()))) > 1:
+            return [f"layers: {count}, of which the picture was made"]
+        if not isinstance(image, TiffImagePlugin.TiffImageFile):
+            return []
+        names = dict.fromkeys(names_of(image.tag_v2))
+        resources = image.tag_v2.get(_RESOURCES, b"")
+        if _A_PATH.search(resources[0] if isinstance(resources, tuple) else resources):
+            names["Photoshop's paths"] = None
+    except DAMAGE:
+        return []
+    return [f"tags: {', '.join(names)}"] if names else []
+
+
+def names_of(tags: Iterable[int]) -> Iterator[str]:
+    """Yield what tags of a TIFF's directory are called that are carried over in no form, in order."""
+    for tag in sorted(tags):
+        if tag > _OF_STORAGE and tag not in _ELSEWHERE:
+            yield _NAMED.get(tag, str(tag))
 
 
 def _of_gamma(image: Image.Image) -> bytes:
@@ -118,7 +161,7 @@ def _exif(image: Image.Image) -> bytes:
     if image.format == "PNG" and "exif" not in image.info and _holds(image, b"eXIf"):
         image.load()  # the chunk stands behind the picture
     block: bytes = image.info.get("exif") or b""
-    return block.removeprefix(_EXIF_HEAD)
+    return block.removeprefix(EXIF_HEAD)
 
 
 def _holds(image: Any, chunk: bytes) -> bool:
@@ -138,7 +181,7 @@ def _exif_of_tiff(image: TiffImagePlugin.TiffImageFile) -> bytes:
     for tag in DIRECTORIES:
         if tag in stored and (directory := stored.get_ifd(tag)):
             made[tag] = dict(directory)
-    return made.tobytes().removeprefix(_EXIF_HEAD) if len(made) else b""
+    return made.tobytes().removeprefix(EXIF_HEAD) if len(made) else b""
 
 
 def _xmp(image: Image.Image) -> bytes:

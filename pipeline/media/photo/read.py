@@ -213,7 +213,7 @@ def _open(source: _Source, limits: _Limits) -> None:
         source.image = Image.open(source.file, formats=source.format.pillow)
         size: tuple[int, int] | None = source.image.size
     except DAMAGE as error:
-        size = _opened_lean(source) or header_size(source.head)
+        size = _opened_lean(source) or header_size(_beginning(source))
         if source.image is None:
             source.refused.append((PILLOW, str(error)))
     if size is None:
@@ -300,12 +300,20 @@ _DECODERS: Final[dict[str, Callable[[_Source], Decoded]]] = {
 def _failure(source: _Source) -> ItemError:
     said = [text for _, text in source.refused]
     short = damage.cut_short(source.format, source.data()) or _says_cut(said)
-    known = refusal(source.head, source.format.name) if source.image is None else None
+    known = refusal(_beginning(source), source.format.name) if source.image is None else None
+    alone = source.format.order == (PILLOW,) and source.format not in damage.LOOKED_INTO
+    if alone and known and known.cause is Cause.DAMAGED and not any(map(words.phrase_of, said)):
+        known = None  # what it says is known of no damage
     if known and (not short or (source.format is JPEG and known.cause is Cause.NOT_SUPPORTED)):
         return known
-    if source.format.order == (PILLOW,) and source.format not in damage.LOOKED_INTO:
+    if alone:
         said.append("not supported")  # who alone knows a format does not know all of it
     return words.failure(said, cut_short=short, kind=source.format.name)
+
+
+def _beginning(source: _Source) -> bytes:
+    """Return what holds the header of a file: a JPEG's may come behind all of its metadata."""
+    return source.data() if source.format is JPEG else source.head
 
 
 def _says_cut(said: list[str]) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.media.photo.jpeg.segments import LOSSLESS, SOF0, SOF2, SOF_LS, frame_header
 
-_RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
+RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
 _JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
 _POSTSCRIPT = "PostScript is a program, and none is run to read a picture; save it as TIFF"
 _DNL = "JPEG whose height is given at its end (DNL) is not supported; save it as TIFF"
+_HDR = "Radiance HDR is not supported; save it as TIFF"
 _DPX = "DPX is not supported; save it as TIFF"
 _MNG = "MNG and JNG are not supported; save it as PNG or JPEG"
 _METAFILE = "a Windows metafile is not supported; save it as TIFF or PNG"
@@ -30,12 +32,20 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"BM", Cause.NOT_SUPPORTED, "damaged, or a kind of BMP that is not supported"),
     (b"\xff\x0a", Cause.NOT_SUPPORTED, _JXL),
     (b"\0\0\0\x0cJXL ", Cause.NOT_SUPPORTED, _JXL),
-    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, _RAW),
-    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIRO", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIU\0", Cause.NOT_SUPPORTED, _RAW),
+    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, RAW),
+    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, RAW),
+    (b"IIRO", Cause.NOT_SUPPORTED, RAW),
+    (b"IIRS", Cause.NOT_SUPPORTED, RAW),
+    (b"MMOR", Cause.NOT_SUPPORTED, RAW),
+    (b"IIU\0", Cause.NOT_SUPPORTED, RAW),
+    (b"II\x1a\0\0\0HEAPCCDR", Cause.NOT_SUPPORTED, RAW),
+    (b"\0MRM", Cause.NOT_SUPPORTED, RAW),
+    (b"FOVb", Cause.NOT_SUPPORTED, RAW),
+    (b"gimp xcf", Cause.NOT_SUPPORTED, "XCF is not supported; save it as TIFF or PNG"),
+    (b"\x80\x2a\x5f\xd7", Cause.NOT_SUPPORTED, "Cineon is not supported; save it as TIFF"),
     (b"v/1\x01", Cause.NOT_SUPPORTED, "OpenEXR is not supported; save it as TIFF"),
-    (b"#?RADIANCE", Cause.NOT_SUPPORTED, "Radiance HDR is not supported; save it as TIFF"),
+    (b"#?RADIANCE", Cause.NOT_SUPPORTED, _HDR),
+    (b"#?RGBE", Cause.NOT_SUPPORTED, _HDR),
     (b"SDPX", Cause.NOT_SUPPORTED, _DPX),
     (b"XPDS", Cause.NOT_SUPPORTED, _DPX),
     (b"II\xbc\1", Cause.NOT_SUPPORTED, "JPEG XR is not supported; save it as TIFF"),
@@ -52,7 +62,7 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
     """Return why a file that no decoder knows can't be read.
 
     Args:
-        head: its first bytes, 4,096 where there are as many.
+        head: its first bytes, 4,096 where there are as many; of a JPEG, whose frame header may stand far behind, all.
         kind: the format that they are of, where they are of one that is read.
     """
     if head[:3] == b"\xff\xd8\xff":
@@ -60,6 +70,8 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
     for start, cause, reason in _OTHERS:
         if head.startswith(start):
             return ItemError(reason, cause)
+    if head[4:12] == b"ftypcrx ":  # Canon's CR3
+        return ItemError(RAW, Cause.NOT_SUPPORTED)
     if head[128:132] == b"DICM":
         return ItemError("DICOM is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     if kind and kind != _UNMARKED:
@@ -72,7 +84,7 @@ def header_size(head: bytes) -> tuple[int, int] | None:
     """Return width and height as the header of a JPEG, BMP or JPEG 2000 says; None where it says none, or is another's.
 
     Args:
-        head: the first bytes of the file.
+        head: the first bytes of the file; of a JPEG all.
     """
     if head[:3] == b"\xff\xd8\xff":
         return _jpeg_size(head)
@@ -86,17 +98,12 @@ def header_size(head: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:
-        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
-        if marker in (0xC0, 0xC1, 0xC2):
-            if head[at + 4] != 8:
-                return None
-            height, width = struct.unpack_from(">HH", head, at + 5)
-            return (width, height) if height else None
-        at += 2 + length
-    return None
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    marker, frame = frame_header(data)
+    if not SOF0 <= marker <= SOF2 or len(frame) < 6 or frame[0] != 8:
+        return None
+    height, width = struct.unpack_from(">HH", frame, 1)
+    return (width, height) if height else None
 
 
 def _no_picture(head: bytes) -> ItemError | None:
@@ -120,21 +127,19 @@ def _is_utf8(head: bytes) -> bool:
     return True
 
 
-def _jpeg(head: bytes) -> ItemError:
-    """Walk the markers to the frame header (ITU-T T.81, B.2.2), which says what kind of JPEG it is."""
-    at = 2
-    while at + 4 <= len(head) and head[at] == 0xFF:
-        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            precision = head[at + 4] if at + 4 < len(head) else 8
-            if marker in (0xC3, 0xC7, 0xCB, 0xCF):
-                return ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
-            if precision != 8:
-                return ItemError(f"{precision}-bit JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
-            if head[at + 5 : at + 7] == b"\0\0":
-                return ItemError(_DNL, Cause.NOT_SUPPORTED)
-            break
-        if marker == 0xF7:
-            return ItemError("JPEG-LS is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
-        at += 2 + length
+def _jpeg(data: bytes) -> ItemError:
+    """Say of what kind a JPEG is, from its frame header (ITU-T T.81, B.2.2)."""
+    marker, frame = frame_header(data)
+    if marker == SOF_LS:
+        return ItemError("JPEG-LS is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+    if marker in LOSSLESS:
+        return ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+    if len(frame) >= 6:
+        precision, components = frame[0], frame[5]
+        if precision != 8:
+            return ItemError(f"{precision}-bit JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
+        if frame[1:3] == b"\0\0":
+            return ItemError(_DNL, Cause.NOT_SUPPORTED)
+        if components not in (0, 1, 3, 4):
+            return ItemError(f"JPEG of {components} components is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     return ItemError("damaged: a JPEG whose header cannot be read", Cause.DAMAGED)

@@ -13,7 +13,7 @@ from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.opened import size_of
-from pipeline.media.photo import deflate, strips
+from pipeline.media.photo import deflate, refusal, strips
 from pipeline.media.photo.directories import DAMAGE, TooManyDirectories, directories, directory
 from pipeline.media.photo.pages import is_page
 from pipeline.media.photo.samples import Meaning
@@ -28,7 +28,6 @@ _SEPARATE: Final = 2
 _PROFILE: Final = 34675
 _DNG_VERSION: Final = 50706
 _RAW: Final = (32803, 34892)  # colour filter array, linear raw
-_RAW_IS_NOT_READ: Final = "camera raw is not supported; develop it to TIFF or JPEG first"
 _LOG: Final = (32844, 32845)
 INTEGER, FLOAT, _VOID = 1, 3, 4
 _UNSUITED: Final = {5: "complex numbers", 6: "complex numbers"}
@@ -39,6 +38,10 @@ _FORGIVING: Final = (2, 3, 4, 7)
 _ASSOCIATED: Final = 1
 _FAX: Final = (2, 3, 4)
 _INKS: Final = 5
+_YCBCR: Final = 6
+_JPEG: Final = (6, 7)  # which knows its sampling itself
+_SUBSAMPLING: Final = 530
+_SAMPLINGS: Final = ((4, 4), (4, 2), (4, 1), (2, 2), (2, 1), (1, 2), (1, 1))  # those that libtiff reads
 _RARE: Final = {
     33003: "JPEG 2000",
     33005: "JPEG 2000",
@@ -208,7 +211,7 @@ def choose(file: io.BufferedReader, page: int | None) -> Directory:
     """
     file.seek(0)
     if file.read(10)[8:] == b"CR":  # Canon's CR2: its first directory is a preview like any other
-        raise ItemError(_RAW_IS_NOT_READ, Cause.NOT_SUPPORTED)
+        raise ItemError(refusal.RAW, Cause.NOT_SUPPORTED)
     found = _found(file, page)
     if not found:
         raise ItemError(TRUNCATED if _ends_before_directory(file) else "damaged: a TIFF without a picture")
@@ -288,7 +291,7 @@ def _within(file: io.BufferedReader, tags: Tags) -> Iterator[tuple[int, Tags]]:
 
 def _refuse_raw(tags: Tags) -> None:
     if tags.get(_PHOTOMETRIC) in _RAW or _DNG_VERSION in tags:
-        raise ItemError(_RAW_IS_NOT_READ, Cause.NOT_SUPPORTED)
+        raise ItemError(refusal.RAW, Cause.NOT_SUPPORTED)
 
 
 def _refuse_unsuited(chosen: Directory) -> None:
@@ -297,6 +300,10 @@ def _refuse_unsuited(chosen: Directory) -> None:
         raise ItemError(f"TIFF with {_UNSUITED[kind]} as samples is not supported", Cause.NOT_SUPPORTED)
     if tags.get(_PHOTOMETRIC) in _LOG:
         raise ItemError("TIFF in LogLuv is not supported; save it as 16-bit RGB", Cause.NOT_SUPPORTED)
+    sampling = numbers(tags.get(_SUBSAMPLING, (2, 2)))
+    if tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION, 1) not in _JPEG and sampling not in _SAMPLINGS:
+        said = " by ".join(map(str, sampling))
+        raise ItemError(f"TIFF with chroma sampled {said} is not supported; save it as RGB", Cause.NOT_SUPPORTED)
     if kind == FLOAT and tags.get(_PHOTOMETRIC) == _INKS:
         raise ItemError("TIFF with floats as inks is not supported; save it as 16-bit RGB", Cause.NOT_SUPPORTED)
     if kind == FLOAT and bits not in (32, 64):

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg import coefficients, turbo
 from pipeline.media.photo.jpeg.record import Edit, apply
-from pipeline.media.photo.jpeg.segments import APP0, Jpeg, incomplete, parse, unusual
+from pipeline.media.photo.jpeg.segments import APP0, COM, Jpeg, incomplete, parse, unusual
 from pipeline.media.photo.stderr import captured_stderr
 
 _APP14: Final = 0xEE
-_COM: Final = 0xFE
 
 
 def luma_refusal(data: bytes, jpeg: Jpeg) -> str:
@@ -42,7 +41,7 @@ def luma_refusal(data: bytes, jpeg: Jpeg) -> str:
 
 
 def luma_of(data: bytes) -> bytes:
-    """Return a grey JPEG with the first component of a colour JPEG, its coefficients and all marker segments kept.
+    """Return a grey JPEG with the first component of a colour JPEG, its coefficients and all else in the file kept.
 
     Args:
         data: the whole file: YCbCr or grey, 8 bits, baseline or progressive (`luma_refusal` says).
@@ -64,7 +63,7 @@ def luma_of(data: bytes) -> bytes:
     kept = b"".join(data[part.body - 4 : part.end] for part in jpeg.segments if _is_metadata(part.marker))
     # The encoder's own JFIF header, if any, gives way to the source's.
     own = [Edit(part.start, part.end, b"") for part in made.segments if _is_metadata(part.marker)]
-    return apply(grey, [Edit(2, 2, kept), *own])
+    return apply(grey, [Edit(2, 2, kept), *own]) + data[jpeg.end :]
 
 
 def decoded(data: bytes) -> NDArray[np.uint8]:
@@ -81,7 +80,7 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
 
 
 def _is_metadata(marker: int) -> bool:
-    return APP0 <= marker <= APP0 + 15 or marker == _COM
+    return APP0 <= marker <= APP0 + 15 or marker == COM
 
 
 def _is_ycbcr(data: bytes, jpeg: Jpeg) -> bool:

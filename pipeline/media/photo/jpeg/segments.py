@@ -8,29 +8,29 @@ from itertools import islice
 from typing import Final
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.media.photo.words import TRUNCATED
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2
+SOF_LS: Final = 0xF7  # of JPEG-LS
 DHT: Final = 0xC4
 DQT: Final = 0xDB
 DRI: Final = 0xDD
 SOS: Final = 0xDA
 APP0: Final = 0xE0
-_SOI: Final = 0xD8
+COM: Final = 0xFE
 _EOI: Final = 0xD9
 _DNL: Final = 0xDC
-_COM: Final = 0xFE
 
-_CUT: Final = "truncated: the file ends before the picture does"
 # Nothing honest comes near: a picture of ten thousand tiny segments or scans is made to keep decoders busy.
 _MOST_SEGMENTS: Final = 4096
 _MOST_SCANS: Final = 200
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
-_KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, _COM)) | _FRAMES
-_LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
+_KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, COM)) | _FRAMES
+LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
 _UNDECODED: Final = {
-    **dict.fromkeys(_LOSSLESS, "lossless JPEG"),
+    **dict.fromkeys(LOSSLESS, "lossless JPEG"),
     **dict.fromkeys((0xC5, 0xC6, 0xCD, 0xCE), "hierarchical JPEG"),
     **dict.fromkeys((0xC9, 0xCA, 0xCC), "JPEG with arithmetic coding"),
     _DNL: "JPEG whose height is given at its end (DNL)",
@@ -187,7 +187,7 @@ def check(data: bytes) -> None:
 
     Lossless pictures are decoded, but their colours are not turned into RGB.
     """
-    if _frame_marker(data) in _LOSSLESS:
+    if frame_header(data)[0] in LOSSLESS:
         raise ItemError("lossless JPEG is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     found = sum(1 for _ in islice(_SCANS.finditer(data), _MOST_SCANS + 1))
     if found > _MOST_SCANS:  # in metadata, too: so they are counted properly
@@ -199,21 +199,25 @@ def check(data: bytes) -> None:
             return
 
 
-def _frame_marker(data: bytes) -> int:
-    """Return the marker of the first frame header; 0 where there is none before the first scan."""
+def frame_header(data: bytes) -> tuple[int, bytes]:
+    """Return marker and parameters of the first frame header, JPEG-LS's too; 0 where a scan or nothing comes first."""
     at = 2
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (SOS, _EOI):
-        if data[at + 1] in _FRAMES:
-            return data[at + 1]
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return 0
+        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xFF:  # a fill byte (B.1.1.2)
+            at += 1
+            continue
+        if marker in _FRAMES or marker == SOF_LS:
+            return marker, data[at + 4 : end]
+        at = end
+    return 0, b""
 
 
 def _segment(data: bytes, at: int) -> Segment:
     """Return the segment that begins at or after `at`."""
     found = _MARKER.search(data, at)
     if found is None:
-        raise ItemError(_CUT)
+        raise ItemError(TRUNCATED)
     start, at, marker = at, found.end(), data[found.end() - 1]
     if marker == _EOI:
         return Segment(marker, start, at, at)
@@ -223,7 +227,7 @@ def _segment(data: bytes, at: int) -> Segment:
         raise ItemError(f"damaged: a JPEG with the marker {marker:02X}, which has no meaning there")
     end = at + int.from_bytes(data[at : at + 2], "big")
     if end > len(data) or at + 2 > len(data):
-        raise ItemError(_CUT)
+        raise ItemError(TRUNCATED)
     if end < at + 2:
         raise ItemError("damaged: a JPEG segment without a length")
     return Segment(marker, start, at + 2, end)
@@ -270,7 +274,7 @@ def _scan(data: bytes, segment: Segment, frame: Frame) -> Scan:
 def _data_end(data: bytes, start: int) -> int:
     found = _MARKER.search(data, start)
     if found is None:
-        raise ItemError(_CUT)
+        raise ItemError(TRUNCATED)
     end = found.start()
     while end > start and data[end - 1] == 0xFF:
         end -= 1
@@ -298,6 +302,19 @@ def incomplete(jpeg: Jpeg) -> str:
                     return "progressive scans that do not follow one another"
                 bits[number] = scan.low
     return "progressive, but not complete" if any(bits) else ""
+
+
+def behind(data: bytes) -> bytes:
+    """Return what stands behind the end of a JPEG, such as a telephone's film; nothing where no end is found."""
+    try:
+        return data[parse(data).end :]
+    except ItemError:
+        return b""
+
+
+def is_index(data: bytes, segment: Segment) -> bool:
+    """Say whether a segment tells where further pictures lie behind the first (CIPA DC-007, MPF)."""
+    return segment.marker == APP0 + 2 and data.startswith(b"MPF\0", segment.body)
 
 
 def body_of(data: bytes, segment: Segment) -> bytes:

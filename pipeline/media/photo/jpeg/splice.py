@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg.chroma_scans import ChromaScans, chroma_scans
 from pipeline.media.photo.jpeg.record import Edit, apply, is_record, record, segment
-from pipeline.media.photo.jpeg.segments import DQT, DRI, Jpeg, Segment, body_of, incomplete, parse, unusual
+from pipeline.media.photo.jpeg.segments import DQT, DRI, Jpeg, Segment, body_of, incomplete, is_index, parse, unusual
 
-_APP2: Final = 0xE2
 _APP14: Final = 0xEE
 _ADOBE_TRANSFORM: Final = 11
 
@@ -169,4 +168,4 @@ def _small_edits(source: bytes, jpeg: Jpeg) -> list[Edit]:
 
 def _misleading(source: bytes, part: Segment) -> bool:
     """Say whether a segment would be wrong in the colour file: offsets to further pictures, an older record."""
-    return is_record(source, part) or (part.marker == _APP2 and source.startswith(b"MPF\0", part.body))
+    return is_record(source, part) or is_index(source, part)
