@@ -13,7 +13,7 @@ from benchmarks.suite import QUICK_SIZES, SIZES, Wishes, run_suite
 from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import SettingsError
-from pipeline.run.progress import say
+from pipeline.run.voice import say
 
 EPILOG = """\b
 Examples:

@@ -16,13 +16,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from benchmarks.memory import memory
+from pipeline.archive import manifest
 from pipeline.archive.database import journal_path
+from pipeline.archive.manifest import write_manifest
 from pipeline.ground.items import Answer, Filed, Result, Seen, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
@@ -103,11 +106,24 @@ def one_run(scans: Path, output: Path, die_after: int) -> None:
     def executor(context: Any, jobs: int, tmp_dir: Path, progress: Any) -> AtOnce:
         return AtOnce(context.job(tmp_dir))
 
-    with mock.patch.object(driver, "_executor", executor):
+    drawings = list[float]()
+
+    def draw(*given: Any, **named: Any) -> Path:
+        begun = time.thread_time()
+        try:
+            return write_manifest(*given, **named)
+        finally:
+            drawings.append(time.thread_time() - begun)
+
+    with ExitStack() as patched:
+        patched.enter_context(mock.patch.object(driver, "_executor", executor))
+        for each in (driver, manifest):
+            patched.enter_context(mock.patch.object(each, "write_manifest", draw))
         settings = Settings(engine="opencv", precision="float32", executor="serial")
         summary = driver.run_archive([scans], output, settings, bar=False, quiet=True, voice=Voice(listeners=(hear,)))
     peak = memory()["peak"] or 0
     cost = {"all": time.process_time() - began, "peak": peak / 2**20, "worked": summary.worked, **marks}
+    cost |= {"drawings": len(drawings), "drawn": sum(drawings)}
     print(json.dumps(cost | {str(status): count for status, count in summary.counts.items()}))
 
 
@@ -130,10 +146,11 @@ def told(folder: Path, count: int) -> Iterator[str]:
     first = in_a_process(scans, output)
     assert (first["done"], first["worked"]) == (count, count), first
     size = journal_path(output).stat().st_size
-    each = (first["all"] - first["plan"]) / count * 1e6
+    each = (first["all"] - first["plan"] - first["drawn"]) / count * 1e6
     yield (
         f"{count:9,}: plan {first['plan'] / count * 1e6:4.0f} us, work {each:4.0f} us an item; driver's peak "
-        f"{first['peak']:4.0f} MiB; journal {size / count:4.0f} bytes an item, {size / 1e6:6.1f} MB"
+        f"{first['peak']:4.0f} MiB; journal {size / count:4.0f} bytes an item, {size / 1e6:6.1f} MB; "
+        f"manifest drawn {first['drawings']} times, {first['drawn'] / count * 1e6:.0f} us an item"
     )
     again = in_a_process(scans, output)
     assert (again["done"], again["worked"]) == (count, 0), again

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
 from benchmarks.memory import memory
-from benchmarks.pictures import _add_grain, sides
+from benchmarks.pictures import add_grain, sides
 from pipeline.media.photo.memory import peak
 from pipeline.media.photo.read import read
 from pipeline.media.photo.write import FORMATS
@@ -52,7 +52,7 @@ def grey(megapixels: float) -> NDArray[np.uint8]:
     """Return a made-up scan of so many million pixels, with grain."""
     levels = (sample_lightness(512, 1)[0] * np.float32(2.55)).astype(np.uint8)
     picture: Any = cv2.resize(levels, sides(megapixels), interpolation=cv2.INTER_CUBIC)
-    _add_grain(picture, np.random.default_rng(1))
+    add_grain(picture, np.random.default_rng(1))
     made: NDArray[np.uint8] = picture
     return made
 
@@ -102,7 +102,6 @@ def _float(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 _PROGRESSIVE: Final = (cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 _PLAIN: Final = (cv2.IMWRITE_TIFF_COMPRESSION, 1)
-_ROWS: Final = 278
 # Name, suffix, what becomes of the grey picture, who writes it.
 KINDS: Final[dict[str, tuple[str, Callable[..., Any], Callable[[Path, NDArray[Any]], None]]]] = {
     "JPEG grey": (".jpg", _same, _cv(".jpg")),

@@ -29,7 +29,7 @@ def write_pictures(folder: Path, megapixels: float, count: int) -> list[Path]:
     for number, lightness in enumerate(sample_lightness(512, count)):
         levels = (lightness * np.float32(2.55)).astype(np.uint8)
         picture: NDArray[np.uint8] = cv2.resize(levels, (width, height), interpolation=cv2.INTER_CUBIC)  # type: ignore[assignment]
-        _add_grain(picture, np.random.default_rng(number))
+        add_grain(picture, np.random.default_rng(number))
         path = folder / f"{megapixels:g}mp-{number}.jpg"
         _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         path.write_bytes(data.tobytes())
@@ -37,7 +37,8 @@ def write_pictures(folder: Path, megapixels: float, count: int) -> list[Path]:
     return paths
 
 
-def _add_grain(picture: NDArray[np.uint8], random: np.random.Generator) -> None:
+def add_grain(picture: NDArray[np.uint8], random: np.random.Generator) -> None:
+    """Add the grain of film to a grey picture (H, W), in place."""
     # One tile of noise serves the whole picture: an encoder does not remember what it saw above.
     tile = np.rint(random.normal(0, _GRAIN, (_STRIP, _TILE))).astype(np.int16)
     across = -(-picture.shape[1] // _TILE)

@@ -32,7 +32,7 @@ from pipeline.run.summary import Summary
 from pipeline.run.voice import Ended, Event, Voice
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
-Place = str | os.PathLike[str]
+StrPath = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Colorizer:
     """
 
     def __init__(
-        self, *, model: Place | None = None, engine: str | None = None, config: Place | None = None, **settings: Any
+        self, *, model: StrPath | None = None, engine: str | None = None, config: StrPath | None = None, **settings: Any
     ) -> None:
         """Load the net.
 
@@ -122,7 +122,7 @@ class Colorizer:
         """Say whether pixels, as `array` takes them, are neutral (grey), toned or in colour already."""
         return judge(_checked(pixels))
 
-    def file(self, source: Place, destination: Place | None = None, *, force: bool = False) -> Outcome:
+    def file(self, source: StrPath, destination: StrPath | None = None, *, force: bool = False) -> Outcome:
         """Colorize one picture, pages and metadata and all; one that is in colour is copied, unless `on_color` differs.
 
         Args:
@@ -146,10 +146,10 @@ class Colorizer:
 
     def archive(
         self,
-        inputs: Place | Sequence[Place],
-        output: Place,
+        inputs: StrPath | Sequence[StrPath],
+        output: StrPath,
         *,
-        state: Place | None = None,
+        state: StrPath | None = None,
         on_item: OnItem | None = None,
     ) -> Summary:
         """Colorize folders of photographs and films into OUTPUT, or what is left of them, as `colorize run` does.
@@ -212,7 +212,7 @@ def _outcome(result: Result, source: str, folder: Path) -> Outcome:
     )
 
 
-def _named(place: Place, error: type[ColorizeError]) -> str:
+def _named(place: StrPath, error: type[ColorizeError]) -> str:
     """Return the name; an empty text is none: it comes of a variable that was never set, and would be this folder."""
     if os.fspath(place) == "":
         raise error("The name of a file or folder is empty.")

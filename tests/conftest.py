@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from io import StringIO
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from PIL import Image, ImageSequence, TiffImagePlugin
 
+from pipeline.archive.journal import Journal
+from pipeline.archive.row import Row
+from pipeline.ground.settings import Settings
+from tests import warm
+
 # How fast examples come says something of the machine, nothing of the program.
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy machine")
+hypothesis.settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy machine")
+
+_OWN = tempfile.TemporaryDirectory(prefix="colorize-tests-")
+_CACHE = Path(_OWN.name) / "cache"
+os.environ["XDG_CACHE_HOME"] = str(_CACHE)  # never the user's own
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each of a thousand processes would compile the program anew
+    os.environ["PYTHONPYCACHEPREFIX"] = str(Path(_OWN.name) / "bytecode")
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENTRY = [sys.executable, "-c", "from pipeline.cli.main import main; main()"]
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+# One process and one engine: a run under these is quick to begin, and gives the same bytes everywhere.
+SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 
 
 def landscape(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
@@ -31,6 +52,14 @@ def landscape(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
     rows = np.arange(height)[:, None]
     picture = np.where(rows < horizon, 200 - rows * 40 / height, 90 + 30 * np.sin(rows / 5 + x))
     return np.clip(picture + random.normal(0, 6, picture.shape), 0, 255).astype(np.uint8)
+
+
+def coat(height: int = 240, width: int = 320) -> np.ndarray:
+    """A dark coat (columns 0.35..0.65, from row 0.3 down) before a light wall: uint8, with a little grain."""
+    picture = np.full((height, width), 170, np.uint8)
+    picture[int(0.3 * height) :, int(0.35 * width) : int(0.65 * width)] = 90
+    grain = np.random.default_rng(5).normal(0, 1.5, picture.shape)
+    return np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
 def write_archive(folder: Path, count: int) -> list[Path]:
@@ -60,6 +89,31 @@ def pages_of(path: Path) -> list[np.ndarray]:
         return [np.asarray(frame.copy()) for frame in ImageSequence.Iterator(image)]
 
 
+def manifest(output: Path) -> dict[str, dict[str, str]]:
+    """The rows of OUTPUT's manifest by source."""
+    return manifest_of((output / "manifest.csv").read_bytes().decode())
+
+
+def manifest_of(text: str) -> dict[str, dict[str, str]]:
+    return {row["source"]: row for row in csv.DictReader(StringIO(text, newline=""), strict=True)}
+
+
+def rows(output: Path) -> dict[str, Row]:
+    """The rows of OUTPUT's journal by key."""
+    with Journal(output, read_only=True) as journal:
+        return {row.key: row for row in journal.rows()}
+
+
+def row(output: Path, key: str) -> Row:
+    """One row of OUTPUT's journal."""
+    return rows(output)[key]
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def in_colour(height: int = 60, width: int = 80) -> np.ndarray:
     """All hues side by side (height, width, 3) uint8 BGR: nobody takes it for black and white."""
     hue = np.tile(np.linspace(0, 179, width).astype(np.uint8), (height, 1))
@@ -73,9 +127,9 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache folder for all calls of a test session; never the user's own."""
-    return tmp_path_factory.mktemp("cache")
+def user_cache() -> Path:
+    """The cache folder of all calls of a test session, where no test has one of its own."""
+    return _CACHE
 
 
 @pytest.fixture(scope="session")
@@ -89,18 +143,19 @@ def tiny_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def program() -> Iterator[warm.Program]:
+    """The command line, to be called in processes of their own."""
+    with warm.program(ENTRY, environment(), CHECKOUT) as found:
+        yield found
+
+
 @pytest.fixture
-def colorize(user_cache: Path) -> Colorize:
+def colorize(user_cache: Path, program: warm.Program) -> Colorize:
     """Call the command line in a process of its own."""
 
     def call(*arguments: object, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*ENTRY, *map(str, arguments)],
-            env=environment(XDG_CACHE_HOME=str(user_cache), **extra),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        known = environment(XDG_CACHE_HOME=str(user_cache), **extra)
+        return warm.as_text(program.call(arguments, env=known, timeout=timeout))
 
     return call

@@ -51,6 +51,14 @@ def test_what_the_rows_name_is_in_its_room() -> None:
     assert [each for each in named if not is_in(*each)] == []
 
 
+def test_what_is_to_be_added_has_its_place() -> None:
+    """The table of CONTRIBUTING.md names files that are there, and in the last of them before it each name it says."""
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Where to add")[2]
+    named = re.findall(r"`([\w./]+/[\w.]*|\w+\.toml)`", text.partition("\n## ")[0])
+    assert len(named) > 15
+    assert [name for name in named if not (CHECKOUT / name).exists()] == []
+
+
 def test_the_walks_go_through_code_that_is_there() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES)
     steps = re.findall(r"`([\w.]+)(?:\([^`]*\))?`", WALKS)

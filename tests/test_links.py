@@ -15,12 +15,9 @@ from pipeline.archive.journal import Journal, remove_superseded
 from pipeline.ground import files, inside
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.items import Filed
-from pipeline.ground.settings import Settings
 from pipeline.media.medium import lost_part
 from pipeline.run import driver
-from tests.conftest import Colorize, write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, Colorize, write_archive
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -147,7 +144,7 @@ def test_an_own_file_that_is_a_pipe_is_not_waited_for(
     folder = tmp_path / "colour" / ".colorize"
     folder.mkdir(parents=True)
     os.mkfifo(folder / name)
-    done = colorize(*[part.format(tmp_path) for part in command], tmp_path / "colour", timeout=30)
+    done = colorize(*[part.format(tmp_path) for part in command], tmp_path / "colour")
     assert done.returncode == 5
     assert "is a pipe or a device" in done.stderr
     assert "Traceback" not in done.stderr

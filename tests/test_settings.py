@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.colour import palette
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.gather import from_file, gather, unknown_variables
 from pipeline.ground.items import Kind
@@ -16,10 +18,14 @@ from pipeline.ground.resources import configs_dir
 from pipeline.ground.settings import (
     FORMAT_VERSIONS,
     Settings,
+    field_of,
     fingerprint,
     fingerprint_v1,
     treated_as,
 )
+from pipeline.media.film import options
+from pipeline.media.photo import write
+from pipeline.nets.engines import catalogue
 
 
 def test_order_is_default_file_environment_assignment_flag(tmp_path: Path) -> None:
@@ -100,6 +106,30 @@ def test_a_wrong_file_is_one_clear_sentence(tmp_path: Path, text: str, words: li
     assert "wrong.toml" in str(caught.value)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("engine", catalogue.ENGINES),
+        ("precision", {each for known in catalogue.PRECISIONS.values() for each in known}),
+        ("palette", palette.PALETTES),
+        ("format", write.SUFFIXES),
+        ("steady", options.STEADINESS),
+        ("container", options.CONTAINERS),
+    ],
+)
+def test_a_setting_can_be_what_the_rooms_know(name: str, known: Collection[str]) -> None:
+    """They lie above the settings, which cannot ask them."""
+    assert {*field_of(name).metadata["choices"]} - {"auto", "keep"} == {*known} - {"auto"}
+
+
+def test_an_encoder_can_be_what_the_film_room_knows() -> None:
+    pytest.importorskip("av", reason="extra: film")
+    from pipeline.media.film import containers, encoders
+
+    assert {*field_of("encoder").metadata["choices"]} - {"auto"} == {*encoders.ENCODERS}
+    assert {*options.CONTAINERS} - {"auto"} == {*containers.CONTAINERS}
 
 
 def test_missing_file_and_malformed_assignment() -> None:

@@ -1,8 +1,10 @@
 """What a file is, told by its first bytes: a picture, a film, or neither.
 
+What is read is told by `decoders.FORMATS`; here stand films, and pictures that nobody here can decode (camera raw,
+OpenEXR): these are pictures all the same, and their reader then says why it failed.
+
 Own signatures, because nothing at hand fits: puremagic 1.30 knows no BigTIFF and needs 0.3 to 0.6 ms a file, Pillow
-opens what is no picture for us (EPS, MPEG, TGA by guess) and refuses pictures that OpenCV reads. A picture that nobody
-here can decode (HEIC, camera raw, Photoshop) is a picture all the same: its reader then says why it failed.
+opens what is no picture for us (EPS, MPEG, TGA by guess) and refuses pictures that OpenCV reads.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import re
 
 from pipeline.ground.items import Kind
+from pipeline.media.photo.decoders import FORMATS, JPEG, MARKS, TIFF
 
 # Enough for three packets of an MPEG transport stream and the stream headers of Ogg and ASF.
 HEAD = 4096
@@ -19,33 +22,22 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-PICTURE_SUFFIXES = _words(
-    ".3fr .apng .ari .arw .avif .bay .bmp .cin .cr2 .cr3 .crw .cur .dcm .dcr .dds .dib .dng .dpx .erf .exr .fff .fit "
-    ".fits .gif .hdr .heic .heics .heif .hif .ico .iff .iiq .ilbm .j2c .j2k .jfif .jif .jng .jp2 .jpc .jpe .jpeg .jpf "
-    ".jpg .jpm .jpx .jxl .jxr .k25 .kdc .lbm .mef .mng .mos .mpo .mrw .nef .nrw .orf .pam .pbm .pcd .pct .pcx .pef "
-    ".pfm .pgm .pic .pict .png .pnm .ppm .psb "
-    ".psd .ptx .qoi .raf .ras .raw .rgb .rw2 .rwl .sgi .sr2 .srf .srw .sun .tga "
-    ".tif .tiff .wdp .webp .x3f .xbm .xcf .xpm"
+_PICTURE_SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes) | _words(
+    ".3fr .ari .arw .bay .cin .cr2 .cr3 .crw .dcm .dcr .dng .dpx .erf .exr .fff .hdr .iff .iiq .ilbm .jng .jxl .jxr "
+    ".k25 .kdc .lbm .mef .mng .mos .mrw .nef .nrw .orf .pam .pcd .pct .pef .pic .pict .ptx .raf .raw .rw2 .rwl .sr2 "
+    ".srf .srw .wdp .x3f .xcf"
 )
 # Without .ts and .dat: the first is TypeScript more often than a film; both are known by their content.
-FILM_SUFFIXES = _words(
+_FILM_SUFFIXES = _words(
     ".264 .265 .3g2 .3gp .asf .avc .avi .divx .drc .dv .f4v .flc .fli .flv .gxf .h261 .h263 .h264 .h265 .hevc .ivf "
     ".m1v .m2ts .m2v .m4v .mj2 .mjpeg .mjpg .mkv .mov .mp4 .mpe .mpeg .mpg .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb "
     ".vob .webm .wmv .wtv .y4m"
 )
 
-_JPEG = b"\xff\xd8\xff"
+# Of pictures that nobody here can decode; most camera raw files begin as a TIFF does.
 _PICTURES = (
-    _JPEG,
-    b"\x89PNG\r\n\x1a\n",
     b"\x8aMNG\r\n\x1a\n",
     b"\x8bJNG\r\n\x1a\n",
-    b"GIF87a",
-    b"GIF89a",
-    b"II*\x00",  # TIFF, and most camera raw files
-    b"MM\x00*",
-    b"II+\x00",  # BigTIFF
-    b"MM\x00+",
     b"IIU\x00",  # Panasonic
     b"IIRO",  # Olympus
     b"IIRS",
@@ -55,21 +47,14 @@ _PICTURES = (
     b"\x00MRM",  # Minolta
     b"FUJIFILMCCD-RAW",
     b"FOVb",  # Sigma
-    b"8BPS",  # Photoshop
     b"gimp xcf",
-    b"\x00\x00\x00\x0cjP  \r\n\x87\n",  # JPEG 2000
-    b"\xff\x4f\xff\x51",
     b"\x00\x00\x00\x0cJXL \r\n\x87\n",
-    b"\x59\xa6\x6a\x95",  # Sun raster
     b"\x76\x2f\x31\x01",  # OpenEXR
     b"#?RADIANCE",
     b"#?RGBE",
-    b"qoif",
-    b"DDS ",
     b"SDPX",  # DPX, Cineon: frames of a film scanned as pictures
     b"XPDS",
     b"\x80\x2a\x5f\xd7",
-    b"SIMPLE  =",  # FITS
 )
 _FILMS = (
     b"FLV\x01",
@@ -109,28 +94,28 @@ def kind_of(head: bytes, suffix: str) -> Kind:
     by_content = _by_content(head, suffix)
     if by_content is not None:
         return by_content
-    if suffix in PICTURE_SUFFIXES:
+    if suffix in _PICTURE_SUFFIXES:
         return Kind.PHOTO
-    return Kind.FILM if suffix in FILM_SUFFIXES else Kind.OTHER
+    return Kind.FILM if suffix in _FILM_SUFFIXES else Kind.OTHER
 
 
 def may_hold_pages(suffix: str) -> bool:
     """Tell whether a TIFF of this suffix is one: camera raw files are TIFFs too, whose directories are no pages."""
     suffix = suffix.lower()
-    return suffix in (".tif", ".tiff") or suffix not in PICTURE_SUFFIXES
+    return suffix in TIFF.suffixes or suffix not in _PICTURE_SUFFIXES
 
 
 def _by_content(head: bytes, suffix: str) -> Kind | None:
     if head[20:24] == b"mjp2":  # Motion JPEG 2000 begins as the picture format does
         return Kind.FILM
-    if head.startswith(_JPEG) and suffix in (".mjpeg", ".mjpg"):  # one picture behind the other
+    if JPEG.begins.match(head) and suffix in (".mjpeg", ".mjpg"):  # one picture behind the other
         return Kind.FILM
-    if head.startswith(_PICTURES) or _NETPBM.match(head) or _is_bitmap(head):
+    if MARKS.match(head) or head.startswith(_PICTURES) or _NETPBM.match(head) or _is_bitmap(head):
         return Kind.PHOTO
     if head.startswith(_FILMS):
         return Kind.FILM
     if head[:4] in (b"RIFF", b"RIFX"):
-        return {b"WEBP": Kind.PHOTO, b"AVI ": Kind.FILM, b"AMV ": Kind.FILM}.get(head[8:12], Kind.OTHER)
+        return {b"AVI ": Kind.FILM, b"AMV ": Kind.FILM}.get(head[8:12], Kind.OTHER)
     if head[:4] == b"\x1aE\xdf\xa3":  # Matroska, WebM: only the suffix tells sound alone without parsing it all
         return Kind.OTHER if suffix in (".mka", ".weba") else Kind.FILM
     if head.startswith(_ASF):

@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from pipeline.archive.own import FOLDER as FOLDER
-from pipeline.archive.own import JOURNAL, check_own
+from pipeline.archive.own import FOLDER, JOURNAL, check_own
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
 from pipeline.archive.sense import check_schema, check_sense, distrust
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words
 from pipeline.ground.mounts import file_system, over_network
@@ -199,7 +198,7 @@ class Database:
             said = "it holds what is no text" if isinstance(error, UnicodeDecodeError) else error
             raise OutputError(
                 f"The journal {self.path} is damaged ({said}): "
-                f"`colorize recover {self.output}` takes back what its copy and the manifest know."
+                f"`colorize recover {shelf.typed(self.output)}` takes back what its copy and the manifest know."
             ) from None
 
     def _advice(self) -> str:

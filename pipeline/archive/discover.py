@@ -16,10 +16,11 @@ from pipeline.archive.content import HEAD, kind_of, may_hold_pages
 from pipeline.archive.own import COPY, FOLDER, GALLERY_MARK, JOURNAL
 from pipeline.archive.places import Root
 from pipeline.archive.spelling import escape
+from pipeline.ground.addresses import is_address
 from pipeline.ground.errors import InputError
 from pipeline.ground.files import lost_folder, words
 from pipeline.ground.items import PICTURED, Kind
-from pipeline.ground.storage import Entry, Origin, heads, is_address, located, scan
+from pipeline.ground.storage import Entry, Origin, heads, scan
 from pipeline.media.photo.directories import TIFF_MARKS
 from pipeline.media.photo.pages import has_several_pages
 
@@ -74,7 +75,7 @@ class Found(NamedTuple):
     @property
     def source(self) -> Path:
         """The file's path."""
-        return located(self.path) if is_address(self.path) else Path(self.path)
+        return Origin(self.path) if is_address(self.path) else Path(self.path)
 
 
 @dataclass(slots=True)
@@ -345,7 +346,7 @@ def _junk(name: str) -> str:
 
 def _head(path: str) -> bytes:
     if is_address(path):
-        with located(path).open("rb") as file:
+        with Origin(path).open("rb") as file:
             return file.read(HEAD)
     # Without O_NONBLOCK a file exchanged for a named pipe since it was listed would hang the run.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))

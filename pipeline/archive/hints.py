@@ -22,12 +22,13 @@ from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.ground.files import sha256, words
 from pipeline.ground.hints import NO_HINTS, Exemplar, Hints, hints_of
 from pipeline.ground.items import Kind
+from pipeline.ground.settings import field_of
 
 NAME: Final = "hints.toml"
 _LARGEST: Final = 64_000_000  # bytes: 400,000 entries of a page
-MOST_FILM_QUALITY: Final = 63  # the most that a setting may say
 NOT_WANTED: Final = "not wanted, by a hint"
 READ: Final = "hints of the pictures here, which were read"
+_MOST_FILM_QUALITY: Final = field_of("film_quality").metadata["high"]
 _BY_CONTENT: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
 Entry = Mapping[str, Any]
@@ -162,9 +163,9 @@ class HintBook:
         """
         if found.kind is Kind.FILM:
             hints = self.of(found.key)
-            if (hints.quality or 0) > MOST_FILM_QUALITY:
+            if (hints.quality or 0) > _MOST_FILM_QUALITY:
                 raise SettingsError(
-                    f"{found.key}: quality: {hints.quality} is not a whole number from 1 to {MOST_FILM_QUALITY}: "
+                    f"{found.key}: quality: {hints.quality} is not a whole number from 1 to {_MOST_FILM_QUALITY}: "
                     "of a film it is the encoder's own measure, as film_quality."
                 )
             if hints.strokes:

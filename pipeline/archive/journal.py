@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.archive.caseless import is_one
 from pipeline.archive.claims import CLAIM, Claims
-from pipeline.archive.listed import is_one
 from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, SELECT, Row, row_of
 from pipeline.archive.runs import now
 from pipeline.archive.spelling import escape, unescape

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, MANIFEST, check_own
-from pipeline.archive.row import HEADERS, cells
+from pipeline.archive.row import HEADERS, cells, is_header
 from pipeline.ground import inside, shelf
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import Room, appearing, sync_folder, words
@@ -40,8 +40,7 @@ def check_manifest(output: Path) -> None:
         return
     except OSError as error:
         raise OutputError(f"{path} cannot be read: {words(error)}.") from None
-    # Loosely: a spreadsheet that saved it may have put in a byte order mark, semicolons or quotes.
-    if header and not all(word in header for word in (b"source", b"output", b"status")):
+    if header and not is_header(header):
         raise OutputError(f"{path} is not a manifest of this program: move it away, or give another OUTPUT.")
 
 

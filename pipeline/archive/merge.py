@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import shutil
 import stat
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.archive import refused
 from pipeline.archive.database import journal_path
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import hold
@@ -20,13 +24,16 @@ from pipeline.archive.recover import check_lost, keep_copy
 from pipeline.archive.row import COLUMNS, RECORD, Row
 from pipeline.archive.schema import Run
 from pipeline.archive.shard import Shard
-from pipeline.archive.spelling import unescape
-from pipeline.ground import files, inside
+from pipeline.archive.spelling import escape, unescape
+from pipeline.archive.state import looked_into, remarks
+from pipeline.ground import files, inside, shelf
 from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.items import KEPT
+from pipeline.ground.storage import Origin
 
 _BATCH: Final = 500  # rows that are recorded in one step
 _NAMED: Final = 20
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass(slots=True)
@@ -39,6 +46,7 @@ class Merged:
         problems: what overlaps, was lost or is in the way, one sentence each, at most `_NAMED`.
         more: how many there are beyond those.
         gaps: shares that were not given, and what is not finished in those that were.
+        remarks: what a person should know of an OUTPUT in a storage.
     """
 
     taken: int = 0
@@ -46,6 +54,7 @@ class Merged:
     problems: list[str] = field(default_factory=list)
     more: int = 0
     gaps: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def note(self, problem: str) -> None:
         """Keep a problem, or count it."""
@@ -59,10 +68,10 @@ def merge(shares: Sequence[Path], output: Path) -> Merged:
     """Take over what several runs made, each over a share of one INPUT; may be repeated, and goes on where it was.
 
     The shares stay as they are: their outputs appear in OUTPUT as hard links, or as copies where the file system has
-    none. An item that two of them have is taken from the first.
+    none, or one of the two lies in a storage. An item that two of them have is taken from the first.
 
     Args:
-        shares: their OUTPUTs.
+        shares: their OUTPUTs; of those in a storage the addresses, and nothing is written there.
         output: where all goes; made where it is not there.
 
     Raises:
@@ -70,22 +79,27 @@ def merge(shares: Sequence[Path], output: Path) -> Merged:
         LockedError: a run is at work in one of them.
     """
     shares = list({each.resolve(): each for each in shares}.values())  # one that is named twice is one
-    for each in shares:
+    near = [each for each in shares if not isinstance(each, Origin)]
+    for each in near:
         if not journal_path(each).exists():
             raise OutputError(f"{each} holds no journal: no run has written there yet.")
-        if output.exists() and each.samefile(output):
-            raise OutputError(f"{output} is one of the shares: give an OUTPUT of its own.")
+    there = shelf.of(output)
+    if (there and there.address in shares) or (output.exists() and any(each.samefile(output) for each in near)):
+        raise OutputError(f"{shelf.name(output)} is one of the shares: give an OUTPUT of its own.")
     check_manifest(output)
     check_lost(output)
-    merged = Merged()
+    merged, first = Merged(), not journal_path(output).exists()
     with ExitStack() as stack:
-        for each in [output, *shares]:
+        folders = [stack.enter_context(looked_into(each)) if isinstance(each, Origin) else each for each in shares]
+        for each in [output, *near]:
             stack.enter_context(hold(each))
         into = stack.enter_context(Journal(output))
         room = stack.enter_context(_room(output))
-        given = [stack.enter_context(Journal(each, read_only=True)) for each in shares]
+        given = [stack.enter_context(Journal(each, read_only=True)) for each in folders]
+        merged.remarks = list(remarks(output, first=first))
         merged.gaps = [*_missing(given), *_unfinished(given)]
         note_change(into)
+        refused.learn(into, *given)
         _take_runs(given, into)
         for share in given:
             _take(share, into, room, merged)
@@ -131,13 +145,13 @@ def _missing(given: Sequence[Journal]) -> list[str]:
 def _last(journal: Journal) -> Run:
     run = journal.last_run()
     if run is None:
-        raise OutputError(f"{journal.output} holds a journal without a run.")
+        raise OutputError(f"{shelf.name(journal.output)} holds a journal without a run.")
     return run
 
 
 def _unfinished(given: Sequence[Journal]) -> list[str]:
-    left = [(journal.output, journal.left()[0]) for journal in given]
-    return [f"{output}: {count:,} items are not finished; run that share again" for output, count in left if count]
+    left = [(shelf.name(journal.output), journal.left()[0]) for journal in given]
+    return [f"{name}: {count:,} items are not finished; run that share again" for name, count in left if count]
 
 
 def _take(share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
@@ -162,8 +176,11 @@ def _take_runs(given: Sequence[Journal], into: Journal) -> None:
 
 def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.Room, merged: Merged) -> None:
     known = into.known([row.key for row in rows])
+    of_share, of_all = refused.known(share), refused.known(into)
     with into.transaction(durable=True):
-        for row in rows:
+        for made in rows:
+            place = unescape(made.output)
+            row = replace(made, output=escape(refused.respelled(place, of_share, of_all)))
             before = known.get(row.key)
             if before is not None and (before.status, before.output, before.output_sha256) == (
                 row.status, row.output, row.output_sha256,
@@ -171,61 +188,103 @@ def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.R
                 merged.known += 1
             elif before is not None and (before.output or not row.output):
                 if before.output:
-                    merged.note(f"{row.key} is in more than one share: {share.output} was passed over")
-            elif _placed(row, share, into, room, merged):
-                into.db.execute(RECORD, [getattr(row, name) for name in COLUMNS])
+                    merged.note(f"{row.key} is in more than one share: {shelf.name(share.output)} was passed over")
+            elif (placed := _placed(row, place, share, into, room, merged)) is not None:
+                into.db.execute(RECORD, [getattr(placed, name) for name in COLUMNS])
                 if row.output:
                     claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', ?, 0, 0, 0, ?)"
                     into.db.execute(claim, (row.key, row.output, row.run_id, row.kind))
                 merged.taken += 1
 
 
-def _placed(row: Row, share: Journal, into: Journal, room: files.Room, merged: Merged) -> bool:
-    """Put an item's output into OUTPUT; where it has none, or that is gone from the share, nothing is missing."""
+def _placed(row: Row, place: str, share: Journal, into: Journal, room: files.Room, merged: Merged) -> Row | None:
+    """Put what lies at a place of a share into OUTPUT, as the row says; return the row, None: it cannot stand there."""
     if not row.output or row.status not in KEPT:
-        return True
-    place = unescape(row.output)
+        return row
+    to = unescape(row.output)
+    far = shelf.of(share.output) is not None or shelf.of(into.output) is not None
     try:
-        _link(share.output, into.output, place, room)
+        if far:
+            return _carry(row, share.output, place, into.output, room)
+        _link(share.output, place, into.output, to, room)
     except FileNotFoundError:
-        return True  # deleted since: the next run sees that as it would have in the share
+        return row  # deleted since: the next run sees that as it would have in the share
     except FileExistsError:
-        if _same(share.output, into.output, place):
-            return True
-        merged.note(f"{row.key}: something else lies at {row.output} in {into.output}")
-        return False
+        if _same(share.output, place, into.output, to):
+            return row
+        merged.note(f"{row.key}: something else lies at {row.output} in {shelf.name(into.output)}")
+        return None
     except (OSError, ItemError) as error:
         said = files.words(error) if isinstance(error, OSError) else error
         merged.note(f"{row.key}: {row.output} cannot be taken over: {said}")
-        return False
-    return True
+        return None
+    return row
 
 
-def _link(share: Path, output: Path, place: str, room: files.Room) -> None:
-    """Give a share's file its name in OUTPUT, too; it is held open, so that what was looked at is what is taken."""
-    above, _, name = place.rpartition("/")
+@contextmanager
+def _held(share: Path, place: str) -> Iterator[io.BufferedReader]:
+    """Hold a share's file open, so that what was looked at is what is taken."""
     with os.fdopen(inside.read(share, place), "rb") as file:
-        known = os.fstat(file.fileno())
-        if not stat.S_ISREG(known.st_mode):
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "it is no file")  # a link would lead whoever reads OUTPUT elsewhere
-        with inside.opened(share, above) as here, inside.opened(output, above, make=True) as there:
+        yield file
+
+
+def _link(share: Path, place: str, output: Path, to: str, room: files.Room) -> None:
+    """Give a share's file its name in OUTPUT, too."""
+    (above, _, old), (folder, _, name) = place.rpartition("/"), to.rpartition("/")
+    with _held(share, place) as file:
+        with inside.opened(share, above) as here, inside.opened(output, folder, make=True) as there:
             try:
-                os.link(name, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+                os.link(old, name, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
             except FileExistsError:
                 raise
             except OSError as error:  # another disk, or a file system without links
-                if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                if error.errno in _NO_ROOM:
                     raise OutputError(f"{output} cannot be written: {files.words(error)}.") from None
             else:
+                known = os.fstat(file.fileno())
                 if os.path.samestat(known, os.stat(name, dir_fd=there, follow_symlinks=False)):
                     return
                 os.unlink(name, dir_fd=there)
                 raise OSError(errno.ESTALE, "it was exchanged while it was taken over")
-        files.copy_open(file, place, room)
+        files.copy_open(file, to, room)
 
 
-def _same(share: Path, output: Path, place: str) -> bool:
+def _carry(row: Row, share: Path, place: str, output: Path, room: files.Room) -> Row:
+    """Bring a share's file to OUTPUT, where one of them, or both, lie in a storage; return its row there."""
+    to, there = unescape(row.output), shelf.of(output)
+    if shelf.is_taken(output, to):
+        raise FileExistsError(errno.EEXIST, "something has that name")
+    scratch = room.tmp_dir / f"{uuid.uuid4().hex}.up"
     try:
-        return inside.sha256(share, place) == inside.sha256(output, place)
+        found = _brought(share, place, scratch)
+        if there is None:
+            files.publish(scratch, to, room, found)
+            return row
+        as_made = files.sha256(scratch) == row.output_sha256
+        mtime_ns = shelf.put(there, scratch, to)
+        return replace(row, output_mtime_ns=mtime_ns) if as_made else row
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise OutputError(f"{room.tmp_dir} cannot be written: {files.words(error)}.") from None
+        raise
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _brought(share: Path, place: str, to: Path) -> os.stat_result:
+    if shelf.of(share) is not None:
+        found = shelf.look(share, place)
+        shelf.bring(share, place, to)
+        return found
+    with _held(share, place) as file, to.open("xb") as copy:
+        shutil.copyfileobj(file, copy)
+        return os.fstat(file.fileno())
+
+
+def _same(share: Path, place: str, output: Path, to: str) -> bool:
+    try:
+        return shelf.sha256(share, place) == shelf.sha256(output, to)
     except OSError:
         return False

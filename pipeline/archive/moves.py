@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple
 
+from pipeline.archive.caseless import is_one
 from pipeline.archive.journal import Journal, remove_superseded
-from pipeline.archive.listed import is_one
 from pipeline.archive.names import ending
 from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import unescape
@@ -181,7 +181,7 @@ def _finish(journal: Journal, batch: list[_Move], *, last: bool) -> None:
             if (last or at in ("", move.place)) and (move, at, why) not in stuck:
                 journal.db.execute("DELETE FROM moves WHERE key = ?", (move.key,))
     for move, at, why in stuck:
-        raise OutputError(f"{journal.output / unescape(at)} cannot be renamed to {move.place}: {why}.")
+        raise OutputError(f"{shelf.name(journal.output)}/{at} cannot be renamed to {move.place}: {why}.")
 
 
 def _step(journal: Journal, move: _Move, *, last: bool) -> str:

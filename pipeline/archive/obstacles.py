@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.archive.caseless import as_listed
 from pipeline.archive.decision import Action, Because, Decision
 from pipeline.archive.discover import Found
 from pipeline.archive.journal import LEFT, Journal, Known
-from pipeline.archive.listed import as_listed
 from pipeline.archive.names import Names
 from pipeline.archive.outputs import Outputs
 from pipeline.archive.spelling import escape, fold
@@ -165,6 +165,6 @@ class OtherArchive:
         """Raise `OutputError` where most pictures of the same names are others: they would be lost."""
         if len(self._unlike) > self._alike:
             raise OutputError(
-                f"{output} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
+                f"{shelf.name(output)} holds pictures of another INPUT under the same names ({self._unlike[0]}): "
                 "give each INPUT an OUTPUT of its own, or name all INPUTs in one command."
             )

@@ -9,6 +9,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.places import labels
 from pipeline.archive.spelling import unescape
 from pipeline.ground.errors import OutputError
+from pipeline.ground.storage import located
 
 
 def refuse_overlap(journal: Journal, inputs: Sequence[str]) -> None:
@@ -23,11 +24,13 @@ def refuse_overlap(journal: Journal, inputs: Sequence[str]) -> None:
     Raises:
         OutputError: a source would be known under two names, and have two outputs.
     """
-    now = _places(inputs)
+    here_now = _paths(inputs)
+    now = _places(here_now)
     clashes: dict[tuple[str, ...], tuple[PurePath, PurePath] | None] = {tuple(inputs): None}  # each looked at once
     for run in journal.runs().values():
         if run.inputs not in clashes:
-            clashes[run.inputs] = _clash(now, _places(run.inputs))
+            before = _paths(run.inputs)
+            clashes[run.inputs] = _clash(now, _places(before)) if _meet(here_now, before) else None
         pair = clashes[run.inputs]
         if pair and journal.has_made(run.run_id):
             here, there = pair
@@ -37,9 +40,17 @@ def refuse_overlap(journal: Journal, inputs: Sequence[str]) -> None:
             )
 
 
-def _places(inputs: Sequence[str]) -> dict[PurePath, str]:
+def _paths(inputs: Sequence[str]) -> list[Path]:
+    return [located(unescape(each)) for each in inputs]
+
+
+def _meet(some: Sequence[Path], others: Sequence[Path]) -> bool:
+    """Tell whether one lies in another: only then need a storage be asked, which may be gone by now."""
+    return any(one.is_relative_to(other) or other.is_relative_to(one) for one in some for other in others)
+
+
+def _places(paths: Sequence[Path]) -> dict[PurePath, str]:
     """Return what the things in each INPUT are called before their path in it; "" for the only folder."""
-    paths = [Path(unescape(each)) for each in inputs]
     if len(paths) == 1 and not paths[0].is_file():
         return {paths[0]: ""}
     return dict(zip(paths, labels(paths), strict=True))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.ground import shelf
+from pipeline.ground.addresses import NOT_HERE
 from pipeline.ground.errors import OutputError
 from pipeline.ground.files import words
-from pipeline.ground.storage import NOT_HERE, Origin
+from pipeline.ground.storage import Origin
 
 FOLDER: Final = ".colorize"
 MANIFEST: Final = "manifest.csv"

@@ -8,8 +8,8 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from pipeline.archive.database import FOLDER
 from pipeline.archive.journal import Journal
+from pipeline.archive.own import FOLDER
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause
@@ -85,15 +85,15 @@ class Pieces:
         for number, start, stop, status, place, size, digest, seen, seconds, _ in rows[1:]:
             span, filed = Span(number, start, stop), Filed(unescape(place), size, digest)
             spans.append(span)
-            if status in MADE and self._is_there(filed):
+            if status in MADE and self._is_whole(filed):
                 parts.append(Part(span, Status(status), filed, Seen(**json.loads(seen)), seconds))
         scan = Filed(unescape(rows[0][4]), rows[0][5], rows[0][6]) if rows[0][4] else None
-        if scan is not None and not self._is_there(scan):
+        if scan is not None and not self._is_whole(scan):
             self.remove(unit.key)
             return None
         return Begun(tuple(spans), tuple(parts), scan, rows[0][8])
 
-    def _is_there(self, filed: Filed) -> bool:
+    def _is_whole(self, filed: Filed) -> bool:
         try:
             return inside.look(self._journal.output, filed.place).st_size == filed.size
         except OSError:

@@ -6,12 +6,13 @@ import hashlib
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.archive.schema import Run
-from pipeline.archive.spelling import fold, unescape
+from pipeline.archive.spelling import escape, fold, unescape
 from pipeline.ground import shelf
 from pipeline.ground.errors import ColorizeError, InputError, OutputError
 from pipeline.ground.files import words
@@ -85,6 +86,25 @@ def source_path(roots: Sequence[Root], place: str) -> Path:
     return Path(place)
 
 
+def keys_of(path: Path, runs: Iterable[Run], output: Path) -> Iterator[str]:
+    """Yield what a file may be called in the journal, by the INPUTs of these runs: as it was named, and as it lies.
+
+    Args:
+        path: of the file.
+        runs: the newest of them first.
+        output: OUTPUT.
+    """
+    spelled = {path.absolute(): None}
+    with suppress(OSError, RuntimeError):  # links that lead in a circle
+        spelled |= dict.fromkeys((path.parent.resolve() / path.name, path.resolve()))
+    for inputs in dict.fromkeys(run.inputs for run in runs):
+        for root in known_places(inputs, output):
+            for lies in spelled:
+                if lies.is_relative_to(root.path):
+                    below = lies.relative_to(root.path).parts
+                    yield escape("/".join((*filter(None, [root.label]), *below)))
+
+
 def _real(path: Path) -> Path:
     try:
         return path.resolve(strict=True)
@@ -97,8 +117,8 @@ def _real(path: Path) -> Path:
 
 
 def _check_input(path: Path) -> None:
-    mode = path.stat().st_mode
     try:
+        mode = path.stat().st_mode
         if stat.S_ISDIR(mode) and isinstance(path, Origin):
             return  # a folder is there as long as something lies in it
         if stat.S_ISDIR(mode):

@@ -38,7 +38,6 @@ _WHY: Final = {
     State.EDITED: "edited; made anew as asked",
     State.UNFINISHED: "unfinished",
 }
-_KINDS: Final = {str(kind): kind for kind in Kind}
 
 
 class Plan:
@@ -112,7 +111,7 @@ class Plan:
             return found
         if (found.size, found.mtime_ns) != (row.source_size, row.source_mtime_ns):
             return found
-        kind = _KINDS[row.kind]
+        kind = Kind(row.kind)
         if not self._wishes.are_met_by(row, kind):
             return found
         return Found(found.path, found.place, found.key, kind, found.size, found.mtime_ns, found.reason)

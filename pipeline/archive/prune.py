@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,12 +15,12 @@ from pipeline.archive.manifest import write_manifest
 from pipeline.archive.moves import finish_moves
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
-from pipeline.archive.places import Root, known_places, places_of, source_path
+from pipeline.archive.places import Root, keys_of, known_places, places_of, source_path
 from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import files, inside, shelf
 from pipeline.ground.errors import Cause, InputError
-from pipeline.ground.files import words
+from pipeline.ground.files import may_be_there, words
 from pipeline.ground.items import Kind, Result, Seen, Status
 from pipeline.ground.storage import Origin
 
@@ -41,22 +41,16 @@ def prunable(output: Path) -> Iterator[tuple[str, str, str]]:
             if state in _STAYS:
                 yield row.key, row.output, _STAYS[state]
             else:
-                yield row.key, row.output, FOUND_AGAIN if _is_there(row.key, roots) else ""
+                yield row.key, row.output, FOUND_AGAIN if _may_be_there(row.key, roots) else ""
 
 
-def _is_there(key: str, roots: Sequence[Root]) -> bool:
+def _may_be_there(key: str, roots: Sequence[Root]) -> bool:
     """Tell whether a source is there after all, or may be: a disk that was not mounted when a run looked."""
     place = unescape(key)
     if not roots or not inside.is_inside(place):
         return False
     source = source_path(roots, place)
-    try:
-        source.stat() if isinstance(source, Origin) else os.lstat(source)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
+    return may_be_there(source.stat if isinstance(source, Origin) else source.lstat)
 
 
 class Pruned(NamedTuple):
@@ -231,7 +225,8 @@ def _key(journal: Journal, path: Path, *, undo: bool) -> str:
     root = there.address if there else journal.output.absolute()
     whole = path.absolute()
     place = "/".join(whole.parts[len(root.parts) :]) if whole.is_relative_to(root) else str(path)
-    keys = (*sorted(journal.owners(place)), escape(str(path)), escape(place), *_as_source(journal, whole))
+    named = (*sorted(journal.owners(place)), escape(str(path)), escape(place))
+    keys = list(dict.fromkeys(chain(named, keys_of(path, reversed(journal.runs().values()), journal.output))))
     for key in keys:
         if journal.row(key) is not None:
             return key
@@ -239,12 +234,3 @@ def _key(journal: Journal, path: Path, *, undo: bool) -> str:
         if _source(journal, key) is not None:
             return key
     raise InputError(f"{path}: no item of {shelf.name(journal.output)} is called so, and none has such an output.")
-
-
-def _as_source(journal: Journal, whole: Path) -> Iterator[str]:
-    """Yield what a file of the last run's INPUTs goes by."""
-    run = journal.last_run()
-    for root in known_places(run.inputs, journal.output) if run else []:
-        if whole.is_relative_to(root.path.absolute()):
-            below = whole.relative_to(root.path.absolute()).parts
-            yield escape("/".join((*filter(None, [root.label]), *below)))

@@ -19,19 +19,15 @@ from pipeline.archive.lock import hold
 from pipeline.archive.manifest import check_manifest, write_manifest
 from pipeline.archive.outputs import EDITED_REASON
 from pipeline.archive.own import COPY, FOLDER, JOURNAL, MANIFEST, check_own, resolved
-from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE
+from pipeline.archive.row import COLUMNS, RECORD, RECOVERED, UNKNOWN_SIZE, numbers_of
 from pipeline.archive.spelling import uncell, unescape
 from pipeline.archive.state import is_kept_here
 from pipeline.ground import inside, shelf
 from pipeline.ground.errors import Cause, OutputError
 from pipeline.ground.items import DOUBTFUL, KEPT, MADE, Kind, Status
 
-_NUMBERS: Final = {"chroma": float, "width": int, "height": int, "bits": int, "frames": int, "seconds": float}
-
-
 _OURS: Final = "ours"
 _NO_TEXT: Final = "\ufffd"
-_MOST: Final = 2**53
 _OF_A_RUN: Final = 3  # its row is made, told how much was planned, and finished
 
 
@@ -51,10 +47,9 @@ def check_lost(output: Path) -> None:
         if os.lstat(journal_path(output)).st_size:
             return
     if (output / FOLDER / COPY).exists() or next(_finished(output), None):
-        called = shelf.name(output)
         raise OutputError(
-            f"{called} holds finished outputs and no journal: `colorize recover {called}` takes them back. To begin "
-            f"anew, move {MANIFEST} and {FOLDER} away."
+            f"{shelf.name(output)} holds finished outputs and no journal: `colorize recover {shelf.typed(output)}` "
+            f"takes them back. To begin anew, move {MANIFEST} and {FOLDER} away."
         )
 
 
@@ -199,7 +194,7 @@ def _take_back(journal: Journal, output: Path) -> Counter[str]:
         for row in _finished(output):
             known = journal.row(row["source"])
             if known is not None:  # from the copy, which is older than what was rejected since
-                if row["status"] == Status.REJECTED != known.status and not _is_there(output, known.output):
+                if row["status"] == Status.REJECTED != known.status and not _is_seen(output, known.output):
                     journal.mark(known.key, Status.REJECTED, row.get("reason", ""), _cause_of(row))
                     taken[Status.REJECTED] += 1
                 continue
@@ -229,7 +224,8 @@ def _cause_of(row: dict[str, str]) -> Cause:
     return Cause.BY_HINT if row.get("reason", "") == NOT_WANTED else Cause.NONE
 
 
-def _is_there(output: Path, place: str) -> bool:
+def _is_seen(output: Path, place: str) -> bool:
+    """Tell whether an output is there for sure; of one that cannot be looked at, the manifest is believed."""
     try:
         return bool(shelf.look(output, unescape(place)))
     except OSError:
@@ -265,8 +261,7 @@ def _made_as(row: dict[str, str]) -> Status:
 def _told(row: dict[str, str]) -> dict[str, Any] | None:
     """Return what the manifest says of an item, as a row of the journal; None where it makes no sense."""
     try:
-        numbers = {name: _number(kind(row.get(name) or 0)) for name, kind in _NUMBERS.items()}
-        doubt = {"doubt": _number(int(row["doubt"])) if row.get("doubt") else None}
+        numbers = numbers_of(row)
         Kind(row.get("kind") or "")
     except ValueError:
         return None
@@ -275,13 +270,7 @@ def _told(row: dict[str, str]) -> dict[str, Any] | None:
         "key": row["source"], "source_size": UNKNOWN_SIZE, "source_mtime_ns": 0, "output_size": 0, "output_mtime_ns": 0,
         "cause": "", "fingerprint": RECOVERED, "run_id": RECOVERED, "unsure": int(DOUBTFUL in row.get("reason", "")),
     }  # fmt: skip
-    return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | doubt | own
-
-
-def _number(value: Any) -> Any:
-    if not -_MOST < value < _MOST:  # also what is no number
-        raise ValueError("no number that a journal holds")
-    return value
+    return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | own
 
 
 def keep_copy(journal: Journal) -> None:

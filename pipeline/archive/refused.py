@@ -53,7 +53,7 @@ class Refused:
     def spell(self, name: str) -> str:
         """Return a name that is taken: what is refused as `%3A`, `%` as `%25` where it could be mistaken for that.
 
-        Nearly every name stays as it is, and no two become one; `plain` takes it back.
+        Nearly every name stays as it is, and no two become one.
         """
         if not self:
             return name
@@ -89,6 +89,12 @@ NOTHING: Final = Refused()
 def plain(name: str) -> str:
     """Return the name that was spelled by `Refused.spell`; only for one that was."""
     return os.fsdecode(re.sub(rb"%([0-9A-F]{2})", lambda match: bytes([int(match[1], 16)]), os.fsencode(name)))
+
+
+def respelled(place: str, before: Refused, now: Refused) -> str:
+    """Return a place of one OUTPUT as it is spelled in another, which refuses what the first does, and more."""
+    parts = place.split("/")
+    return "/".join(now.spell(plain(part) if before else part) for part in parts)
 
 
 def _code(character: str) -> str:
@@ -137,11 +143,13 @@ def _of_storage(scheme: str) -> Refused:
     return Refused(f"{_CONTROL};?" if scheme.startswith("webdav") else _CONTROL, bytes=True)
 
 
-def learn(journal: Journal) -> Refused:
-    """Try what OUTPUT takes now, and remember what it refuses beside what was refused before."""
+def learn(journal: Journal, *others: Journal) -> Refused:
+    """Try what OUTPUT takes now, and remember what it refuses beside what was refused before, there and in others."""
     before = known(journal)
     there = shelf.of(journal.output)
     now = before | (probe(journal.output) if there is None else _of_storage(there.address.scheme))
+    for other in others:
+        now |= known(other)
     if now != before:
         journal.put_fact(_FACT, json.dumps(asdict(now)))
     return now

@@ -18,7 +18,6 @@ from pipeline.ground import files
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Kind, Status
 
-_KINDS: Final = {str(kind): kind for kind in Kind}
 _STAYS: Final = frozenset({Status.EDITED, Status.REJECTED})
 
 
@@ -62,7 +61,7 @@ def fate_of(row: Known, state: State, wishes: Wishes) -> Status | None:
     if state is State.MISSING and wishes.deleted_outputs == "rejected":
         return Status.REJECTED
     plain = row.fingerprint.partition(HINTED)[0]  # what hints say is known when it is known where it goes
-    current = plain in wishes.fingerprints.get(_KINDS.get(row.kind, Kind.OTHER), ())
+    current = plain in wishes.fingerprints.get(Kind(row.kind or Kind.OTHER), ())
     return Status.DONE if current and state is State.OURS else None
 
 
@@ -116,7 +115,7 @@ class Renames:
         if each.fate is not Status.DONE:
             return True
         wanted = self._journal.claimed(home)[each.row.made_as == Status.COPIED]
-        mark = self._wishes.hints.mark(home, _KINDS[each.row.kind])
+        mark = self._wishes.hints.mark(home, Kind(each.row.kind))
         return ending(wanted) == ending(each.row.output) and mark == hints_in(each.row.fingerprint)
 
     def _home(self, row: Known) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from pipeline.archive.spelling import cell
 from pipeline.ground.inside import is_inside
@@ -86,6 +86,10 @@ COLUMNS = tuple(each.name for each in fields(Row))
 HEADERS = tuple(each.metadata["header"] for each in fields(Row) if each.metadata["header"])
 # Hashes, times, and words of the house: no spreadsheet takes them for anything else, and most cells are such.
 _PLAIN = frozenset({"status", "verdict", "source_sha256", "output_sha256", "finished_at", "run_id", "engine"})
+# The manifest's numbers, by type; of one that may be None an empty cell says that nobody knows it, of others 0.
+_NUMBERS = {name: kind for name, kind in get_type_hints(Row).items() if name in HEADERS and kind is not str}
+_MOST = 2**53
+_HEADER = (b"source", b"output", b"status")
 _SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
 # Reasons carry what libraries said; a NUL or a bare carriage return there would break readers of CSV.
 _CONTROL = dict.fromkeys((*range(32), 127), " ")
@@ -147,9 +151,33 @@ def hints_in(fingerprint: str) -> str:
     return fingerprint.partition(HINTED)[2]
 
 
+def numbers_of(line: Mapping[str, str]) -> dict[str, int | float | None]:
+    """Return the numbers in a line of the manifest, by column: what `cells` drew them from.
+
+    Raises:
+        ValueError: one is no number, or none that a journal holds.
+    """
+    return {name: _number(kind, line.get(name, "")) for name, kind in _NUMBERS.items()}
+
+
+def _number(kind: Any, text: str) -> int | float | None:
+    unknown = get_args(kind)
+    if unknown and not text:
+        return None
+    number: int | float = (unknown[0] if unknown else kind)(text or 0)
+    if not -_MOST < number < _MOST:  # also what is no number
+        raise ValueError("no number that a journal holds")
+    return number
+
+
 def _text(value: str) -> str:
     # A reason may quote a name that is not UTF-8; SQLite takes none of that.
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def is_header(line: bytes) -> bool:
+    """Tell whether a line begins a manifest: a spreadsheet may have put in a byte order mark, semicolons or quotes."""
+    return all(word in line for word in _HEADER)
 
 
 def cells(row: Row) -> Iterator[str | int]:

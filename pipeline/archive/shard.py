@@ -13,6 +13,7 @@ from typing import Final
 from pipeline.archive.discover import Folder
 from pipeline.archive.journal import Journal
 from pipeline.archive.spelling import fold
+from pipeline.ground import shelf
 from pipeline.ground.errors import OutputError, SettingsError
 
 _FORM: Final = re.compile(r"([0-9]{1,6})/([0-9]{1,6})\Z")
@@ -70,4 +71,6 @@ def refuse_other_share(journal: Journal, shard: Shard) -> None:
     before = Shard.parse(str(last.settings.get("shard", "")))
     if before != shard:
         what = f"share {before}" if before.of > 1 else "a run over all of INPUT"
-        raise OutputError(f"{journal.output} was filled by {what}: give share {shard} an OUTPUT of its own.")
+        raise OutputError(
+            f"{shelf.name(journal.output)} was filled by {what}: give share {shard} an OUTPUT of its own."
+        )

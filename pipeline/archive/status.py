@@ -18,7 +18,7 @@ from pipeline.ground.items import Kind
 
 
 @dataclass(frozen=True, slots=True)
-class InPieces:
+class Unfinished:
     """An item that is worked on in pieces, and not finished.
 
     Attributes:
@@ -35,7 +35,7 @@ class InPieces:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class Standing:
     """Where OUTPUT stands.
 
     Attributes:
@@ -62,10 +62,10 @@ class Status:
     again: int
     rate: float
     seconds_left: float | None
-    begun: tuple[InPieces, ...] = ()
+    begun: tuple[Unfinished, ...] = ()
 
 
-def read_status(output: Path) -> Status:
+def read_status(output: Path) -> Standing:
     """Read where OUTPUT stands.
 
     Raises:
@@ -78,7 +78,7 @@ def read_status(output: Path) -> Status:
         finished = journal.worked(run.run_id) if run else 0
         left, again = journal.left()
         rate = _rate(run, finished, journal.last_record(run.run_id), running) if run else 0.0
-        return Status(
+        return Standing(
             output=output,
             counts=journal.counts(),
             run=run,
@@ -93,12 +93,12 @@ def read_status(output: Path) -> Status:
         )
 
 
-def _begun(journal: Journal) -> Iterator[InPieces]:
+def _begun(journal: Journal) -> Iterator[Unfinished]:
     for key, kind, done, frames, seconds in in_pieces(journal):
-        yield InPieces(key, kind, done, frames, (frames - done) * seconds / done if done else None)
+        yield Unfinished(key, kind, done, frames, (frames - done) * seconds / done if done else None)
 
 
-def listed(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
+def of_statuses(output: Path, statuses: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield key and reason of the items of these statuses, by key."""
     with Journal(output, read_only=True) as journal:
         for row in journal.rows():
@@ -115,31 +115,31 @@ def _rate(run: Run, finished: int, last: str, running: bool) -> float:
     return finished / seconds if seconds > 0 else 0.0
 
 
-def status_lines(status: Status) -> Iterator[str]:
+def status_lines(standing: Standing) -> Iterator[str]:
     """Yield the status as a table for a person."""
-    for name, count in status.counts.items():
+    for name, count in standing.counts.items():
         yield f"{name:<12} {count:>9,}"
-    if status.left:
-        again = f" ({status.again:,} of them anew, counted above as they were)" if status.again else ""
-        yield f"{'left':<12} {status.left:>9,}{again}"
-    yield f"{'in all':<12} {sum(status.counts.values()) + status.left - status.again:>9,}"
-    yield from map(_begun_line, status.begun)
-    run = status.run
+    if standing.left:
+        again = f" ({standing.again:,} of them anew, counted above as they were)" if standing.again else ""
+        yield f"{'left':<12} {standing.left:>9,}{again}"
+    yield f"{'in all':<12} {sum(standing.counts.values()) + standing.left - standing.again:>9,}"
+    yield from map(_begun_line, standing.begun)
+    run = standing.run
     if run is None:
         yield "No run has begun here."
         return
-    if status.running:
-        owner = f" (process {status.owner.pid} on {status.owner.host})" if status.owner else ""
+    if standing.running:
+        owner = f" (process {standing.owner.pid} on {standing.owner.host})" if standing.owner else ""
         yield f"Running since {run.started_at}{owner}."
-        if status.seconds_left is not None:
-            yield f"About {status.seconds_left / 60:,.0f} min left at {status.rate:.2f} files/s."
+        if standing.seconds_left is not None:
+            yield f"About {standing.seconds_left / 60:,.0f} min left at {standing.rate:.2f} files/s."
     elif run.exit_code is None:
         yield f"The run of {run.started_at} was cut short; the same command goes on from here."
     else:
         yield f"The last run ended {run.finished_at} with exit code {run.exit_code}."
 
 
-def _begun_line(item: InPieces) -> str:
+def _begun_line(item: Unfinished) -> str:
     called = "frames" if item.kind == Kind.FILM else "pages"
     line = f"{item.key}: {item.done:,} of {item.frames:,} {called}"
     if item.work_left is None:
@@ -151,6 +151,6 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:,.0f} min"
 
 
-def status_json(status: Status) -> str:
+def status_json(standing: Standing) -> str:
     """Return the status as one JSON object; times are ISO 8601 in UTC, rates in files a second."""
-    return json.dumps(asdict(status) | {"output": readable(str(status.output))}, indent=2, ensure_ascii=True)
+    return json.dumps(asdict(standing) | {"output": readable(str(standing.output))}, indent=2, ensure_ascii=True)

@@ -16,12 +16,13 @@ from pipeline.archive.lock import hold
 from pipeline.archive.own import COPY, FOLDER, MANIFEST, OF_A_RUN
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
+from pipeline.ground.files import may_be_there
 
 
 @contextmanager
 def taking(output: Path) -> Iterator[None]:
     """`hold` OUTPUT for the length of the block; the journal is opened and closed inside it."""
-    made = [each for each in (output, *output.parents) if _is_absent(each)]
+    made = [each for each in (output, *output.parents) if not may_be_there(each.lstat)]
     unbegun = False
     try:
         with hold(output):
@@ -39,24 +40,13 @@ def taking(output: Path) -> Iterator[None]:
 
 def _is_unbegun(output: Path) -> bool:
     """Tell whether nothing in OUTPUT tells of a run, now or ever."""
-    if not (_is_absent(output / MANIFEST) and _is_absent(output / FOLDER / COPY)):
+    if any(may_be_there(path.lstat) for path in (output / MANIFEST, output / FOLDER / COPY)):
         return False
     try:
         with Journal(output, read_only=True) as journal:
             return journal.last_run() is None
     except (OutputError, OSError):
-        return _is_absent(journal_path(output))
-
-
-def _is_absent(path: Path) -> bool:
-    """Tell whether nothing is there, for sure: a disk that fails says nothing of that."""
-    try:
-        path.lstat()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    return False
+        return not may_be_there(journal_path(output).lstat)
 
 
 def _clear(output: Path) -> None:

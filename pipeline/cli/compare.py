@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipeline.cli.completing import complete_models, complete_palettes
-from pipeline.cli.presentation import Place, Presentation, Whole, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, Whole, presentation_options, state_option, tell
 from pipeline.cli.settings_flags import read_settings, settings_flags
 from pipeline.ground.errors import OutputError, SettingsError
 
@@ -30,7 +30,7 @@ def _words(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
 
 
 @click.command(epilog=EPILOG)
-@click.argument("picture", metavar="IN", type=Place())
+@click.argument("picture", metavar="IN", type=Place(far=True))
 @click.option("-s", "--sheet", "sheets", multiple=True, type=Place(), metavar="FILE", help="Where they are shown: a"
               " picture (.jpg, .png) or a page (.html); may be repeated.")  # fmt: skip
 @click.option("--models", callback=_words, metavar="A,B", shell_complete=complete_models,
@@ -41,11 +41,12 @@ def _words(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
 @click.option("--side", type=Whole(64, 4096), default=480, metavar="PIXELS",
               help="Longest side of each, 64 to 4096. [480]")  # fmt: skip
 @click.option("--choose", type=int, metavar="N", help="Write the N-th into the hints of OUTPUT.")
-@click.option("-o", "--output", type=Place(), metavar="OUTPUT", help="The archive that IN is a source of.")
+@click.option("-o", "--output", type=Place(far=True), metavar="OUTPUT", help="The archive that IN is a source of.")
 @click.option("-f", "--force", is_flag=True, help="Replace FILE if it is there.")
 @presentation_options
 @settings_flags("models_dir", "engine", "precision", "lightness")
 @click.pass_obj
+@state_option()
 def command(
     presentation: Presentation, /, picture: Path, sheets: tuple[Path, ...], models: list[str] | None,
     palettes: list[str] | None, saturations: list[str] | None, side: int, choose: int | None, output: Path | None,

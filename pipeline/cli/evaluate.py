@@ -117,7 +117,7 @@ def _evaluate_films(place: Path, settings: Settings, *, as_json: bool) -> int:
     from pipeline.ground.errors import ItemError
     from pipeline.measure.clips import clip_lines, clips_json, films, measure_film
     from pipeline.run.engine import settled_net
-    from pipeline.run.progress import say
+    from pipeline.run.voice import say
 
     found = films(place)
     net = settled_net(settings)

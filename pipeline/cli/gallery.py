@@ -11,7 +11,7 @@ import click
 from tqdm import tqdm
 
 from pipeline.archive.spelling import readable
-from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, Whole, json_option, presentation_options, state_option, tell
 
 EPILOG = """\b
 Exit: 0 it is made, 2 wrong usage, 5 OUTPUT holds no archive or cannot be
@@ -22,11 +22,12 @@ Examples:
   colorize gallery colour
   colorize gallery colour --name look --jobs 2
   colorize gallery colour --single-file
+  colorize gallery s3://museum/colour --name look
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
 @click.option("--name", default="gallery", metavar="NAME", help="Of the folder inside OUTPUT. [gallery]")
 @click.option("--single-file", is_flag=True, help="One file, OUTPUT/NAME.html, with small pictures in it.")
 @click.option("-j", "--jobs", type=Whole(1, 512), metavar="N", help="Processes that make thumbnails. [all cores]")
@@ -41,6 +42,7 @@ Examples:
 @json_option
 @presentation_options
 @click.pass_obj
+@state_option()
 def command(
     presentation: Presentation,
     /,
@@ -56,7 +58,8 @@ def command(
 
     Before and after side by side, what failed and why, decisions that can be
     downloaded. It needs no server and no network. Originals are only read; a
-    second call looks only at what has changed. A run may work meanwhile.
+    second call looks only at what has changed. A run may work meanwhile. Of an
+    OUTPUT in a storage it is made in its state folder.
     """
     from pipeline.web.gallery.build import Options, make_gallery
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.presentation import Place, presentation_options, tell
+from pipeline.cli.presentation import Place, presentation_options, state_option, tell
 
 EPILOG = """\b
 Examples:
@@ -35,19 +35,21 @@ def command() -> None:
 
 @command.command("import", epilog=_EPILOG_IMPORT)
 @click.argument("decisions", metavar="DECISIONS.json", type=Place())
-@click.argument("output", metavar="[OUTPUT]", default=".", type=Place())
+@click.argument("output", metavar="[OUTPUT]", default=".", type=Place(far=True))
 @presentation_options
+@state_option()
 def import_(decisions: Path, output: Path) -> int:
     """Take decisions that were made on the gallery's page into OUTPUT/hints.toml.
 
-    OUTPUT is this folder where none is given. What was written there by hand
-    stays, comments too.
+    OUTPUT is this folder where none is given; of one in a storage its state
+    folder has the hints. What was written there by hand stays, comments too.
     """
-    from pipeline.archive.decisions import import_decisions
+    from pipeline.archive.hinting import import_decisions
+    from pipeline.ground import shelf
 
     came = import_decisions(decisions, output)
     for key in came.unknown:
-        tell(f"{key}: no such picture in {output}", err=True)
+        tell(f"{key}: no such picture in {shelf.name(output)}", err=True)
     for key in came.others:
         tell(f"{key}: not the picture that was decided on, its sha256 is another", err=True)
     for key in came.undone:

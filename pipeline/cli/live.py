@@ -57,8 +57,7 @@ def command(
     from pipeline.run.engine import settled_net
     from pipeline.run.signals import stop_on_signals
     from pipeline.web.live.painter import Painter
-    from pipeline.web.live.show import Place as At
-    from pipeline.web.live.show import Show
+    from pipeline.web.live.show import Address, Show
     from pipeline.web.live.source import find_source
 
     settings = read_settings(values)
@@ -67,7 +66,7 @@ def command(
     painter = Painter.warm(settled_net(settings), settings, patient=fast)
     with stop_on_signals(lambda sentence: None) as stop:
         show = Show(found, painter, recorder, fast=fast)
-        figures = show.run(At(host, port), lambda address: _say(presentation, address), lambda: stop.requested)
+        figures = show.run(Address(host, port), lambda address: _say(presentation, address), lambda: stop.requested)
     _sum_up(presentation, figures, save)
     return int(stop.code or 0)
 

@@ -13,8 +13,10 @@ from typing import Any, TypeVar, cast
 import click
 
 from pipeline.archive.spelling import printable
+from pipeline.ground.addresses import NOT_HERE
+from pipeline.ground.errors import SettingsError
 from pipeline.ground.homes import from_home
-from pipeline.ground.storage import NOT_HERE, is_address, located
+from pipeline.ground.storage import Origin, located
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -76,11 +78,10 @@ class Place(click.Path):
         """Refuse an empty text, or `colorize run "$UNSET"` would colorize the current folder."""
         if value == "":
             self.fail("it is empty: name a file or folder.", parameter, ctx)
-        if isinstance(value, str) and is_address(value):
-            if not self._far:
-                self.fail(f"{located(value)}: {NOT_HERE}", parameter, ctx)
-            return located(value)
         if isinstance(value, str):
+            place = located(value)
+            if isinstance(place, Origin):
+                return place if self._far else self.fail(f"{place}: {NOT_HERE}", parameter, ctx)
             value = from_home(value)
         return super().convert(value, parameter, ctx)
 
@@ -111,10 +112,12 @@ def state_option(*, known: bool = True) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def housing(*arguments: Any, output: Path, state: Path | None, **values: Any) -> Any:
+        def housing(*arguments: Any, output: Path | None, state: Path | None, **values: Any) -> Any:
             from pipeline.archive.state import housed
 
-            return command(*arguments, output=housed(output, state, known=known), **values)
+            if output is None and state is not None:
+                raise SettingsError(f"--state {state}: no OUTPUT is named that it belongs to.")
+            return command(*arguments, output=output and housed(output, state, known=known), **values)
 
         option = click.option(
             "--state", metavar="DIR", type=Place(), help="What is known of an OUTPUT in a storage; see scale.md."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from tqdm import tqdm
 
-from pipeline.cli.presentation import Place, Presentation, Whole, has_desktop, presentation_options, tell
+from pipeline.cli.presentation import Place, Presentation, Whole, has_desktop, presentation_options, state_option, tell
 
 if TYPE_CHECKING:
     from pipeline.web.gallery.build import Gallery
@@ -28,7 +28,7 @@ Examples:
 
 
 @click.command(epilog=EPILOG)
-@click.argument("output", metavar="OUTPUT", type=Place())
+@click.argument("output", metavar="OUTPUT", type=Place(far=True))
 @click.option("--port", type=Whole(0, 65535), default=0, metavar="N", help="0 takes a free one. [0]")
 @click.option("--name", default="gallery", metavar="NAME", help="Of the gallery's folder in OUTPUT. [gallery]")
 @click.option("-j", "--jobs", type=Whole(1, 512), metavar="N", help="Processes that make thumbnails. [all cores]")
@@ -36,6 +36,7 @@ Examples:
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @presentation_options
 @click.pass_obj
+@state_option()
 def command(
     presentation: Presentation, /, output: Path, port: int, name: str, jobs: int | None, open_: bool, no_progress: bool
 ) -> int:

@@ -78,8 +78,8 @@ def command(
     OUTPUT mirrors INPUT's folders and holds manifest.csv: one row for every
     file that was found. What is finished and unchanged is not done again.
 
-    INPUT may lie in a storage: s3://, gs://, sftp://, webdav:// (docs/scale.md);
-    OUTPUT in all of them but gs://. What is known of it is kept in --state.
+    INPUT and OUTPUT may lie in a storage: s3://, gs://, sftp://, webdav://
+    (docs/scale.md). What is known of such an OUTPUT is kept in --state.
     """
     from pipeline.run.driver import list_archive
     from pipeline.run.report import plan_lines, summary_json, summary_lines

@@ -12,7 +12,7 @@ import click
 from pipeline.cli.completing import BY_METAVAR, complete_config
 from pipeline.cli.presentation import Place, tell
 from pipeline.ground.gather import gather, parse_value, unknown_variables
-from pipeline.ground.settings import HINTS, Settings
+from pipeline.ground.settings import TYPES, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def _flag(declared: Field[Any]) -> Callable[[Command], Command]:
     if shown == ():
         return click.option(*names, name, multiple=True, metavar=meta["metavar"], help=text)
     kind = click.Choice(meta["choices"]) if meta["choices"] else None
-    metavar = meta["metavar"] or NUMBERS.get(HINTS[name])
+    metavar = meta["metavar"] or NUMBERS.get(TYPES[name])
     completes = BY_METAVAR.get(meta["metavar"])
     return click.option(*names, name, type=kind, metavar=metavar, help=text, shell_complete=completes)
 

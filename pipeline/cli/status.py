@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from pipeline.archive.spelling import printable, unescape
-from pipeline.archive.status import listed, read_status, status_json, status_lines
+from pipeline.archive.status import of_statuses, read_status, status_json, status_lines
 from pipeline.cli.presentation import Place, json_option, presentation_options, state_option, tell
 from pipeline.ground.errors import SettingsError
 from pipeline.ground.items import PROBLEMS, Status
@@ -46,7 +46,7 @@ def command(output: Path, problems: bool, statuses: tuple[str, ...], nul: bool, 
     if nul and not wanted:
         raise SettingsError("-0 is for lists: --problems, or --list STATUS.")
     if wanted:
-        for key, reason in listed(output, wanted):
+        for key, reason in of_statuses(output, wanted):
             if nul:
                 click.echo(os.fsencode(unescape(key)) + b"\0", nl=False)
             else:

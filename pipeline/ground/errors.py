@@ -142,9 +142,9 @@ def of_the_machine(error: Exception) -> MachineError | None:
         return MachineError(f"A library of the system cannot be loaded: {error}.")
     if isinstance(error, OSError) and error.strerror:
         if error.filename:  # a folder that may not be looked into
-            return MachineError(f"{os.fsdecode(error.filename)}: {error.strerror.lower()}.")
+            return MachineError(f"{os.fsdecode(error.filename)}: {inside_a_sentence(error.strerror)}.")
         if error.errno in _OF_THE_MACHINE:
-            return MachineError(f"The system refused what every program needs: {error.strerror.lower()}.")
+            return MachineError(f"The system refused what every program needs: {inside_a_sentence(error.strerror)}.")
     return None
 
 
@@ -156,6 +156,11 @@ class LockedError(ColorizeError):
 
 class Crowded(ColorizeError):
     """A picture needs more memory than one of several workers may take; it is done when no other is at work."""
+
+
+def inside_a_sentence(said: str) -> str:
+    """Return what a system or a library says without its capital letter; addresses and SSL keep theirs."""
+    return said if said[1:2].isupper() else said[:1].lower() + said[1:]
 
 
 def first_line(error: BaseException) -> str:

@@ -8,14 +8,14 @@ import io
 import os
 import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
 from pipeline.ground import inside
-from pipeline.ground.errors import Cause, ItemError, OutputError
+from pipeline.ground.errors import Cause, ItemError, OutputError, inside_a_sentence
 from pipeline.ground.storage import Origin
 
 Bytes = bytes | bytearray | memoryview
@@ -30,7 +30,7 @@ def words(error: OSError) -> str:
     """Return what the system said, to stand inside a sentence: "no space left on device"."""
     if error.errno == errno.ENAMETOOLONG:
         return "its path is too long"
-    return (error.strerror or str(error)).lower()
+    return inside_a_sentence(error.strerror or str(error))
 
 
 def read_plain(path: Path, largest: int = 1 << 20) -> bytes:
@@ -53,6 +53,21 @@ def read_plain(path: Path, largest: int = 1 << 20) -> bytes:
         return file.read(found.st_size)
 
 
+def may_be_there(look: Callable[[], object]) -> bool:
+    """Tell whether a look finds something, or may have missed it: a disk that fails does not say that nothing is there.
+
+    Args:
+        look: such as `path.lstat`; raises `OSError`.
+    """
+    try:
+        look()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def is_special(path: Path) -> bool:
     """Tell whether a pipe, a socket or a device has this name: what may have no end, and what no file replaces."""
     try:
@@ -60,6 +75,29 @@ def is_special(path: Path) -> bool:
     except OSError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def check_destination(path: Path, *, source: Path | None = None, force: bool) -> None:
+    """Refuse to write where something lies that must not go.
+
+    Args:
+        path: where a file is to appear.
+        source: the original, which is there; None: there is none.
+        force: what lies there is replaced.
+
+    Raises:
+        OutputError: it is a folder, the original, a pipe or a device; or anything, without `force`.
+    """
+    if not path.exists():
+        return
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file.")
+    if source is not None and path.samefile(source):
+        raise OutputError(f"{path} is the original itself; originals are never written.")
+    if is_special(path):
+        raise OutputError(f"{path} is a pipe or a device; name a file.")
+    if not force:
+        raise OutputError(f"{path} is there already; --force replaces it.")
 
 
 def lost_folder(path: Path) -> bool:

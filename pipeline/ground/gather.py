@@ -17,7 +17,7 @@ from pipeline.ground.errors import SettingsError
 from pipeline.ground.files import read_plain, words
 from pipeline.ground.homes import from_home
 from pipeline.ground.resources import configs_dir
-from pipeline.ground.settings import HINTS, Settings, field_of, nearest
+from pipeline.ground.settings import TYPES, Settings, field_of, nearest
 
 ENVIRONMENT_PREFIX = "COLORIZE_"
 # Variables of this program's own tests.
@@ -29,7 +29,7 @@ _MOST_DOTS = 1000  # in a line; tomllib's time and memory grow with the square o
 
 def parse_value(name: str, text: str) -> Any:
     """Turn the text of a flag, a `--set` or an environment variable into the setting's own type."""
-    hint = HINTS[field_of(name).name]
+    hint = TYPES[field_of(name).name]
     try:
         if hint is bool:
             return {
@@ -110,7 +110,7 @@ def _parsed(text: str) -> dict[str, Any]:
         raise ValueError("its brackets lie too deep") from None
 
 
-def from_file(path: Path, *, base: Settings | None = None) -> Settings:
+def from_file(path: Path) -> Settings:
     """Read a TOML file of settings; those that travel with the program (`--config archive`) are found by their name.
 
     Raises:
@@ -123,7 +123,7 @@ def from_file(path: Path, *, base: Settings | None = None) -> Settings:
         raise SettingsError(f"The configuration file {path} cannot be read: {words(error)}.") from None
     except ValueError as error:  # of tomllib, of UTF-8, of a number with too many digits
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
-    return from_mapping(values, base=base, origin=str(path))
+    return from_mapping(values, origin=str(path))
 
 
 def gather(

@@ -12,7 +12,7 @@ Sample = TypeVar("Sample", np.uint8, np.uint16)
 
 
 def eight_bits(samples: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Return samples of 8 or 16 bits as 8, full range to full range, rounded."""
+    """Return uint8 or uint16 samples of any shape as uint8, full range to full range, rounded."""
     if samples.dtype == np.uint8:
         return samples  # type: ignore[return-value]
     return cv2.convertScaleAbs(samples, alpha=1 / 257)  # type: ignore[return-value]

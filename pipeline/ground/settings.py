@@ -277,16 +277,16 @@ class Settings:
         for declared in fields(self):
             value = getattr(self, declared.name)
             _check(declared, value)
-            if HINTS[declared.name] is float:  # 1 and 1.0 must give one fingerprint
+            if TYPES[declared.name] is float:  # 1 and 1.0 must give one fingerprint
                 object.__setattr__(self, declared.name, float(value))
 
 
-HINTS = get_type_hints(Settings)
+TYPES = get_type_hints(Settings)
 
 
 def _check(declared: Field[Any], value: Any) -> None:
     name, meta = declared.name, declared.metadata
-    hint = HINTS[name]
+    hint = TYPES[name]
     wanted = {
         str: "a text",
         bool: "true or false",

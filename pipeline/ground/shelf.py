@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from pipeline.ground.uploads import Body, Stood
 _TMP: Final = ".colorize/tmp"
 _TRIES: Final = 3
 _REMEMBERED: Final = 16  # folders
-_LONGEST_KEY: Final = 1024  # bytes, of S3
+_LONGEST_KEY: Final = 1024  # bytes, of S3 and Google
 _OF_THE_FILE: Final = frozenset({errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL})
 
 
@@ -36,11 +37,13 @@ class Shelf:
         address: of OUTPUT.
         since_ns: when the run began, by the storage's clock: the plan has seen what is older.
         blind: the storage writes over what it was told not to; names are looked at just before they are written.
+        state: the state folder that a person has named; None: it is the user's own.
     """
 
     address: Origin
     since_ns: int = 0
     blind: bool = False
+    state: Path | None = None
 
 
 _shelves: Final = dict[Path, Shelf]()
@@ -59,10 +62,25 @@ def of(root: Path) -> Shelf | None:
     return _shelves.get(root)
 
 
+def path(root: Path, place: str) -> Path:
+    """Return where an output lies: a path, or an `Origin`; raises `OSError` where that would lead out of OUTPUT."""
+    shelf = of(root)
+    return root / place if shelf is None else _at(shelf, place)
+
+
 def name(root: Path) -> str:
     """Return what a person calls this OUTPUT."""
     shelf = of(root)
     return str(root) if shelf is None else str(shelf.address)
+
+
+def typed(root: Path) -> str:
+    """Return this OUTPUT as it stands in a command."""
+    shelf = of(root)
+    if shelf is None:
+        return shlex.quote(str(root))
+    beside = f" --state {shlex.quote(str(shelf.state))}" if shelf.state else ""
+    return f"{shlex.quote(str(shelf.address))}{beside}"
 
 
 def _at(shelf: Shelf, place: str) -> Origin:
@@ -107,13 +125,7 @@ def look(root: Path, place: str) -> os.stat_result:
 
 def is_taken(root: Path, place: str) -> bool:
     """Tell whether anything has this name; where nobody may look, something may have it."""
-    try:
-        look(root, place)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True
+    return files.may_be_there(lambda: look(root, place))
 
 
 class Sight:
@@ -267,7 +279,7 @@ def put(shelf: Shelf, data: Path, place: str) -> int:
         OutputError: none can be.
     """
     to = _at(shelf, place)
-    if to.scheme == "s3" and len(os.fsencode(to.inner.partition("/")[2])) > _LONGEST_KEY:
+    if to.scheme in ("s3", "gs") and len(os.fsencode(to.inner.partition("/")[2])) > _LONGEST_KEY:
         raise ItemError("cannot be written: its path is too long", Cause.SYSTEM)
     try:
         return _put(shelf, data, to)

@@ -22,22 +22,16 @@ from dataclasses import dataclass
 from pathlib import Path, PosixPath
 from typing import Any, Final, TypeVar
 
+from pipeline.ground.addresses import spelled
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.storages import file_system, forget, information
+from pipeline.ground.storages import file_system, forget, information, refusal
 
-SCHEMES: Final = ("s3", "gs", "sftp", "webdav", "webdavs")
-NOT_HERE: Final = (
-    "the address of a storage is INPUT or OUTPUT of `colorize run`, and OUTPUT of status, verify, reject, prune and "
-    "recover; nothing else can be one. Name a folder of this machine; `rclone copy` brings files here (docs/scale.md)."
-)
-_ADDRESS: Final = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _PAUSES: Final = (0.5, 2.0, 6.0)  # seconds before what failed is tried again
 _PASSED: Final = 8 << 20  # bytes that are asked for at once when a file is read through
 _JUMPED: Final = 1 << 16  # when it is read here and there
 _AT_ONCE: Final = 256  # beginnings of files that are asked for together
 # What this machine says of its own disk, and what no second try makes otherwise.
 _FINAL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
-_REFUSALS: Final = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
 
 _sftp: Final = threading.RLock()
 
@@ -91,31 +85,10 @@ def status(mode: int, size: int, mtime_ns: int, identity: int = 0) -> os.stat_re
     return os.stat_result(plain, {"st_mtime_ns": mtime_ns, "st_atime_ns": mtime_ns})
 
 
-def is_address(path: str) -> bool:
-    """Tell an address from the path of a file, in which pathlib leaves no double slash."""
-    return _ADDRESS.match(path) is not None
-
-
 def located(text: str) -> Path:
-    """Return the path, or the `Origin`, that a person or a journal has named.
-
-    Raises:
-        SettingsError: an address of another kind, or one that holds a password or a signature.
-    """
-    found = _ADDRESS.match(text)
-    if found is None:
-        return Path(text)
-    host = text[found.end() :].partition("/")[0]
-    if found[1] not in SCHEMES:
-        raise SettingsError(f"{found[1]}://: originals can be read at {', '.join(f'{each}://' for each in SCHEMES)}.")
-    if ":" in host.rpartition("@")[0] or "?" in text or (found[1] == "s3" and "@" in host):
-        raise SettingsError(
-            f"{found[1]}://{host.rpartition('@')[2]}: this address holds a password or a signature, which would be "
-            "written down; give it in the environment, ~/.aws, ~/.ssh or ~/.netrc (docs/scale.md)."
-        )
-    if not host.rpartition("@")[2]:
-        raise SettingsError(f"{text}: this address names no host or bucket.")
-    return Origin(text)
+    """Return the path, or the `Origin`, that a person or a journal has named; raises `SettingsError`, see `spelled`."""
+    address = spelled(text)
+    return Path(text) if address is None else Origin(address)
 
 
 class Origin(PosixPath):
@@ -374,6 +347,7 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
         except Exception as error:
             fault = as_fault(error)
             if pause is None or fault.errno in _FINAL:
+                fault.filename = fault.filename or str(origin)  # for whoever says it without knowing of what
                 raise fault from None
             forget(origin.scheme, origin.parts[1])  # its connection may be what broke
             time.sleep(pause)
@@ -382,18 +356,16 @@ def tried(origin: Origin, call: Callable[[Any], T]) -> T:
 
 def as_fault(error: Exception) -> OSError:
     """Return what a storage's library raised as a system would have said it; signatures in addresses are left out."""
-    if type(error).__name__ in _REFUSALS:
-        return PermissionError(errno.EACCES, f"permission denied ({type(error).__name__})")
-    if isinstance(error, FileNotFoundError):
+    if why := refusal(error):
+        return PermissionError(errno.EACCES, f"permission denied ({why})")
+    if isinstance(error, FileNotFoundError) or type(error).__name__ == "ParamValidationError":  # a name of no bucket
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
     if isinstance(error, PermissionError):
         return PermissionError(errno.EACCES, "permission denied")
     if isinstance(error, OSError) and error.errno in _FINAL:
         return error
-    if getattr(error, "status_code", None) in (401, 403):  # of a WebDAV server
-        return PermissionError(errno.EACCES, f"permission denied ({error})")
     if type(error).__name__ == "InsufficientStorage":
         return OSError(errno.ENOSPC, "no space is left in the storage")
-    said = " ".join(str(error).split()) or "no answer"
-    said = re.sub(r"\?\S*", "", re.sub(r"//[^/\s@]*@", "//", said))[:200]
-    return OSError(errno.EIO, f"{said} ({type(error).__name__})" if not isinstance(error, OSError) else said)
+    said = re.sub(r"\[Errno -?\w+\] |(?<=//)[^/\s@]*@|\?\S*", "", " ".join(str(error).split()))[:200] or "no answer"
+    tells_all = isinstance(error, OSError) or (type(error).__module__ != "builtins" and " " in said)
+    return OSError(errno.EIO, said if tells_all else f"{said} ({type(error).__name__})")

@@ -17,6 +17,11 @@ from urllib.parse import quote
 from pipeline.ground.errors import SettingsError
 
 _PATIENCE: Final = 60.0  # seconds without a byte
+_SLOWEST: Final = 1 << 14  # bytes a second that an upload to Google takes at least
+_REFUSALS: Final = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
+_NO_CREDENTIALS: Final = {"DefaultCredentialsError", "MalformedError"}  # of Google, who says more
+# Google's `updated` is of what is said of a file, too, such as another class of storage by a rule of the bucket.
+_TIMES: Final = ("LastModified", "timeCreated", "mtime", "modified", "updated")
 _MD5: Final = re.compile(r"[0-9a-f]{32}\Z")
 
 
@@ -34,13 +39,12 @@ def file_system(scheme: str, host: str) -> Any:
         if scheme == "sftp":
             return _sftp(host)
         if scheme == "gs":
-            from gcsfs import GCSFileSystem
-
-            return GCSFileSystem(use_listings_cache=False, skip_instance_cache=True)
+            return _google()
         return _webdav(scheme, host)
     except ImportError as error:
+        extra = "gs" if scheme == "gs" else "storage"
         raise SettingsError(
-            f"{scheme}:// needs the extra: pip install 'colorize-archive[storage]' ({error.name} is missing)."
+            f"{scheme}:// needs the extra: pip install 'colorize-archive[{extra}]' ({error.name} is missing)."
         ) from None
 
 
@@ -57,6 +61,72 @@ def _s3() -> Any:
 
     patience = {"connect_timeout": 20, "read_timeout": _PATIENCE}
     return S3FileSystem(config_kwargs=patience, use_listings_cache=False, skip_instance_cache=True)
+
+
+def _google() -> Any:
+    # Where no metadata server answers, this is no machine of Google's, or the firmware says that it is: one question,
+    # not three in twelve seconds. Read when google.auth is loaded.
+    os.environ.setdefault("GCE_METADATA_DETECT_RETRIES", "1")
+    import asyncio
+
+    import aiohttp
+    from gcsfs.core import GCSFileSystem
+
+    class Patient(GCSFileSystem):  # type: ignore[misc,unused-ignore]
+        """Its own tries each call six times, whatever `storage.tried` does, and waits for an answer for ever."""
+
+        async def _request(self, *given: Any, **named: Any) -> Any:
+            asked = _once(GCSFileSystem._request)(self, *given, **named)
+            if not named.get("data"):
+                return await asked
+            return await asyncio.wait_for(asked, _PATIENCE + len(named["data"]) / _SLOWEST)
+
+        _get_file_request = _once(GCSFileSystem._get_file_request)
+        _get_file_concurrent = _once(getattr(GCSFileSystem, "_get_file_concurrent", None))
+
+    patience = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=_PATIENCE)
+    token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else _google_credentials()
+    fresh = {"use_listings_cache": False, "skip_instance_cache": True}
+    return Patient(token=token, access="read_write", requests_timeout=patience, **fresh)
+
+
+def _once(call: Any) -> Any:
+    """Return a function of a library without what tries it several times."""
+    return getattr(call, "__wrapped__", call)
+
+
+@functools.cache
+def _google_credentials() -> Any:
+    """Return the application default credentials; where there are none, what may be read by everybody can be read."""
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+
+    try:
+        return google.auth.default(scopes=["https://www.googleapis.com/auth/devstorage.read_write"])[0]
+    except DefaultCredentialsError as error:
+        if "were not found" in str(error):
+            return "anon"
+        raise
+
+
+def refusal(error: Exception) -> str:
+    """Return why a storage does not let somebody in, as its library says it; empty: that is not what it says."""
+    name, said = type(error).__name__, " ".join(str(error).split())
+    if name in _REFUSALS:
+        return name
+    if name in _NO_CREDENTIALS or getattr(error, "status_code", None) in (401, 403):  # the latter of a WebDAV server
+        return said
+    if isinstance(error, OSError) and str(error).startswith("Forbidden: "):  # gcsfs: the address, and what Google says
+        return " ".join(str(error).partition("\n")[2].split()) or "Forbidden"
+    cause = error.__cause__
+    if google_code(error) not in ("401", "403") or getattr(cause, "retryable", False):
+        return ""
+    return str(cause.args[0]) if cause and cause.args else said
+
+
+def google_code(error: Exception) -> str:
+    """Return the status of an answer of Google's that gcsfs gives as it is; else empty."""
+    return str(getattr(error, "code", "")) if type(error).__name__ == "HttpError" else ""
 
 
 def _webdav(scheme: str, host: str) -> Any:
@@ -111,7 +181,7 @@ def _sftp(address: str) -> Any:
 
 def information(info: Mapping[str, Any]) -> tuple[int, int, str]:
     """Return size, time in nanoseconds and MD5 of a file; see `storage.Entry`."""
-    when = _moment(next((info[name] for name in ("LastModified", "mtime", "modified", "updated") if info.get(name)), 0))
+    when = _moment(next((info[name] for name in _TIMES if info.get(name)), 0))
     tag = str(info.get("ETag") or info.get("md5Hash") or info.get("etag") or "").removeprefix("W/").strip('"')
     fraction = int.from_bytes(hashlib.sha256(tag.encode()).digest()[:4], "big") % 10**9 if tag else 0
     md5 = tag if "ETag" in info and _MD5.match(tag) else ""

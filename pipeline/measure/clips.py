@@ -21,9 +21,10 @@ from pipeline.archive.places import check_places
 from pipeline.colour.reference import lab_of
 from pipeline.ground.errors import InputError, SettingsError
 from pipeline.ground.items import Kind
+from pipeline.ground.settings import field_of
 from pipeline.measure import figures
 from pipeline.measure.figures import Floats, Pixels
-from pipeline.media.reels import INSTALLED
+from pipeline.media.reels import INSTALLED, NEEDED
 from pipeline.nets.net import Net
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from pipeline.media.film.steady import Seen
 
 # Each frame by itself is what steady colour is compared with.
-STEADINESS: Final = ("off", "normal", "strong")
+STEADINESS: Final[tuple[str, ...]] = field_of("steady").metadata["choices"]
 FRAMES: Final = 120
 _WIDTH: Final = 256
 # Frames apart at which colour histograms are compared: Liu et al., "Temporally consistent video colorization" (2021).
@@ -80,7 +81,7 @@ def films(place: Path) -> list[tuple[str, Path]]:
         InputError: there is none.
     """
     if not INSTALLED:
-        raise SettingsError("Films need the extra: pip install 'colorize-archive[film]'.")
+        raise SettingsError(NEEDED)
     if place.is_file():
         status = place.stat()
         kind = examine(Found(str(place), place.name, place.name, None, status.st_size, status.st_mtime_ns)).kind
@@ -182,6 +183,10 @@ def flicker(pictures: Sequence[Pixels], shots: Sequence[range]) -> float:
 
     The motion is DIS's (medium) between the pictures' luma. Where that does not carry the luma over, by more than a few
     levels, nothing is told of the colour and the pixel counts less.
+
+    Args:
+        pictures: of a stretch, uint8 BGR (H, W, 3), all of one size.
+        shots: numbers of those of each shot.
     """
     finder = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # type: ignore[attr-defined]
     total = weights = 0.0
@@ -208,7 +213,10 @@ def _change(finder: Any, before: Pixels, after: Pixels) -> tuple[NDArray[Any], N
 
 
 def cdc(pictures: Sequence[Pixels], shots: Sequence[range]) -> float:
-    """Return the mean Jensen-Shannon divergence of the channels' histograms 1, 2 and 4 frames apart, inside shots."""
+    """Return the mean Jensen-Shannon divergence of the channels' histograms 1, 2 and 4 frames apart, inside shots.
+
+    Arguments as `flicker`.
+    """
     bins = [_histograms(each) for each in pictures]
     means = []
     for apart in _APART:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pipeline import __version__
 from pipeline.ground.errors import ColorizeError, ExitCode, of_the_machine
@@ -34,20 +34,21 @@ _CORE = {
     "psutil": "psutil",
     "tqdm": "tqdm",
 }
-# Extras: distribution -> what it is good for.
+
+
+class Extra(NamedTuple):
+    """The module that an extra brings, and what it is good for."""
+
+    module: str
+    use: str
+
+
 EXTRAS = {
-    "openvino": "the fastest engine on x86 processors, above all with bfloat16",
-    "onnxruntime": "an engine that is faster than OpenCV's on most processors",
-    "import": "converts published models (`colorize models import`)",
-    "heic": "reads the HEIC that telephones write",
-    "credentials": "signs pictures with Content Credentials",
-}
-EXTRA_MODULES = {
-    "openvino": "openvino",
-    "onnxruntime": "onnxruntime",
-    "import": "onnx",
-    "heic": "pi_heif",
-    "credentials": "c2pa",
+    "openvino": Extra("openvino", "the fastest engine on x86 processors, above all with bfloat16"),
+    "onnxruntime": Extra("onnxruntime", "an engine that is faster than OpenCV's on most processors"),
+    "import": Extra("onnx", "converts published models (`colorize models import`)"),
+    "heic": Extra("pi_heif", "reads the HEIC that telephones write"),
+    "credentials": Extra("c2pa", "signs pictures with Content Credentials"),
 }
 LITTLE_SPACE = 2**30
 _BY_MEMORY = "as many as the free memory holds"
@@ -187,7 +188,7 @@ def _software(found: Diagnosis) -> None:
         loaded = found.attempt(f"{called} cannot be imported", partial(importlib.import_module, module))
         version = getattr(loaded, "__version__", None) or (_version(module) if loaded else None)
         found.software[called] = str(version) if version else None
-    found.extras = {extra: _version(module) for extra, module in EXTRA_MODULES.items()}
+    found.extras = {name: _version(extra.module) for name, extra in EXTRAS.items()}
     wheels = [name for name in PACKAGES["opencv"][1] if _version(name)]
     if len(wheels) > 1:
         found.advice.append(
@@ -314,9 +315,9 @@ def _folder(what: str, path: Path, without: str) -> dict[str, Any]:
 def _advise(found: Diagnosis) -> None:
     if found.films.get("version") is None:
         found.advice.append("pip install 'colorize-archive[film]': colorizes films.")
-    for extra, version in found.extras.items():
+    for name, version in found.extras.items():
         if version is None:
-            found.advice.append(f"pip install 'colorize-archive[{extra}]': {EXTRAS[extra]}.")
+            found.advice.append(f"pip install 'colorize-archive[{name}]': {EXTRAS[name].use}.")
     fit = [trial for trial in found.engines if trial["passed"] and trial["milliseconds"]]
     if found.use and fit:
         best = min(fit, key=lambda trial: trial["milliseconds"])

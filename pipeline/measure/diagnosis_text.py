@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from pipeline.measure.diagnosis import EXTRA_MODULES, Diagnosis
+from pipeline.measure.diagnosis import EXTRAS, Diagnosis
 from pipeline.nets.engine import Engine
 
 _WIDTH = 80
@@ -50,7 +50,7 @@ def _machine(machine: dict[str, Any]) -> Iterator[str]:
 def _software(found: Diagnosis) -> Iterator[str]:
     yield from _item(", ".join(f"{name} {version or '(missing)'}" for name, version in found.software.items()))
     yield from _item(
-        ", ".join(f"{EXTRA_MODULES[name]} {version or 'not installed'}" for name, version in found.extras.items())
+        ", ".join(f"{EXTRAS[name].module} {version or 'not installed'}" for name, version in found.extras.items())
     )
 
 

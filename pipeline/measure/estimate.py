@@ -40,12 +40,12 @@ class Estimate:
 
 
 def mean(values: NDArray[np.float64]) -> Estimate:
-    """Return the mean of one value a picture."""
+    """Return the mean of one value a picture, (pictures,)."""
     return ratio(values, np.ones_like(values))
 
 
 def ratio(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> Estimate:
-    """Return sum(parts) / sum(wholes), each one value a picture, linearised for its interval (the delta method)."""
+    """Return sum(parts) / sum(wholes), each (pictures,), linearised for its interval (the delta method)."""
     whole = wholes.mean()
     if whole == 0:
         return Estimate(float("nan"), np.full(parts.shape, np.nan))

@@ -47,8 +47,8 @@ def faults(lightness: Floats, guess: Floats, truth: Floats | None = None) -> Fau
     """Measure one picture.
 
     Args:
-        lightness: (S, S).
-        guess, truth: ab (S, S, 2).
+        lightness: (S, S), 0..100.
+        guess, truth: ab (S, S, 2), Lab units; where there is no truth, nothing counts as wrong.
     """
     ab = at_common_size(guess)
     strong = np.hypot(ab[..., 0], ab[..., 1]) > STRONG

@@ -47,13 +47,21 @@ def at_common_size(ab: Floats) -> Floats:
 
 
 def psnr(guess: Pixels, truth: Pixels) -> float:
-    """Return the peak signal-to-noise ratio of two pictures over all channels, in dB (at most 107.9: no error)."""
+    """Return the peak signal-to-noise ratio of two pictures over all channels, in dB (at most 107.9: no error).
+
+    Args:
+        guess, truth: uint8, of one shape.
+    """
     difference = guess.astype(np.float32) - truth.astype(np.float32)
     return float(10 * np.log10(255.0**2 / max(float(np.mean(difference**2)), 1e-6)))
 
 
 def colourfulness(picture: Pixels) -> float:
-    """Return M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003); 0 for grey."""
+    """Return M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003); 0 for grey.
+
+    Args:
+        picture: uint8 BGR (H, W, 3).
+    """
     blue, green, red = np.moveaxis(picture.astype(np.float32), 2, 0)
     red_green, yellow_blue = red - green, (red + green) / 2 - blue
     spread = np.hypot(red_green.std(), yellow_blue.std())

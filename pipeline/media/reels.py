@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 INSTALLED: Final = importlib.util.find_spec("av") is not None
 MISSING: Final = "a film: `pip install 'colorize-archive[film]'` brings what colorizes them"
+NEEDED: Final = "Films need the extra: pip install 'colorize-archive[film]'."
 INDEX: Final = "index.npz"
 
 

@@ -61,7 +61,7 @@ class PointedNet(Net, Protocol):
 
 
 def guessed(net: Net, lightness: NDArray[np.float32]) -> Guess:
-    """Ask a net how sure it is, too, where it can be asked."""
+    """Ask a net how sure it is, too, where it can be asked; arguments and errors as `Net.predict`."""
     return net.guess(lightness) if isinstance(net, GuessingNet) else Guess(net.predict(lightness), None)
 
 

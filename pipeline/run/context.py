@@ -37,7 +37,7 @@ class Context:
         roots: the INPUTs, checked and labelled.
         settings: what was asked for.
         net, engine: what colorizes.
-        choices: what a person says of single items, a choice of `on_color` by key.
+        listed: what a person says of single items, a choice of `on_color` by key.
         refused: names that OUTPUT takes not.
         told_again: filled as the run works: keys of what failed as it had failed, and was told, before.
         junk: filled as INPUT is walked: what was passed over, as the list of junk calls it.
@@ -51,7 +51,7 @@ class Context:
     settings: Settings
     net: NetSpec
     engine: Engine
-    choices: Mapping[str, str] = field(default_factory=dict)
+    listed: Mapping[str, str] = field(default_factory=dict)
     refused: Refused = NOTHING
     told_again: set[str] = field(default_factory=set)
     junk: Counter[str] = field(default_factory=Counter)
@@ -85,8 +85,8 @@ class Context:
             kinds = {kind: treated_as(kind, self.settings) for kind in PICTURED}
             return {kind: (fingerprint(self.settings, as_, listed=word, **by),) for kind, as_ in kinds.items()}
 
-        words = {word: under(word) for word in set(self.choices.values())}
-        return {key: words[word] for key, word in self.choices.items()}
+        words = {word: under(word) for word in set(self.listed.values())}
+        return {key: words[word] for key, word in self.listed.items()}
 
     @cached_property
     def _chart(self) -> str:
@@ -114,7 +114,7 @@ class Context:
             size=claim.size,
             mtime_ns=claim.mtime_ns,
             parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
-            on_color=self.choices.get(claim.key, ""),
+            on_color=self.listed.get(claim.key, ""),
             hints=self.hints.of(claim.key),
         )
 

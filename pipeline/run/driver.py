@@ -14,7 +14,7 @@ from typing import Final
 from pipeline import __version__
 from pipeline.archive import refused
 from pipeline.archive.begin import begin
-from pipeline.archive.database import FOLDER, journal_path
+from pipeline.archive.database import journal_path
 from pipeline.archive.decision import Decision
 from pipeline.archive.discover import Folder, discover, refuse_filled
 from pipeline.archive.hints import HintBook, written_hints
@@ -22,7 +22,7 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import check_manifest, is_drawn, note_change, note_drawn, write_manifest
 from pipeline.archive.moves import finish_moves, foresee_moves
 from pipeline.archive.names import Naming
-from pipeline.archive.own import resolved
+from pipeline.archive.own import FOLDER, resolved
 from pipeline.archive.places import check_places
 from pipeline.archive.plan import Plan
 from pipeline.archive.prune import drop_rejected
@@ -42,7 +42,6 @@ from pipeline.media.photo.credentials import certificate_of
 from pipeline.media.reels import MISSING
 from pipeline.media.table import IN_PIECES, WORKABLE, suffix
 from pipeline.run.capacity import wished_jobs
-from pipeline.run.choices import read_choices
 from pipeline.run.collect import Collector
 from pipeline.run.context import Context
 from pipeline.run.engine import settle, settled_for
@@ -51,6 +50,7 @@ from pipeline.run.executors.fleets import check_executor, on_fleet
 from pipeline.run.executors.loky import Loky
 from pipeline.run.executors.serial import Serial
 from pipeline.run.forecast import Foreteller, check_space, start_line
+from pipeline.run.on_color_list import read_list
 from pipeline.run.progress import Progress, show_progress
 from pipeline.run.rehearsal import Rehearsal, doubles_of
 from pipeline.run.report import Anew
@@ -83,14 +83,14 @@ def list_archive(inputs: Sequence[Path], output: Path, settings: Settings) -> It
     """
     output = resolved(output)
     _check(output, settings)
-    choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
+    listed, hints = read_list(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)
     with Journal.rehearsal(output) as journal, closing(Rehearsal()) as rehearsal:
         foresee_moves(journal)
         engine = settled_for(journal, choice, settings)
         ahead = Foreteller(settings, journal.film_speed())
-        context = Context(inputs, output, roots, settings, net, engine, choices, refused.known(journal), hints=hints)
+        context = Context(inputs, output, roots, settings, net, engine, listed, refused.known(journal), hints=hints)
         with journal.transaction():
             run_id, _ = _write(context, journal, rehearsal.keeping(ahead.plan(iter(_plan(context, journal)))))
         yield from rehearsal.told(doubles_of(context, journal, run_id))
@@ -126,7 +126,7 @@ def run_archive(
     voice = voice or Voice()
     output = resolved(output)
     _check(output, settings)
-    choices, hints = read_choices(settings.on_color_list), HintBook(written_hints(output))
+    listed, hints = read_list(settings.on_color_list), HintBook(written_hints(output))
     net, choice = settle(settings)
     roots = check_places(inputs, output)  # before OUTPUT is made: a mistyped command leaves nothing behind
     refuse_filled(roots)
@@ -144,7 +144,7 @@ def run_archive(
         refusal = refused.learn(journal)
         if refusal and not quiet and shelf.of(output) is None:
             voice.say(refusal.sentence())
-        context = Context(inputs, output, roots, settings, net, engine, choices, refusal, voice=voice, hints=hints)
+        context = Context(inputs, output, roots, settings, net, engine, listed, refusal, voice=voice, hints=hints)
         begun = _begin(context, journal, stop, quiet=quiet)
         if begun is None:
             return replace(_summary(context, journal, stop), planned=False)
@@ -280,6 +280,7 @@ def _work(
         with contextlib.suppress(OutputError):  # the first sentence says what is wrong
             journal.finish_run(run_id, halted.exit_code)
             if journal_path(context.output).exists():  # an OUTPUT that was removed is not made again
+                keep_copy(journal)
                 write_manifest(journal, context.output, bom=context.bom)
         raise halted
     seconds = time.monotonic() - progress.began

@@ -24,7 +24,6 @@ from pipeline.ground.files import words
 from pipeline.run.facts import facts, sentence
 from pipeline.run.voice import Broken, Ended, Event
 
-FORMATS: Final = ("text", "json")
 # What a log of ours begins with.
 _OURS: Final = re.compile(rb"\d{4}-\d\d-\d\dT|\{\"time\": ")
 
@@ -50,7 +49,7 @@ class Log:
     """A listener (`Voice.listeners`) that writes a file, opened at the first event, and anew where it was rotated."""
 
     def __init__(self, path: Path, form: str, warn: Callable[[str], None]) -> None:
-        """Take a path, one of `FORMATS`, and who is told, once, that the log cannot be written."""
+        """Take a path, "text" or "json", and who is told, once, that the log cannot be written."""
         self._handler = _Handler(path, warn)
         self._handler.setFormatter(_Json() if form == "json" else _Text())
 

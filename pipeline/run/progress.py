@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 
 from tqdm import tqdm
 
-from pipeline.archive.spelling import printable as printable
+from pipeline.archive.spelling import printable
 from pipeline.ground.items import Result
-from pipeline.run.voice import Ended, Said, Voice
-from pipeline.run.voice import problem_line as problem_line
-from pipeline.run.voice import say as say
+from pipeline.run.voice import Ended, Said, Voice, problem_line, say
 
 LINE_EVERY = 60.0  # seconds
 

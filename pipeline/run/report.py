@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from shlex import quote
 from typing import Final
 
 from pipeline.archive.decision import Action, Because, Decision
-from pipeline.archive.spelling import escape
+from pipeline.archive.spelling import escape, printable
 from pipeline.ground import shelf
 from pipeline.ground.items import PROBLEMS, Status
 from pipeline.run.facts import summary_facts
 from pipeline.run.forecast import films_line, forecast_words
-from pipeline.run.progress import duration, printable
+from pipeline.run.progress import duration
 from pipeline.run.summary import Summary
 
 _NAMED: Final = 5  # kinds of junk
@@ -43,7 +42,7 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     if summary.counts.get(Status.GONE):
         yield "Sources that are gone keep their outputs; `colorize prune` takes those away."
     if any(summary.counts.get(status) for status in PROBLEMS):
-        asking = f"colorize status {quote(str(summary.output))} --problems"
+        asking = f"colorize status {shelf.typed(summary.output)} --problems"
         yield f"What failed, and why: {asking}. --retry-failed tries it again."
         if not summary.new_problems and not summary.stopped:
             yield "None of that is new, so it does not count for the exit code; with --strict it does."

@@ -15,7 +15,7 @@ _NAMED: Final = 5
 
 def name_unknown(context: Context, journal: Journal) -> None:
     """Say which lines of a person's list, and which hints, name nothing that was found, or could not be used."""
-    unknown = _unknown(sorted(context.choices), journal)
+    unknown = _unknown(sorted(context.listed), journal)
     voice = context.voice
     _name(voice, [f"{context.settings.on_color_list}: no such item: {printable(key)}" for key in unknown])
     unmet = _unknown(context.hints.unused(), journal)

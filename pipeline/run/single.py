@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.ground.errors import ColorizeError, ExitCode, InputError, OutputError, SettingsError
-from pipeline.ground.files import is_special, words, write_whole
+from pipeline.ground.files import check_destination, words, write_whole
 from pipeline.ground.items import MADE, WHOLE, Alone, Halt, Kind, Result, Status, Unit, Verb, Viewing, part_of
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.media.photo.write import FORMATS
-from pipeline.media.reels import INDEX, contact_sheet
+from pipeline.media.reels import INDEX, NEEDED, contact_sheet
 from pipeline.media.table import WORKABLE, first_verb, suffix
 from pipeline.nets.net import Net
 from pipeline.run.assembly import Assembly
@@ -105,7 +105,7 @@ def colorize_video(
     if kind_of(source) is not Kind.FILM:
         raise InputError(f"{source} is not a film.")
     if Kind.FILM not in WORKABLE:
-        raise SettingsError("Films need the extra: pip install 'colorize-archive[film]'.")
+        raise SettingsError(NEEDED)
     cannot_copy = settings.on_color == "copy" and source.suffix.lower() != destination.suffix.lower()
     suffix(Kind.FILM, source.suffix, replace(settings, container=container))  # raises where the encoder is not there
     cannot_copy = cannot_copy and viewing == WHOLE  # parts of a film are made, whatever is in them
@@ -155,15 +155,7 @@ def _check(source: Path, destination: Path, *, force: bool) -> None:
         raise InputError(f"{source} is not there.")
     if not source.is_file():
         raise InputError(f"{source} is {'a folder: `colorize run` takes those' if source.is_dir() else 'not a file'}.")
-    if destination.exists():
-        if destination.is_dir():
-            raise OutputError(f"{destination} is a folder; name a file.")
-        if destination.samefile(source):
-            raise OutputError(f"{destination} is the original itself; originals are never written.")
-        if is_special(destination):
-            raise OutputError(f"{destination} is a pipe or a device; name a file.")
-        if not force:
-            raise OutputError(f"{destination} is there already; --force replaces it.")
+    check_destination(destination, source=source, force=force)
 
 
 @contextmanager

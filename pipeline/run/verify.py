@@ -24,13 +24,13 @@ from pipeline.ground.items import MADE, Kind, Status
 from pipeline.ground.pixels import eight_bits, grey_of
 from pipeline.ground.storage import Origin, brought
 from pipeline.media.develop import NO_LUMA
+from pipeline.media.photo.decoders import JPEG
 from pipeline.media.photo.jpeg.luma import decoded
 from pipeline.media.photo.jpeg.record import is_record, original
 from pipeline.media.photo.jpeg.segments import parse
 from pipeline.media.photo.pages import pages
 from pipeline.media.photo.read import read
 
-_JPEG = b"\xff\xd8\xff"
 _NO_LIMIT = 100_000.0
 
 
@@ -109,7 +109,7 @@ def _of_file(row: Row, path: Path, digest: str, source: Path | None, run: Run | 
 def _restored(path: Path, row: Row) -> bytes:
     """Return the original inside, its hash checked against the manifest's; nothing where there is none."""
     with path.open("rb") as file:
-        data = file.read() if file.peek(3)[:3] == _JPEG else b""
+        data = file.read() if JPEG.begins.match(file.peek(3)) else b""
     if not data or not any(is_record(data, part) for part in parse(data).segments):
         return b""
     found = original(data)
@@ -136,7 +136,7 @@ def _compared(path: Path, source: Path, row: Row) -> Luma:
         return _same_pages(path, source)
     data = source.read_bytes()
     made = path.read_bytes()
-    if data[:3] == _JPEG and made[:3] == _JPEG:
+    if JPEG.begins.match(data) and JPEG.begins.match(made):
         return _same(decoded(made), decoded(data))
     return _same(_grey(path), _grey(source))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.archive import hints as hints_module
-from pipeline.archive.decisions import decide
+from pipeline.archive.hinting import decide
 from pipeline.archive.hints import HintBook, entries_of, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.ground.errors import SettingsError

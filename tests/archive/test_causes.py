@@ -12,12 +12,12 @@ from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.prune import drop_rejected, reject
 from pipeline.archive.recover import recover
-from pipeline.archive.row import Row
 from pipeline.archive.schema import APPLICATION_ID, MIGRATIONS
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status
 from tests.archive.test_outputs import edit, hashed
 from tests.archive.test_recover import lose
+from tests.conftest import row
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -32,13 +32,6 @@ OF_VERSION_5 = (
 BY_HINT = "not wanted, by a hint"
 BY_COMMAND = "not wanted, by `colorize reject`"
 DOUBT = "taken for black-and-white (doubtful)"
-
-
-def row(output: Path, key: str) -> Row:
-    with Journal(output, read_only=True) as journal:
-        found = journal.row(key)
-    assert found is not None
-    return found
 
 
 def old_journal(output: Path, *rows: tuple[str, str, str, str, str, str]) -> None:

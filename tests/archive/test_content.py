@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.archive.content import HEAD, kind_of
 from pipeline.ground.items import Kind
+from pipeline.media.photo.decoders import FORMATS, Format
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -39,6 +40,17 @@ def test_what_opencv_writes_is_a_photo_without_its_suffix(suffix: str) -> None:
     ok, data = cv2.imencode(suffix, picture.astype(np.float32) if suffix == ".hdr" else picture)
     assert ok
     assert kind_of(data.tobytes()[:HEAD], "") == "photo"
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=lambda each: each.name)
+def test_what_is_read_is_found_by_a_walk(format: Format) -> None:
+    """A file of faxes (.dcx) was read by itself, and passed for no picture in an archive."""
+    assert format.suffixes
+    assert {kind_of(b"", suffix) for suffix in format.suffixes} == {Kind.PHOTO}
+
+
+def test_a_fax_without_its_suffix_is_a_photo() -> None:
+    assert kind_of(b"\xb1\x68\xde\x3a\x0c\0\0\0", "") is Kind.PHOTO
 
 
 @pytest.mark.parametrize(

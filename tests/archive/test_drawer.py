@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,20 +47,21 @@ def test_it_is_drawn_when_due_from_what_was_recorded_by_then(journal: Journal) -
 
 
 def test_nobody_waits_for_it_and_there_is_one_at_a_time(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on, drawings = threading.Event(), []
+    begun, go_on, drawings = threading.Event(), threading.Event(), []
 
     def slow(reader: Journal, output: Path, **_: object) -> Path:
         drawings.append(threading.current_thread())
-        assert go_on.wait(30)
+        begun.set()
+        assert go_on.wait(300)
         return write_manifest(reader, output)
 
     monkeypatch.setattr(manifest, "write_manifest", slow)
     drawer = ManifestDrawer(journal.output, every=0)
-    began = time.monotonic()
     for number in range(50):
         drawer.draw_when_due()
         record(journal, f"c{number}")  # the driver goes on recording
-    assert time.monotonic() - began < 5
+    assert begun.wait(60)
+    assert drawings[0].is_alive()
     assert rows(journal.output) == -1
     go_on.set()
     drawer.wait()

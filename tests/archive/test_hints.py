@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.archive.decisions import import_decisions, merge_decisions
+from pipeline.archive.hinting import import_decisions, merge_decisions
 from pipeline.archive.hints import HintBook, entries_of, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.prune import drop_rejected

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.archive.database import journal_path
+from pipeline.archive.hints import HintBook
 from pipeline.archive.journal import Journal
 from pipeline.archive.manifest import write_manifest
 from pipeline.archive.prune import prunable, prune, reject
 from pipeline.archive.recover import check_lost, keep_copy, keep_fuller_manifest, recover
+from pipeline.archive.row import RECOVERED
 from pipeline.ground.errors import InputError, OutputError
 from tests.archive.test_outputs import edit, hashed
+from tests.conftest import manifest
 
 if TYPE_CHECKING:
     from tests.archive.conftest import Archive
@@ -54,6 +57,18 @@ def test_finished_outputs_are_taken_back_from_the_manifest(hashed: Archive) -> N
         assert hashed.statuses()["1.jpg"] == "edited"
     assert hashed.counts(fingerprint="f2")["todo"] == 2, "they count as made by the run after"
     assert len(list((hashed.output / ".colorize").glob("manifest.*.csv"))) == 1
+
+
+def test_what_nobody_knew_is_not_known_afterwards_either(hashed: Archive) -> None:
+    hashed.put("1.jpg")
+    hashed.run(hints=HintBook({"1.jpg": {"decision": "rejected"}}))
+    with Journal(hashed.output) as journal:
+        write_manifest(journal, hashed.output)
+    before = manifest(hashed.output)["1.jpg"]
+    lose(hashed.output)
+    recover(hashed.output)
+    after = manifest(hashed.output)["1.jpg"]
+    assert {name: cell for name, cell in after.items() if before[name] != cell} == {"run_id": RECOVERED}
 
 
 def test_an_edited_output_taken_back_is_made_anew_only_on_request(hashed: Archive) -> None:
@@ -132,6 +147,12 @@ def test_what_is_rejected_stays_away_until_it_is_wanted_again(hashed: Archive) -
     assert hashed.statuses()["a/2.jpg"] == "rejected"
     with pytest.raises(InputError, match="no item"):
         reject(hashed.output, [Path("nobody.jpg")])
+
+
+def test_a_source_is_known_whatever_way_leads_to_it(hashed: Archive, tmp_path: Path) -> None:
+    finish(hashed)
+    (tmp_path / "way").symlink_to(hashed.source)
+    assert reject(hashed.output, [tmp_path / "way" / "a" / "2.jpg"]).taken == ["a/2.jpg"]
 
 
 def test_what_was_rejected_stays_so_when_only_the_manifest_is_left(hashed: Archive) -> None:

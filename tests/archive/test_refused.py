@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 from pipeline.archive.discover import Folder, Found
 from pipeline.archive.journal import Journal
 from pipeline.archive.names import Naming
-from pipeline.archive.refused import NOTHING, Refused, known, learn, plain, probe
+from pipeline.archive.refused import NOTHING, Refused, known, learn, plain, probe, respelled
 from pipeline.ground import inside
 from pipeline.ground.items import Kind
 from pipeline.ground.settings import Settings
@@ -95,6 +95,8 @@ def test_every_spelling_is_taken_and_can_be_taken_back(system: Refused, name: st
         name = os.fsdecode(name.encode("utf-8", "replace") + b"\xe9")
     spelled = system.spell(name)
     assert plain(spelled) == name
+    assert respelled(f"{spelled}/{name}", system, system) == f"{spelled}/{system.spell(name)}" or plain(name) != name
+    assert respelled(f"{name}/{name}", NOTHING, system) == f"{spelled}/{spelled}"
     assert not set(spelled) & set('"*:<>?\\|\x01\n')
     assert spelled[-1] not in ". "
 

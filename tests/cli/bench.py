@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ import pytest
 
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
-from tests.conftest import landscape
+from tests.conftest import landscape, manifest
 
 SEPIA = np.dstack([landscape(1) * share for share in (0.7, 0.85, 1.0)]).astype(np.uint8)
 
@@ -56,8 +54,7 @@ class Bench:
         return int(json.loads(self.run("--json", *arguments, **options))["worked"])  # type: ignore[arg-type]
 
     def manifest(self, output: str = "colour") -> dict[str, dict[str, str]]:
-        with (self.folder / output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-            return {row["source"]: row for row in csv.DictReader(file, strict=True)}
+        return manifest(self.folder / output)
 
     def made(self, name: str, output: str = "colour") -> np.ndarray:
         pixels = cv2.imread(str(self.folder / output / name), cv2.IMREAD_UNCHANGED)
@@ -81,7 +78,3 @@ def bench(
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(user_cache))
     return Bench(tmp_path, tiny_net, capsys)
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.cli.completion import SHELLS
 from pipeline.cli.main import commands
-from tests.conftest import environment
+from tests.conftest import Colorize, environment
 from tools.command_tree import walk
 
 COLORIZE = f'#!/bin/sh\nexec "{sys.executable}" -c "from pipeline.cli.main import main; main()" "$@"\n'
@@ -67,17 +67,13 @@ def test_bash_is_offered_what_fits(shell, line: str, offered: str) -> None:
     ("line", "offered"),
     [("--palette=v", "--palette=vivid"), ("--palette v", "vivid"), ("--config=pres", "--config=preservation")],
 )
-def test_an_option_that_is_joined_to_its_value_stays(name: str, line: str, offered: str) -> None:
+def test_an_option_that_is_joined_to_its_value_stays(colorize: Colorize, name: str, line: str, offered: str) -> None:
     """Both put what is offered in the place of the whole word."""
     words = f"colorize run {line}"
     asked = {"zsh": {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}}
     last = words.split()[-1]
     asked["fish"] = {"COMP_WORDS": words, "COMP_CWORD": last}
-    done = subprocess.run(
-        [sys.executable, "-c", "from pipeline.cli.main import main; main()"],
-        env=environment(_COLORIZE_COMPLETE=f"{name}_complete", **asked[name]),
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = colorize(_COLORIZE_COMPLETE=f"{name}_complete", **asked[name])
     assert offered in done.stdout.replace(",", "\n").splitlines()
 
 
@@ -104,12 +100,10 @@ def test_zsh_knows_the_function(shell) -> None:
 
 
 @pytest.mark.parametrize("name", SHELLS)
-def test_without_a_name_it_is_the_shell_that_is_used(name: str) -> None:
-    call = [sys.executable, "-c", "from pipeline.cli.main import main; main()", "completion"]
-    by_name = subprocess.run([*call, name], env=environment(), capture_output=True, text=True, check=True).stdout
-    env = environment(SHELL=f"/usr/bin/{name}")
-    assert subprocess.run(call, env=env, capture_output=True, text=True, check=True).stdout == by_name
+def test_without_a_name_it_is_the_shell_that_is_used(colorize: Colorize, name: str) -> None:
+    by_name = colorize("completion", name).stdout
+    assert colorize("completion", SHELL=f"/usr/bin/{name}").stdout == by_name
     assert "_COLORIZE_COMPLETE" in by_name
-    other = subprocess.run(call, env=environment(SHELL="/bin/tcsh"), capture_output=True, text=True, check=False)
+    other = colorize("completion", SHELL="/bin/tcsh")
     assert other.returncode == 2
     assert "bash, zsh or fish" in other.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,27 @@ def test_what_a_hint_rejects_and_cannot_be_removed_is_said(three: Bench, monkeyp
     assert (three.colour / "1.png").exists()
     three.run()
     assert not (three.colour / "1.png").exists()
+
+
+def test_machines_are_told_the_same(three: Bench) -> None:
+    def told(*words: object) -> list[object]:
+        code, out, err = said(three, *words, "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+    assert told("reject", three.colour, "1.png") == [{"taken": ["1.png"], "left": [], "stuck": []}]
+    again = {"taken": [], "left": [["1.png", "it was rejected before"]], "stuck": []}
+    assert told("reject", three.colour, "1.png") == [again]
+    (three.scans / "2.png").unlink()
+    (three.scans / "3.png").unlink()
+    three.run("--accept-gone")
+    (three.colour / "3.png").write_bytes(b"retouched")
+    assert told("prune", three.colour) == [
+        {"key": "2.png", "output": "2.png", "kept": ""},
+        {"key": "3.png", "output": "3.png", "kept": "edited"},
+    ]
+    assert told("prune", three.colour, "--yes") == [{"removed": 1, "forgotten": 1, "stuck": []}]
+    (three.colour / ".colorize" / "journal.sqlite").unlink()
+    (three.colour / ".colorize" / "journal.copy.sqlite").unlink()
+    came = {"from_copy": 0, "from_manifest": 0, "edited": 1, "missing": 0, "rejected": 1}
+    assert told("recover", three.colour) == [came]

@@ -10,7 +10,8 @@ from tests.conftest import Colorize, write_archive
 
 def test_a_night_and_its_gallery(colorize: Colorize, tiny_net: Path, tmp_path: Path) -> None:
     write_archive(tmp_path / "in", 3)
-    run = colorize("run", tmp_path / "in", "-o", tmp_path / "out", "--model", tiny_net, "--executor", "serial")
+    how = ("--model", tiny_net, "--engine", "opencv", "--precision", "float32", "--executor", "serial")
+    run = colorize("run", tmp_path / "in", "-o", tmp_path / "out", *how)
     assert run.returncode == 0, run.stderr
     done = colorize("gallery", tmp_path / "out", "--jobs", "1")
     assert done.returncode == 0, done.stderr
@@ -20,11 +21,11 @@ def test_a_night_and_its_gallery(colorize: Colorize, tiny_net: Path, tmp_path: P
     again = colorize("gallery", tmp_path / "out", "--jobs", "1", "--json")
     assert json.loads(again.stdout) == {"page": str(page), "items": 3, "thumbnails_made": 0, "without_picture": 0}
     # The archive does not mind: nothing is done anew, and nothing of the gallery is an item.
-    run = colorize("run", tmp_path / "in", "-o", tmp_path / "out", "--model", tiny_net, "--executor", "serial")
+    run = colorize("run", tmp_path / "in", "-o", tmp_path / "out", *how)
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "out" / "manifest.csv").read_text("utf-8").count("\n") == 4
     assert page.is_file()
-    other = colorize("run", page.parent, "-o", tmp_path / "other", "--model", tiny_net)
+    other = colorize("run", page.parent, "-o", tmp_path / "other", *how)
     assert other.returncode == 5
     assert "was filled by this program" in other.stderr
 

@@ -31,7 +31,7 @@ def scans(tmp_path: Path) -> Path:
 
 def refused(colorize: Colorize, code: int, *arguments: object) -> str:
     """Call, and return the one sentence that was said."""
-    done = colorize(*arguments, timeout=60)
+    done = colorize(*arguments)
     assert (done.returncode, done.stdout) == (code, ""), done.stderr
     assert done.stderr.startswith("colorize: "), done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,27 +15,21 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli.main import commands
-from tests.conftest import ENTRY, environment, in_colour, landscape, write_tiff
+from tests.conftest import environment, in_colour, landscape, write_tiff
+from tests.warm import Program, as_text
 
 Call = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
 @pytest.fixture
-def image(tmp_path: Path, user_cache: Path, tiny_net: Path) -> Call:
+def image(tmp_path: Path, user_cache: Path, tiny_net: Path, program: Program) -> Call:
     """Call `colorize image` in a folder with grandfather.jpg, with bytes on standard input."""
     (tmp_path / "grandfather.jpg").write_bytes(cv2.imencode(".jpg", landscape(1))[1].tobytes())
 
     def call(*words: object, given: bytes = b"", **extra: str) -> subprocess.CompletedProcess[bytes]:
         net = ["--model", tiny_net, "--engine", "opencv", "--precision", "float32"]
-        return subprocess.run(
-            [*ENTRY, "image", *map(str, [*words, *net])],
-            env=environment(XDG_CACHE_HOME=str(user_cache), **extra),
-            cwd=tmp_path,
-            input=given,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
+        known = environment(XDG_CACHE_HOME=str(user_cache), **extra)
+        return program.call(["image", *words, *net], env=known, cwd=tmp_path, given=given)
 
     return call
 
@@ -237,13 +232,9 @@ def test_a_cache_that_others_can_write_is_not_taken(tmp_path: Path, image: Call)
     assert list(planted.iterdir()) == []
 
 
-def test_errors_are_json_where_it_was_asked_for(tmp_path: Path, image: Call) -> None:
-    import json
-
+def test_errors_are_json_where_it_was_asked_for(tmp_path: Path, program: Program) -> None:
     for words, code in [(["status", "nowhere", "--json"], 5), (["run", "scans", "--json"], 2)]:
-        done = subprocess.run(
-            [*ENTRY, *words], env=environment(), cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        done = as_text(program.call(words, env=environment(), cwd=tmp_path))
         error = json.loads(done.stdout)["error"]
         assert (done.returncode, error["code"]) == (code, code)
         assert error["sentence"] in done.stderr

@@ -17,19 +17,17 @@ import pytest
 
 from pipeline.ground.gather import from_mapping
 from tests.conftest import ENTRY, environment, landscape
+from tests.warm import Program, as_text
 
 Said = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> Said:
+def said(tmp_path: Path, program: Program) -> Said:
     """Call the command line in an empty folder."""
 
     def call(*words: object, **extra: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*ENTRY, *map(str, words)], env=environment(**extra), cwd=tmp_path, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+        return as_text(program.call(words, env=environment(**extra), cwd=tmp_path))
 
     return call
 

@@ -20,8 +20,8 @@ from pipeline.cli.run import command
 from pipeline.ground.errors import InputError, OutputError, SettingsError
 from pipeline.ground.settings import Settings
 from tests.cli import making, telling
-from tests.cli.bench import SEPIA, Bench, bench, sha256
-from tests.conftest import ENTRY, environment, in_colour, landscape, write_tiff
+from tests.cli.bench import SEPIA, Bench, bench
+from tests.conftest import ENTRY, environment, in_colour, landscape, sha256, write_tiff
 from tests.film import effects
 from tests.photo import effects as signs
 

@@ -10,17 +10,10 @@ from pipeline.colour.hints import hinted, shares_of
 from pipeline.colour.recipe import Look, colorize, coloured, planes, predict
 from pipeline.ground.hints import Hints, Stroke
 from tests.colour.test_recipe import Net
+from tests.conftest import coat
 
 BLUE = (0x3A, 0x5F, 0x8A)
 RED = (0xA0, 0x30, 0x30)
-
-
-def coat(height: int = 240, width: int = 320) -> np.ndarray:
-    """A dark coat (columns 0.35..0.65, from row 0.3 down) before a light wall: uint8, with a little grain."""
-    picture = np.full((height, width), 170, np.uint8)
-    picture[int(0.3 * height) :, int(0.35 * width) : int(0.65 * width)] = 90
-    grain = np.random.default_rng(5).normal(0, 1.5, picture.shape)
-    return np.clip(picture + grain, 0, 255).astype(np.uint8)
 
 
 def ab_of(color: tuple[int, int, int]) -> np.ndarray:

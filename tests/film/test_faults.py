@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import itertools
 import os
 import random
@@ -23,18 +22,13 @@ av = pytest.importorskip("av")
 
 from pipeline.ground.errors import ItemError  # noqa: E402
 from pipeline.media.film.scan import scan  # noqa: E402
-from tests.conftest import ENTRY, environment  # noqa: E402
+from tests.conftest import ENTRY, environment, manifest  # noqa: E402
 from tests.film.clips import FakeNet, packets_of, pictures, scenes, times_of, write_clip  # noqa: E402
 from tests.film.whole import colorize_film  # noqa: E402
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENGINE = ("--engine", "opencv", "--precision", "float32")
 _PATIENCE = 900  # seconds for a run that nobody disturbs, on a machine that has other things to do
-
-
-def rows(output: Path) -> dict[str, dict[str, str]]:
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
 
 
 def headed(path: Path) -> Path:
@@ -163,7 +157,7 @@ def test_faults_in_an_archive_each_have_their_reason(tmp_path: Path, colorize: C
     run = colorize("run", scans, "-o", colour, "--executor", "serial", *ENGINE)
 
     assert run.returncode == 3, run.stderr
-    found = rows(colour)
+    found = manifest(colour)
     assert {name: row["status"] for name, row in found.items()} == {
         "good.mp4": "done",
         "damaged.mkv": "done",
@@ -206,7 +200,7 @@ def _killed_again_and_again(tmp_path: Path, colorize: Colorize, cache: Path, kil
         assert (colour / "reel.mp4").read_bytes() == (whole / "reel.mp4").read_bytes()
         files = [path for path in (colour / ".colorize").rglob("*") if path.is_file() and "journal" not in path.name]
         assert [path for path in files if path.suffix in (".part", ".npz", ".film")] == []
-        assert rows(colour)["reel.mp4"]["status"] == "done"
+        assert manifest(colour)["reel.mp4"]["status"] == "done"
         print(f"whole again after kill {kills - left} of {kills}")
 
 

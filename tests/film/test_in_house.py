@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import signal
@@ -19,16 +18,11 @@ import pytest
 pytest.importorskip("av")
 
 from pipeline.archive.status import read_status, status_lines
-from tests.conftest import ENTRY, environment, landscape
+from tests.conftest import ENTRY, environment, landscape, manifest
 from tests.film.clips import luma, packets_of, pictures, scenes, times_of, write_clip
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 ENGINE = ("--engine", "opencv", "--precision", "float32")
-
-
-def manifest(output: Path) -> dict[str, dict[str, str]]:
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
 
 
 def parts(output: Path) -> list[Path]:

@@ -54,7 +54,7 @@ class Page:
     def js(self, script: str, *values: Any) -> Any:
         return self.driver.execute_script(script, *values)
 
-    def until(self, holds: Callable[[], Any], seconds: float = 10) -> Any:
+    def until(self, holds: Callable[[], Any], seconds: float = 60) -> Any:
         end = time.monotonic() + seconds
         while not (value := holds()):
             assert time.monotonic() < end, "it never came to hold"

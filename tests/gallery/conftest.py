@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,9 @@ from pipeline.archive.journal import Journal
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Filed, Kind, Result, Seen, Status
 from pipeline.web.gallery.build import Gallery, Options, make_gallery
-from tests.conftest import in_colour, landscape
+from tests.conftest import in_colour, landscape, sha256
 
 ODD = "<img src=x onerror=alert(1)>/a\"b'c &amp; \u202egpj.x\n#50%?.jpg"
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass

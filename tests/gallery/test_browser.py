@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.ground.items import Kind, Status
 from pipeline.web.gallery import data
-from tests.gallery.conftest import ODD, Night, sha256, write_film
+from tests.conftest import sha256
+from tests.gallery.conftest import ODD, Night, write_film
 
 pytest.importorskip("selenium", reason="drives a browser; extra: dev")
 from selenium.webdriver.common.action_chains import ActionChains

@@ -16,11 +16,11 @@ from pipeline.ground.errors import LockedError, OutputError, SettingsError
 from pipeline.ground.files import Room
 from pipeline.ground.items import Kind, Status
 from pipeline.web.gallery import build, data
-from pipeline.web.gallery.entries import File
 from pipeline.web.gallery.facts import Facts
+from pipeline.web.gallery.items import File
 from pipeline.web.gallery.studio import DIED, Desk, Task, make_missing
-from tests.conftest import in_colour, write_tiff
-from tests.gallery.conftest import ODD, Night, sha256, write_film
+from tests.conftest import in_colour, sha256, write_tiff
+from tests.gallery.conftest import ODD, Night, write_film
 
 CALL = re.compile(r"Gallery\.(\w+)\((.*)\);\s*", re.DOTALL)
 

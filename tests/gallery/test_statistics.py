@@ -90,7 +90,7 @@ def test_a_night_of_many_hours_has_few_bars(night: Night) -> None:
     )
     with Journal(night.output) as journal:
         journal.db.execute("UPDATE runs SET started_at = '2026-01-01T00:00:00.000+00:00'")
-        page = statistics_page(figures, journal, night.output, "index.html")
+        page = statistics_page(figures, journal, night.output.name, "index.html")
     chart = re.search(r"<svg.*?</svg>", page, re.DOTALL)
     assert chart
     drawn = rectangles(chart[0])

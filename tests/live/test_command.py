@@ -139,4 +139,4 @@ def test_the_page_in_a_browser(tmp_path: Path, user_cache: Path, long_clip: Path
         assert "Not for you" in browser(tmp_path, address.partition("?")[0])
         assert live.process.poll() is None
         live.process.send_signal(signal.SIGINT)
-        assert until(lambda: live.process.poll() is not None, 30)
+        assert until(lambda: live.process.poll() is not None)

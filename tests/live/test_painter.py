@@ -117,7 +117,7 @@ def test_colour_is_carried_on_while_the_net_thinks() -> None:
     assert net.asked == 1
     assert max(np.abs(each.astype(int) - first).max() for each in meanwhile) <= 2
     net.may_answer.set()
-    assert until(lambda: np.abs(painter.paint(bgr(still))[1].astype(int) - first).max() > 4, 10)
+    assert until(lambda: np.abs(painter.paint(bgr(still))[1].astype(int) - first).max() > 4)
 
 
 def test_a_cut_waits_for_the_net_and_forgets_what_it_was_asked() -> None:

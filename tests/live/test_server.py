@@ -160,10 +160,10 @@ def test_so_many_connections_and_no_more(page: Page, monkeypatch: pytest.MonkeyP
             return True
         return False
 
-    assert until(refused, 10)
+    assert until(refused)
     for each in idle:
         each.close()
-    assert until(lambda: not refused(), 10)
+    assert until(lambda: not refused())
 
 
 def test_a_byte_now_and_then_does_not_hold_a_connection(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def test_a_byte_now_and_then_does_not_hold_a_connection(page: Page, monkeypatch:
             return False
 
         slow.sendall(b"GET / HTTP/1.1\r\nX: ")
-        assert until(let_go, 10)
+        assert until(let_go)
 
 
 @pytest.mark.parametrize(("name", "second", "status"), [

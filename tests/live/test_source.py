@@ -18,8 +18,9 @@ import pytest
 pytest.importorskip("av")
 
 from pipeline.ground.errors import InputError, SettingsError
+from pipeline.media.reels import NEEDED
 from pipeline.web.live import camera, moving
-from pipeline.web.live.source import MISSING, find_source, without_password
+from pipeline.web.live.source import find_source, without_password
 from tests.film.clips import pictures, scenes, write_clip
 
 QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
@@ -34,7 +35,7 @@ def served(tmp_path: Path) -> Iterator[str]:
     """The address of a folder, served over HTTP."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -143,7 +144,7 @@ def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.Monkey
     for text in (str(clip), "http://host/film"):
         with pytest.raises(SettingsError) as caught:
             find_source(text, 500)
-        assert str(caught.value) == MISSING
+        assert str(caught.value) == NEEDED
 
 
 class Capture:

@@ -98,11 +98,11 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def get_silent(self, _):
         self.answer(CONTENT[:1000], length=len(CONTENT))
-        time.sleep(1.5)
+        self.rfile.read(1)  # until it is given up
 
     def get_trickle(self, _):
         self.answer(b"", length=len(CONTENT))
-        for place in range(40):
+        for place in range(4000):
             try:
                 self.wfile.write(CONTENT[place : place + 1])
                 time.sleep(0.05)

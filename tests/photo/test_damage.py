@@ -15,16 +15,11 @@ from pipeline.ground.errors import Cause, ItemError
 from pipeline.media.photo import webp
 from pipeline.media.photo.read import read
 from tests.conftest import landscape
+from tests.photo.mutations import saved
 from tests.photo.tiffs import tags_of, tiff
 
 GREY = cv2.GaussianBlur(landscape(3, 256, 256), (0, 0), 1)
 COLOUR = np.dstack([GREY, GREY // 2, GREY // 3])
-
-
-def saved(pixels: np.ndarray, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options)
-    return buffer.getvalue()
 
 
 SOURCES = {

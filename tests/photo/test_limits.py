@@ -6,7 +6,6 @@ import io
 import os
 import re
 import struct
-import time
 import zlib
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,10 +62,8 @@ def test_a_jpeg_of_thousands_of_scans_is_refused_at_once(tmp_path: Path) -> None
     last = jpeg.scans[-1]
     path = tmp_path / "scans.jpg"
     path.write_bytes(data[: last.end] + data[last.segment.body - 4 : last.end] * 3000 + data[last.end :])
-    began = time.monotonic()
     with pytest.raises(ItemError, match=re.escape("a JPEG of more than 200 scans or 4,096 segments is not read")):
         read(path, max_megapixels=1)
-    assert time.monotonic() - began < 5
 
 
 def test_marks_of_scans_within_metadata_are_no_scans(tmp_path: Path) -> None:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import struct
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,6 @@ from PIL import Image, TiffImagePlugin
 
 from pipeline.ground import opened as disk
 from pipeline.ground.errors import Cause, ItemError
-from pipeline.ground.opened import opened, status_of
 from pipeline.media.photo import pages as pages_module
 from pipeline.media.photo.pages import has_several_pages, join_pages, pages
 from pipeline.media.photo.read import read
@@ -220,20 +215,3 @@ def test_of_a_book_one_page_is_read_and_not_all(
         found = read(path, max_megapixels=1, page=page).pixels
         assert np.abs(found.astype(int) - wanted[page]).max() <= (40 if compression == "jpeg" else 0)
         assert sum(taken) < path.stat().st_size / 3
-
-
-def test_a_disk_that_fails_while_pages_are_counted_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the next decoder would be asked, and the same picture come out otherwise (found by a fault at each call)."""
-    (tmp_path / "a.tif").write_bytes(b"II*\0")
-
-    def failing(descriptor: int) -> os.stat_result:
-        raise OSError(errno.EIO, "input/output error")
-
-    with pytest.raises(OSError, match="input/output error"):
-        _looked_at(tmp_path / "a.tif", monkeypatch, failing)
-
-
-def _looked_at(path: Path, monkeypatch: pytest.MonkeyPatch, fstat: Callable[[int], os.stat_result]) -> None:
-    with opened(path) as file, monkeypatch.context() as patched, suppress(OSError):  # as decoders do
-        patched.setattr(os, "fstat", fstat)
-        status_of(file)

@@ -17,22 +17,13 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import cv2
-import numpy as np
 import pytest
 
 from pipeline.ground.settings import Settings
 from pipeline.run.driver import run_archive
 from pipeline.run.summary import Summary
 from pipeline.web.review.serve import Wanted, review
-from tests.conftest import ENTRY, environment, in_colour, landscape
-
-
-def coat(height: int = 240, width: int = 320) -> np.ndarray:
-    """A dark coat (columns 0.35..0.65, from row 0.3 down) before a light wall: uint8, with a little grain."""
-    picture = np.full((height, width), 170, np.uint8)
-    picture[int(0.3 * height) :, int(0.35 * width) : int(0.65 * width)] = 90
-    grain = np.random.default_rng(5).normal(0, 1.5, picture.shape)
-    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+from tests.conftest import ENTRY, coat, environment, in_colour, landscape
 
 
 @dataclass

@@ -13,7 +13,7 @@ from tests.review.test_compare import call
 pytest.importorskip("selenium", reason="drives a browser; extra: dev")
 from selenium.webdriver.common.keys import Keys
 
-from pipeline.archive.decisions import import_decisions
+from pipeline.archive.hinting import import_decisions
 from pipeline.web.gallery.build import Options, make_gallery
 from tests.gallery.browser import AXE, Page, browser, needs_browser
 

@@ -13,7 +13,9 @@ from click.testing import CliRunner, Result
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.ground.settings import Settings
+from pipeline.run.driver import run_archive
 from pipeline.web.review.compare import sheet, shown, variants
+from tests.conftest import landscape
 from tests.review.conftest import Archive
 
 ENGINE = ("--engine", "opencv", "--precision", "float32")
@@ -60,6 +62,18 @@ def test_choosing_writes_what_is_not_the_archives_own_and_the_next_run_makes_it(
     assert call(picture, *wanted, "--choose", 1, "-o", archive.output).exception is None
     assert archive.run().worked == 1
     assert (archive.output / "box/hills.jpg").read_bytes() == before, "the archive's own again"
+
+
+def test_a_picture_of_one_of_two_inputs_of_the_same_name(tmp_path: Path) -> None:
+    """Their labels name the folders above them, too."""
+    inputs = [tmp_path / year / "scans" for year in ("1931", "1932")]
+    for number, folder in enumerate(inputs):
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / "a.png"), landscape(number))
+    settings = Settings(engine="opencv", precision="float32", executor="serial")
+    run_archive(inputs, tmp_path / "out", settings, bar=False, quiet=True)
+    assert call(inputs[1] / "a.png", "--choose", 1, "-o", tmp_path / "out").exception is None
+    assert list(tomllib.loads((tmp_path / "out/hints.toml").read_text("utf-8"))) == ["scans (1932)/a.png"]
 
 
 def test_what_makes_no_sense_is_one_sentence(archive: Archive) -> None:

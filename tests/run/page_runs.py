@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.archive.journal import Journal
 from pipeline.archive.pieces import Pieces
-from pipeline.archive.row import Row
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
@@ -33,13 +31,6 @@ def run(tmp_path: Path, settings: Settings) -> Callable[..., Summary]:
         return driver.run_archive([tmp_path / "scans"], tmp_path / output, replace(settings, **changes))
 
     return call
-
-
-def row(output: Path, key: str) -> Row:
-    with Journal(output, read_only=True) as journal:
-        found = journal.row(key)
-    assert found is not None
-    return found
 
 
 def parts(output: Path) -> list[Path]:

@@ -6,14 +6,14 @@ these go.
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import pytest
@@ -26,7 +26,7 @@ from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
 from pipeline.run.verify import verify
-from tests.conftest import in_colour, landscape, write_tiff
+from tests.conftest import SETTINGS, in_colour, landscape, manifest_of, sha256, write_tiff
 
 OTHER_NOW = "another source has its name now"
 PERSONAL = "of a person"
@@ -35,10 +35,6 @@ OWN = {"manifest.csv", "hints.toml", ".colorize"}
 
 class Killed(BaseException):
     """As by kill -9: nothing more is done."""
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def told(path: Path) -> str:
@@ -70,6 +66,81 @@ def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+class Lying(Protocol):
+    """What lies in OUTPUT as people see it, who come by another way than the program's.
+
+    Attributes:
+        moments: of `killed_at`, the last one.
+    """
+
+    moments: int
+
+    def home(self) -> Path:
+        """What the program is given as OUTPUT."""
+        ...
+
+    def things(self) -> dict[str, str]:
+        """What lies there by place, `told`, but for what is the program's own."""
+        ...
+
+    def read(self, place: str) -> bytes: ...
+
+    def write(self, place: str, data: bytes) -> None: ...
+
+    def remove(self, place: str) -> None:
+        """Take a thing away, with all that is in it."""
+        ...
+
+    def exchange(self, place: str, mark: str, *, folder: bool) -> None:
+        """Put a folder, or something else that is no output, where one was."""
+        ...
+
+    def killed_at(self, moment: int, monkeypatch: pytest.MonkeyPatch) -> AbstractContextManager[None]: ...
+
+
+@dataclass
+class InFolder:
+    """Implements `Lying` for a folder."""
+
+    root: Path
+    moments = 9
+
+    def home(self) -> Path:
+        return self.root
+
+    def things(self) -> dict[str, str]:
+        found = {}
+        for path in self.root.rglob("*"):
+            place = path.relative_to(self.root)
+            if place.parts[0] not in OWN and path.name != PERSONAL and (path.is_file() or told(path)):
+                found[place.as_posix()] = told(path)
+        return found
+
+    def read(self, place: str) -> bytes:
+        return (self.root / place).read_bytes()
+
+    def write(self, place: str, data: bytes) -> None:
+        (self.root / place).write_bytes(data)
+
+    def remove(self, place: str) -> None:
+        path = self.root / place
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    def exchange(self, place: str, mark: str, *, folder: bool) -> None:
+        path = self.root / place
+        path.unlink()
+        if folder:
+            path.mkdir()
+            (path / PERSONAL).write_text(mark)
+        else:
+            elsewhere = self.root.with_name(mark)
+            elsewhere.write_text("elsewhere")
+            path.symlink_to(elsewhere)
+
+    def killed_at(self, moment: int, monkeypatch: pytest.MonkeyPatch) -> AbstractContextManager[None]:
+        return killed_at(moment, monkeypatch)
+
+
 def exchange(one: Path, other: Path) -> None:
     """Let two files have each other's name."""
     aside = one.with_name("aside")
@@ -84,6 +155,7 @@ class Story:
 
     folder: Path
     settings: Settings
+    far: Lying | None = None  # where OUTPUT lies, if not beside INPUT
     edited: dict[str, str] = field(default_factory=dict)  # sha256 of what somebody made of an output, and of its source
     unwanted: set[str] = field(default_factory=set)  # sha256 of sources
     made: dict[tuple[str, str, str], str] = field(default_factory=dict)  # what a source became under settings
@@ -96,6 +168,14 @@ class Story:
     @property
     def colour(self) -> Path:
         return self.folder / "colour"
+
+    @property
+    def lying(self) -> Lying:
+        return self.far or InFolder(self.colour)
+
+    @property
+    def home(self) -> Path:
+        return self.lying.home()
 
     def put(self, key: str, sort: str = "grey") -> Path:
         """A new picture, grey, in colour, or of two pages; all of a sort have one size on the disk."""
@@ -123,8 +203,7 @@ class Story:
 
     def rows(self) -> dict[str, dict[str, str]]:
         try:
-            with (self.colour / "manifest.csv").open(encoding="utf-8", newline="") as file:
-                return {row["source"]: row for row in csv.DictReader(file)}
+            return manifest_of(self.lying.read("manifest.csv").decode())
         except FileNotFoundError:
             return {}
 
@@ -132,51 +211,50 @@ class Story:
         return {key: row["status"] for key, row in self.rows().items()}
 
     def output(self, key: str) -> Path:
-        return self.colour / self.rows()[key]["output"]
+        return self.colour / self.place(key)
+
+    def place(self, key: str) -> str:
+        return self.rows()[key]["output"]
 
     def files(self) -> dict[str, str]:
         """What lies in OUTPUT, but for what is the program's own: a file's hash, else what a person put there."""
-        found = {}
-        for path in self.colour.rglob("*"):
-            place = path.relative_to(self.colour)
-            if place.parts[0] not in OWN and path.name != PERSONAL and (path.is_file() or told(path)):
-                found[place.as_posix()] = told(path)
-        return found
+        return self.lying.things()
 
     def edit(self, key: str) -> bytes:
         """Somebody retouches an output."""
-        path, self.number = self.output(key), self.number + 1
-        self.edited.pop(told(path), None)
-        path.write_bytes(path.read_bytes() + b"retouched %d" % self.number)
-        self.edited[told(path)] = sha256(self.scans / key)
-        return path.read_bytes()
+        place, self.number = self.place(key), self.number + 1
+        self.edited.pop(self.files()[place], None)
+        self.lying.write(place, self.lying.read(place) + b"retouched %d" % self.number)
+        self.edited[self.files()[place]] = sha256(self.scans / key)
+        return self.lying.read(place)
 
     def exchange(self, key: str, *, folder: bool) -> None:
         """Somebody puts a folder, or a link to a file elsewhere, where an output was."""
-        path, self.number = self.output(key), self.number + 1
-        self.edited.pop(told(path), None)
-        path.unlink()
-        if folder:
-            path.mkdir()
-            (path / PERSONAL).write_text(str(self.number))
-        else:
-            (self.folder / str(self.number)).write_text("elsewhere")
-            path.symlink_to(self.folder / str(self.number))
-        self.edited[told(path)] = sha256(self.scans / key)
+        place, self.number = self.place(key), self.number + 1
+        self.edited.pop(self.files()[place], None)
+        self.lying.exchange(place, str(self.number), folder=folder)
+        self.edited[self.files()[place]] = sha256(self.scans / key)
+
+    def lose(self, key: str) -> None:
+        """Somebody deletes an output."""
+        place = self.place(key)
+        self.edited.pop(self.files()[place], None)
+        self.lying.remove(place)
+        self.unwanted.add(self.rows()[key]["source_sha256"])
 
     def night(self) -> Summary:
         """Ask what would be done, do it, and hold all that can be said of it to the other; then once more."""
-        foretold = list(driver.list_archive([self.scans], self.colour, self.settings))
-        summary = driver.run_archive([self.scans], self.colour, self.settings, quiet=True)
+        foretold = list(driver.list_archive([self.scans], self.home, self.settings))
+        summary = driver.run_archive([self.scans], self.home, self.settings, quiet=True)
         actions = Counter(each.action for each in foretold)
         assert Action.HOLD not in actions
         assert summary.worked == actions[Action.TODO], f"{summary.worked} {actions}"
         self.check(summary)
         before = self._known(), self.files()
-        foretold = list(driver.list_archive([self.scans], self.colour, self.settings))
+        foretold = list(driver.list_archive([self.scans], self.home, self.settings))
         known = dict(self.problems())
         assert {each.action for each in foretold if each.found.key not in known} <= {Action.DONE, Action.KEEP}
-        again = driver.run_archive([self.scans], self.colour, self.settings, quiet=True)
+        again = driver.run_archive([self.scans], self.home, self.settings, quiet=True)
         assert (again.worked, again.exit_code) == (0, 0)
         assert (self._known(), self.files()) == before
         return summary
@@ -184,7 +262,7 @@ class Story:
     def run(self, **changes: object) -> Summary:
         """Run with some settings changed for once, unseen."""
         settings = replace(self.settings, **changes)  # type: ignore[arg-type]
-        return driver.run_archive([self.scans], self.colour, settings, quiet=True)
+        return driver.run_archive([self.scans], self.home, settings, quiet=True)
 
     def _known(self) -> dict[str, dict[str, str] | str]:
         """What the manifest says; of what failed, which is looked at each night, the reason."""
@@ -192,14 +270,14 @@ class Story:
 
     def check(self, summary: Summary) -> None:
         rows, files = self.rows(), self.files()
-        assert read_status(self.colour).counts == Counter(row["status"] for row in rows.values()) == summary.counts
-        assert read_status(self.colour).left == 0
+        assert read_status(self.home).counts == Counter(row["status"] for row in rows.values()) == summary.counts
+        assert read_status(self.home).left == 0
         blocked = {key for key, reason in self.problems() if "what somebody has made of" in reason}
         assert [each for each in self.problems() if each[0] not in blocked] == []
         assert set(self.sources()) <= rows.keys()
-        assert [finding for finding in verify(self.colour) if finding.problems] == []
+        assert [finding for finding in verify(self.home) if finding.problems] == []
         assert files.keys() <= {row["output"] for row in rows.values()}, "nobody's"
-        assert not (self.colour / ".colorize" / "moving").exists()
+        assert not (self.home / ".colorize" / "moving").exists()
         for key in set(self.sources()) - blocked:
             self._check_item(key, rows[key], files)
         for key in rows.keys() - set(self.sources()):
@@ -226,3 +304,12 @@ class Story:
 
     def problems(self) -> list[tuple[str, str]]:
         return [(key, row["reason"]) for key, row in self.rows().items() if row["status"] in ("failed", "crashed")]
+
+
+def a_night_old(folder: Path, net: Path, count: int) -> Story:
+    """So many pictures, 1.jpg and on, and what one night made of them."""
+    story = Story(folder, replace(SETTINGS, model=str(net)))
+    for number in range(1, count + 1):
+        story.put(f"{number}.jpg")
+    story.night()
+    return story

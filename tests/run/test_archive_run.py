@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -19,18 +18,13 @@ import pytest
 
 from pipeline.run import limits
 from pipeline.run.executors.child import HANG_VARIABLE
-from tests.conftest import ENTRY, environment, landscape, write_archive
+from tests.conftest import ENTRY, environment, landscape, manifest, write_archive
 
 Colorize = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def manifest(output: Path) -> list[dict[str, str]]:
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def statuses(output: Path) -> dict[str, str]:
-    return {row["source"]: row["status"] for row in manifest(output)}
+    return {key: row["status"] for key, row in manifest(output).items()}
 
 
 def pictures(output: Path) -> dict[str, bytes]:

@@ -24,9 +24,7 @@ from pipeline.run.executors import loky
 from pipeline.run.progress import Progress
 from pipeline.run.voice import Ended, Event, Voice
 from pipeline.run.worker import Worker
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 def rows(output: Path) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,16 +11,9 @@ pytest.importorskip("av", reason="makes clips; extra: film")
 
 from pipeline.archive.decision import Action
 from pipeline.archive.prune import reject
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
+from tests.conftest import SETTINGS, manifest
 from tests.film.clips import scenes, write_clip
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
-
-
-def rows(colour: Path) -> dict[str, dict[str, str]]:
-    with (colour / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
 
 
 @pytest.mark.parametrize("changes", [{}, {"container": "mp4"}, {"film_quality": 40}])
@@ -32,8 +24,8 @@ def test_films_exchange_their_names(tmp_path: Path, tiny_net: Path, changes: dic
     for number in (1, 2, 3, 4):
         write_clip(scans / f"{number}.mkv", scenes(12 + number, 32, 32), options={"preset": "ultrafast"})
     driver.run_archive([scans], colour, settings, quiet=True)
-    made = {key: (colour / row["output"]).read_bytes() for key, row in rows(colour).items()}
-    mine = colour / rows(colour)["1.mkv"]["output"]
+    made = {key: (colour / row["output"]).read_bytes() for key, row in manifest(colour).items()}
+    mine = colour / manifest(colour)["1.mkv"]["output"]
     mine.write_bytes(mine.read_bytes() + b"cut by hand")
     reject(colour, [Path("4.mkv")])
     (scans / "1.mkv").rename(scans / "aside.mkv")
@@ -45,7 +37,7 @@ def test_films_exchange_their_names(tmp_path: Path, tiny_net: Path, changes: dic
     foretold = list(driver.list_archive([scans], colour, settings))
     summary = driver.run_archive([scans], colour, settings, quiet=True)
     assert summary.worked == sum(each.action is Action.TODO for each in foretold) == (2 if changes else 0)
-    now = rows(colour)
+    now = manifest(colour)
     assert {key: row["status"] for key, row in now.items()} == {
         "1.mkv": "done", "2.mkv": "edited", "3.mkv": "rejected", "three.MKV": "done",
     }  # fmt: skip

@@ -5,7 +5,6 @@ Before each run a dry run is asked, and held to what the run then did.
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from dataclasses import replace
@@ -18,13 +17,10 @@ from pipeline.archive.decision import Action
 from pipeline.archive.prune import prunable, prune, reject
 from pipeline.archive.recover import recover
 from pipeline.ground.errors import ExitCode, InputError, OutputError
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.summary import Summary
 from pipeline.run.verify import verify
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, manifest, write_archive
 
 
 class Archive:
@@ -51,8 +47,7 @@ class Archive:
         return summary
 
     def rows(self) -> dict[str, dict[str, str]]:
-        with (self.colour / "manifest.csv").open(encoding="utf-8", newline="") as file:
-            return {row["source"]: row for row in csv.DictReader(file)}
+        return manifest(self.colour)
 
     def statuses(self) -> dict[str, str]:
         return {key: row["status"] for key, row in self.rows().items()}

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pipeline.ground.settings import Settings
-from tests.run.stories import Story, exchange, sha256
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import sha256
+from tests.run.stories import Story, a_night_old, exchange
 
 
 @pytest.fixture
 def story(tmp_path: Path, tiny_net: Path) -> Story:
-    """Three pictures, a night old."""
-    story = Story(tmp_path, replace(SETTINGS, model=str(tiny_net)))
-    for number in range(1, 4):
-        story.put(f"{number}.jpg")
-    story.night()
-    return story
+    return a_night_old(tmp_path, tiny_net, 3)
 
 
 def hint(story: Story, text: str) -> None:

@@ -13,8 +13,6 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from pipeline.archive.journal import Journal
-from pipeline.archive.row import Row
 from pipeline.cli.main import commands
 from pipeline.cli.presentation import Presentation
 from pipeline.ground.errors import SettingsError
@@ -22,7 +20,7 @@ from pipeline.ground.settings import Settings
 from pipeline.media.photo.read import read
 from pipeline.run import driver
 from pipeline.run.summary import Summary
-from tests.conftest import landscape, pages_of, write_tiff
+from tests.conftest import landscape, pages_of, rows, write_tiff
 
 Run = Callable[..., Summary]
 # Upper left of the upright picture.
@@ -37,11 +35,6 @@ def run(tmp_path: Path, tiny_net: Path) -> Run:
     return lambda **changes: driver.run_archive(
         [tmp_path / "scans"], tmp_path / "colour", replace(settings, **changes), quiet=True
     )
-
-
-def rows(output: Path) -> dict[str, Row]:
-    with Journal(output, read_only=True) as journal:
-        return {row.key: row for row in journal.rows()}
 
 
 def is_blue(bgr: np.ndarray, x: float, y: float) -> bool:

@@ -10,8 +10,6 @@ from typing import Any
 import cv2
 import pytest
 
-from pipeline.archive.journal import Journal
-from pipeline.archive.row import Row
 from pipeline.ground.errors import Crowded, ItemError
 from pipeline.ground.hints import Hints
 from pipeline.ground.items import Kind, Unit, Verb
@@ -22,7 +20,7 @@ from pipeline.nets.engine import Engine
 from pipeline.nets.resolve import resolve
 from pipeline.run import driver
 from pipeline.run.summary import Summary
-from tests.conftest import landscape, write_tiff
+from tests.conftest import landscape, rows, write_tiff
 
 Run = Callable[..., Summary]
 OPENCV = Engine("opencv", "float32")
@@ -49,11 +47,6 @@ def run(tmp_path: Path, tiny_net: Path) -> Run:
     return lambda **changes: driver.run_archive(
         [tmp_path / "scans"], tmp_path / "colour", replace(settings, **changes), quiet=True
     )
-
-
-def rows(output: Path) -> dict[str, Row]:
-    with Journal(output, read_only=True) as journal:
-        return {row.key: row for row in journal.rows()}
 
 
 def say(tmp_path: Path, *keys: str, **said: Any) -> None:

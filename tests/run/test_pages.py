@@ -14,8 +14,8 @@ from PIL import Image, TiffImagePlugin
 from pipeline.ground.errors import ExitCode
 from pipeline.run.progress import Progress
 from pipeline.run.summary import Summary
-from tests.conftest import environment, landscape, pages_of, write_archive, write_tiff
-from tests.run.page_runs import RGB, letter, parts, row, run, settings, units
+from tests.conftest import environment, landscape, pages_of, row, write_archive, write_tiff
+from tests.run.page_runs import RGB, letter, parts, run, settings, units
 
 __all__ = ["letter", "run", "settings"]
 

@@ -23,8 +23,8 @@ from pipeline.run import driver
 from pipeline.run.signals import Stop
 from pipeline.run.summary import Summary
 from pipeline.run.worker import Worker
-from tests.conftest import ENTRY, environment, landscape, pages_of, write_archive, write_tiff
-from tests.run.page_runs import cut_short, letter, parts, row, run, settings, units
+from tests.conftest import ENTRY, environment, landscape, pages_of, row, write_archive, write_tiff
+from tests.run.page_runs import cut_short, letter, parts, run, settings, units
 
 __all__ = ["letter", "run", "settings"]
 

@@ -10,9 +10,7 @@ from pipeline.archive.database import journal_path
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.report import plan_lines
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 def test_renames_doubles_and_what_is_gone_are_told_beforehand(tmp_path: Path) -> None:

@@ -15,21 +15,14 @@ from pipeline.archive.prune import prune, reject
 from pipeline.ground import inside
 from pipeline.ground.errors import OutputError
 from pipeline.ground.items import Verb
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
-from tests.run.stories import Killed, Story, exchange, killed_at, sha256
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import sha256
+from tests.run.stories import Killed, Story, a_night_old, exchange, killed_at
 
 
 @pytest.fixture
 def story(tmp_path: Path, tiny_net: Path) -> Story:
-    """Five pictures, a night old."""
-    story = Story(tmp_path, replace(SETTINGS, model=str(tiny_net)))
-    for number in range(1, 6):
-        story.put(f"{number}.jpg")
-    story.night()
-    return story
+    return a_night_old(tmp_path, tiny_net, 5)
 
 
 def shift(story: Story, by: int = 1) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Colorize, environment, write_archive
-from tests.run.stories import sha256
+from tests.conftest import Colorize, environment, sha256, write_archive
 
 # The program itself, which kills itself at the n-th call to the system that gives or takes a name in OUTPUT.
 _DYING = """

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.report import summary_json, summary_lines
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 def test_what_systems_leave_behind_is_counted(tmp_path: Path) -> None:

@@ -25,9 +25,7 @@ from pipeline.run.report import summary_json, summary_lines
 from pipeline.run.reported import Reporting, run_reported
 from pipeline.run.summary import Summary
 from pipeline.run.voice import Begun, Ended, Said, Voice
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 @pytest.fixture

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ground.settings import Settings
 from pipeline.run.single import colorize_picture
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 @pytest.mark.parametrize("absolute", [False, True], ids=["as asked for", "absolute, as Python 3.12 makes them"])

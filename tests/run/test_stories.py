@@ -13,7 +13,7 @@ import pytest
 from pipeline.archive.names import ending
 from pipeline.archive.prune import prune, reject
 from pipeline.ground.settings import Settings
-from tests.run.stories import OTHER_NOW, Killed, Story, exchange, killed_at, sha256, told
+from tests.run.stories import OTHER_NOW, Killed, Lying, Story, exchange, sha256
 
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 HARMLESS = {"rename", "move", "exchange", "shift", "recase", "chmod", "touch"}
@@ -114,41 +114,42 @@ class Day:
             and row["source_sha256"] == sha256(self.story.scans / key)
         ]
 
+    def _lying(self) -> list[str]:
+        """What was made and lies there."""
+        rows, files = self.story.rows(), self.story.files()
+        return [key for key in self._made() if not files.get(rows[key]["output"], "folder").startswith("folder")]
+
     def edit(self, key: str) -> None:
-        if made := [key for key in self._made() if self.story.output(key).is_file()]:
+        if made := self._lying():
             self.story.edit(self.chance.choice(made))
 
     def exchange_output(self, key: str) -> None:
-        if made := [key for key in self._made() if self.story.output(key).is_file()]:
+        if made := self._lying():
             self.story.exchange(self.chance.choice(made), folder=self.chance.random() < 0.5)
 
     def lose(self, key: str) -> None:
-        if made := [key for key in self._made() if self.story.output(key).is_file()]:
-            key = self.chance.choice(made)
-            self.story.edited.pop(told(self.story.output(key)), None)
-            self.story.output(key).unlink()
-            self.story.unwanted.add(self.story.rows()[key]["source_sha256"])
+        if made := self._lying():
+            self.story.lose(self.chance.choice(made))
 
     def lose_work(self, key: str) -> None:
         """Somebody deletes what somebody made."""
         for place, what in self.story.files().items():
             if what in self.story.edited and self.chance.random() < 0.5:
                 self.story.unwanted.add(self.story.edited.pop(what))
-                path = self.story.colour / place
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                self.story.lying.remove(place)
 
     def reject(self, key: str) -> None:
         if made := self._made():
             key = self.chance.choice(made)
             self.story.unwanted.add(self.story.rows()[key]["source_sha256"])
-            reject(self.story.colour, [Path(key)])
+            reject(self.story.home, [Path(key)])
 
     def want(self, key: str) -> None:
         if unwanted := [key for key, status in self.story.statuses().items() if status == "rejected"]:
-            reject(self.story.colour, [Path(self.chance.choice(unwanted))], undo=True)
+            reject(self.story.home, [Path(self.chance.choice(unwanted))], undo=True)
 
     def prune(self, key: str) -> None:
-        prune(self.story.colour)
+        prune(self.story.home)
 
     def settings(self, key: str) -> None:
         self.story.settings = replace(
@@ -175,9 +176,11 @@ class Day:
         return done
 
 
-def nights(folder: Path, net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def nights(
+    folder: Path, net: Path, seed: int, monkeypatch: pytest.MonkeyPatch, far: Lying | None = None, count: int = NIGHTS
+) -> None:
     """Tell one story."""
-    story = Story(folder, replace(SETTINGS, model=str(net)))
+    story = Story(folder, replace(SETTINGS, model=str(net)), far)
     day = Day(story, seed)
     for name in ("a.jpg", "b.jpg", "box/a.jpg", "box/d.jpg", "crate/e.jpg"):
         story.put(name)
@@ -185,12 +188,13 @@ def nights(folder: Path, net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) 
     story.put("box/letter.tif", "pages")
     story.night()
     try:
-        for _ in range(NIGHTS):
+        for _ in range(count):
             quiet = not any(OTHER_NOW in row["reason"] or row["status"] == "failed" for row in story.rows().values())
             done = day.pass_by()
             if day.chance.random() < 0.4:
                 day.told.append("killed")
-                with killed_at(day.chance.randint(2, 9), monkeypatch), suppress(Killed):
+                lying = story.lying
+                with lying.killed_at(day.chance.randint(2, lying.moments), monkeypatch), suppress(Killed):
                     story.night()
             summary = story.night()
             alike = len({ending(key) for key in story.sources()}) == 1  # else names that are exchanged ask for formats

@@ -12,11 +12,8 @@ import pytest
 from pipeline.archive.taking import taking
 from pipeline.ground import inside
 from pipeline.ground.errors import InputError
-from pipeline.ground.settings import Settings
 from pipeline.run import driver
-from tests.conftest import write_archive
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+from tests.conftest import SETTINGS, write_archive
 
 
 def below(folder: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -13,14 +12,7 @@ from pipeline.ground.items import Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.worker import Worker
-from tests.conftest import landscape, write_archive, write_tiff
-
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
-
-
-def manifest(output: Path) -> dict[str, dict[str, str]]:
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
+from tests.conftest import SETTINGS, landscape, manifest, write_archive, write_tiff
 
 
 def test_doubles_are_made_once_and_each_has_its_output(tmp_path: Path, verbs: Counter[Verb]) -> None:

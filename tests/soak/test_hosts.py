@@ -14,12 +14,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import cv2
 import pytest
 
-from pipeline.archive.journal import Journal
-from tests.conftest import ENTRY, environment, landscape, write_tiff
-from tests.disk.disk import files_of, manifest_of
+from tests.conftest import CHECKOUT, environment
 from tests.storage import servers
 
 pytestmark = [
@@ -29,11 +26,12 @@ pytestmark = [
     ),
 ]
 pytest.importorskip("distributed", reason="Dask; extra: dask")
+pytest.importorskip("s3fs", reason="reads and writes s3://; extra: storage")
 pytest.importorskip("av", reason="a film is there, too; extra: film")
-from tests.film.clips import scenes, write_clip  # noqa: E402
+from tests.soak.nights import OWN_NET, PHOTOGRAPHS, Nights, recorded, write_hint, write_scans  # noqa: E402
 
 HOSTS = {"colorize-a": 81, "colorize-b": 82}  # and the third byte of the network between it and this one
-PHOTOGRAPHS = 60
+SCHEDULER_PORT = 8799
 S3_PORT = 8798
 # A host that does not answer is noticed after this; Dask takes no less than 11 s.
 QUICK = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}
@@ -75,21 +73,35 @@ class Cluster:
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
-        variables = environment(XDG_CACHE_HOME=str(folder / "cache"), OMP_NUM_THREADS="1", **QUICK)
-        dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "8799", "--no-dashboard"]
-        self._start(dask, variables)
-        while socket.socket().connect_ex(("127.0.0.1", 8799)):
+        self._variables = environment(XDG_CACHE_HOME=str(folder / "cache"), OMP_NUM_THREADS="1", **QUICK)
+        dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", f"{SCHEDULER_PORT}", "--no-dashboard"]
+        self._start(dask, self._variables)
+        while socket.socket().connect_ex(("127.0.0.1", SCHEDULER_PORT)):
             time.sleep(0.2)
         self.workers = {}
         for name, network in HOSTS.items():
             stack.enter_context(host(name, network))
-            words = [
-                "ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", f'hostname {name}; exec "$@"', "sh",
-                sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://10.77.{network}.1:8799", "--nworkers", "2",
-                "--nthreads", "1", "--memory-limit", "0", "--no-dashboard", "--local-directory", str(folder / name),
-            ]  # fmt: skip
-            bucket = {"AWS_ENDPOINT_URL": f"http://10.77.{network}.1:{S3_PORT}"}
-            self.workers[name] = self._start(words, variables | servers.KEYS | bucket)
+            self.workers[name] = self.add(name)
+
+    def add(
+        self, name: str, called: str = "", count: int = 2, first: str = "", **variables: str
+    ) -> subprocess.Popen[bytes]:
+        """Begin workers on a host, by another name if need be; `first` is done in a place of files of their own."""
+        network, called = HOSTS[name], called or name
+        words = [
+            "ip", "netns", "exec", name, "unshare", "--uts", "--mount", "sh", "-c",
+            f'hostname {called}; {first or ":"}; exec "$@"', "sh",
+            sys.executable, "-m", "distributed.cli.dask_worker", f"tcp://10.77.{network}.1:{SCHEDULER_PORT}",
+            "--nworkers", f"{count}", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard",
+            "--local-directory", str(self._folder / called),
+        ]  # fmt: skip
+        bucket = {"AWS_ENDPOINT_URL": f"http://10.77.{network}.1:{S3_PORT}"}
+        return self._start(words, self._variables | servers.KEYS | bucket | variables)
+
+    def renew(self, name: str) -> None:
+        """End the workers of a host and begin others."""
+        ended(self.workers[name])
+        self.workers[name] = self.add(name)
 
     def _start(self, words: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
         log = self._stack.enter_context((self._folder / "cluster.log").open("ab"))
@@ -97,101 +109,163 @@ class Cluster:
         self._stack.callback(ended, process)
         return process
 
-    def children(self, name: str) -> list[int]:
-        """Return the worker processes on a host: below its nannies."""
+    def kill_one(self, name: str) -> None:
+        """Kill a worker process on a host: below its nannies."""
         import psutil
 
         found = psutil.Process(self.workers[name].pid).children(recursive=True)
-        return [each.pid for each in found if "resource_tracker" not in " ".join(each.cmdline())]
+        os.kill(next(each.pid for each in found if "resource_tracker" not in " ".join(each.cmdline())), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
-def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("archive") / "scans"
-    for number in range(PHOTOGRAPHS):
-        path = folder / f"box {number % 5}" / f"{number:03d}.jpg"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(cv2.imencode(".jpg", landscape(number, 700, 900))[1].tobytes())
-    write_tiff(folder / "minutes.tif", *[landscape(100 + seed, 400, 500) for seed in range(6)])
-    write_clip(folder / "reel.mkv", scenes(480, 96, 64), options={"preset": "ultrafast"})
-    return folder
-
-
-OPTIONS = ("--engine", "opencv", "--precision", "float32", "--no-progress")
-
-
-def command(scans: object, output: Path, *options: str) -> list[str]:
-    return [*ENTRY, "run", str(scans), "-o", str(output), *OPTIONS, *options]
-
-
-def recorded(output: Path) -> int:
-    with contextlib.suppress(Exception), Journal(output, read_only=True) as journal:
-        return sum(journal.counts().values())
-    return 0
-
-
-def wait_for(output: Path, count: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 240
-    while recorded(output) < count:
-        assert process.poll() is None, f"it ended with {process.returncode}"
-        assert time.monotonic() < until
-        time.sleep(0.2)
-
-
-def check(output: Path, serial: Path) -> None:
-    assert files_of(output) == files_of(serial)
-    assert manifest_of(output) == manifest_of(serial)
-
-
-def test_hosts_and_drivers_that_are_lost_leave_what_one_process_would_have_made(scans: Path, tmp_path: Path) -> None:
-    variables = environment(XDG_CACHE_HOME=str(tmp_path / "cache"), OMP_NUM_THREADS="1", **QUICK)
-    serial = tmp_path / "serial"
-    subprocess.run(command(scans, serial, "--executor", "serial"), env=variables, check=True, capture_output=True)
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Nights]]:
+    folder = tmp_path_factory.mktemp("hosts")
     with ExitStack() as stack:
         bucket = stack.enter_context(servers.s3("0.0.0.0", S3_PORT))
+        scans = write_scans(folder / "scans")
         bucket.fill(scans)
-        access = servers.KEYS | {"AWS_ENDPOINT_URL": bucket.endpoint}
-        cluster = Cluster(stack, tmp_path)
-        options = ("--executor", "dask", "--cluster", "tcp://127.0.0.1:8799")
+        cache = {"XDG_CACHE_HOME": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+        variables = environment(**cache, **QUICK, **servers.KEYS, AWS_ENDPOINT_URL=bucket.endpoint)
+        options = ("--executor", "dask", "--cluster", f"tcp://127.0.0.1:{SCHEDULER_PORT}")
+        yield Cluster(stack, folder), Nights(folder, scans, variables, options, bucket, stack)
 
-        def begun(name: str, source: object = scans) -> tuple[Path, subprocess.Popen[bytes]]:
-            output, said = tmp_path / name, stack.enter_context((tmp_path / f"{name}.log").open("wb"))
-            words = command(source, output, *options)
-            return output, subprocess.Popen(words, env=variables | access, stderr=said, stdout=said)
 
-        output, run = begun("plain")
-        assert run.wait(600) == 0, (tmp_path / "plain.log").read_text()
-        check(output, serial)
+@pytest.fixture(scope="module")
+def serial(room: tuple[Cluster, Nights]) -> Path:
+    return room[1].serial("serial")
 
-        output, run = begun("killed worker")
-        wait_for(output, 8, run)
-        victim = cluster.children("colorize-a")[0]
-        os.kill(victim, signal.SIGKILL)
-        assert run.wait(600) == 0
-        check(output, serial)
 
-        output, run = begun("bucket", "s3://museum/scans")
-        wait_for(output, 8, run)
-        os.kill(cluster.children("colorize-b")[0], signal.SIGKILL)
-        assert run.wait(600) == 0, (tmp_path / "bucket.log").read_text()
-        check(output, serial)
+WHERE = [{}, {"far_input": True}, {"far": True}, {"far": True, "far_input": True}]
+both = pytest.mark.parametrize("where", WHERE, ids=["folders", "INPUT in S3", "OUTPUT in S3", "both in S3"])
+places = pytest.mark.parametrize("where", [WHERE[0], WHERE[3]], ids=["folders", "both in S3"])
 
-        output, run = begun("cut off")
-        wait_for(output, 8, run)
-        ip("link", "set", "cz82", "down")
-        assert run.wait(600) == 0, (tmp_path / "cut off.log").read_text()
-        check(output, serial)
+
+def called(what: str, where: dict[str, bool]) -> str:
+    return "-".join([what, *where])
+
+
+@both
+def test_a_worker_that_is_killed_costs_nothing(
+    room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
+) -> None:
+    cluster, nights = room
+    name = called("killed-worker", where)
+    run = nights.begin(name, **where)
+    nights.wait_for(name, run)
+    cluster.kill_one("colorize-a")
+    nights.ends(name, run, serial)
+    assert "A worker on colorize-a (10.77.81.2) was lost" in nights.said(name)
+    again = nights.begin(name, **where)
+    nights.ends(name, again, serial)
+    assert "Nothing was left to do." in nights.said(name)
+
+
+@places
+def test_a_host_that_is_cut_off_costs_nothing(
+    room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
+) -> None:
+    cluster, nights = room
+    name = called("cut-off", where)
+    run = nights.begin(name, **where)
+    nights.wait_for(name, run)
+    ip("link", "set", "cz82", "down")
+    try:
+        nights.ends(name, run, serial)
+    finally:
         ip("link", "set", "cz82", "up")
+        cluster.renew("colorize-b")
+    assert "A worker on colorize-b (10.77.82.2) was lost" in nights.said(name)
 
-        output, run = begun("killed driver")
-        wait_for(output, 8, run)
-        run.kill()
-        run.wait()
-        before = recorded(output)
-        again = subprocess.run(command(scans, output, *options), env=variables, capture_output=True, check=False)
-        assert again.returncode == 0, again.stderr
-        assert 8 <= before < PHOTOGRAPHS
-        check(output, serial)
-    for name in ("plain", "killed worker", "bucket", "cut off"):
-        print(f"{name}: {(tmp_path / f'{name}.log').read_text().strip()}")
-    print(f"killed driver: {before} recorded, then {again.stdout.decode().strip()}")
+
+@places
+def test_a_driver_that_is_killed_is_followed_by_another(
+    room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
+) -> None:
+    _, nights = room
+    name = called("killed-driver", where)
+    run = nights.begin(name, **where)
+    nights.wait_for(name, run)
+    run.kill()
+    run.wait()
+    before = recorded(nights.folder / name)
+    nights.ends(name, nights.begin(name, **where), serial)
+    print(f"{before} were recorded when it was killed")
+    assert 8 <= before < PHOTOGRAPHS
+
+
+@places
+def test_a_host_that_joins_has_its_part(room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]) -> None:
+    cluster, nights = room
+    name = called("joined", where)
+    ended(cluster.workers["colorize-b"])
+    run = nights.begin(name, "-v", *nights.options, **where)
+    nights.wait_for(name, run)
+    cluster.workers["colorize-b"] = cluster.add("colorize-b")
+    time.sleep(3)
+    cluster.renew("colorize-a")
+    nights.ends(name, run, serial)
+
+
+@places
+def test_a_net_that_a_hint_names_reaches_hosts_that_lack_it(
+    room: tuple[Cluster, Nights], tiny_net: Path, where: dict[str, bool]
+) -> None:
+    cluster, nights = room
+    name, alone = called("hint", where), called("hint-alone", where)
+    for each in (name, alone):
+        write_hint(nights.folder / each, tiny_net)
+    wanted = nights.serial(alone)
+    for each in HOSTS:
+        ended(cluster.workers[each])
+        hidden = f"mount -t tmpfs none '{tiny_net.parent}'"
+        cluster.workers[each] = cluster.add(each, first=hidden, XDG_CACHE_HOME=str(nights.folder / f"cache-{each}"))
+    try:
+        nights.ends(name, nights.begin(name, **where), wanted)
+    finally:
+        for each in HOSTS:
+            cluster.renew(each)
+    manifest = (wanted / "manifest.csv").read_text(encoding="utf-8")
+    assert next(line for line in manifest.splitlines() if line.startswith(OWN_NET)).count("tiny") == 1
+
+
+SHIM = "import pipeline\npipeline.__version__ = '0.0.1'\n"
+
+
+@pytest.mark.parametrize(
+    ("far", "first", "variables", "words"),
+    [
+        (False, "mount -t tmpfs none '{folder}'", {}, "cannot write and read {folder}/"),
+        (True, "mount -t tmpfs none '{folder}'", {}, "the state folder must be one that all workers share; --state"),
+        (True, "", {"AWS_SECRET_ACCESS_KEY": "", "AWS_ACCESS_KEY_ID": ""}, "permission denied"),
+        (True, "", {"AWS_ENDPOINT_URL": "http://10.77.82.1:1"}, "each worker needs access to the storage"),
+        (False, "", {"PYTHONPATH": "{shim}:{checkout}"}, "has version 0.0.1 of this program, and this machine"),
+    ],
+    ids=["no folder", "no state folder", "no keys", "no way", "another version"],
+)
+def test_a_host_that_cannot_work_is_named(
+    room: tuple[Cluster, Nights], far: bool, first: str, variables: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    cluster, nights = room
+    name = f"strange-{tmp_path.name}"
+    folder = nights.folder / name
+    folder.mkdir()
+    (tmp_path / "sitecustomize.py").write_text(SHIM)
+    known = {"folder": folder, "shim": tmp_path, "checkout": CHECKOUT}
+    given = {key: text.format(**known) for key, text in variables.items()}
+    strange = cluster.add("colorize-b", "colorize-c", 1, first.format(**known), **given)
+    try:
+        wait_for_workers(5)
+        run = nights.begin(name, far=far)
+        assert run.wait(120) in (0, 5), nights.said(name)  # 0: it tried so long that the others had begun
+    finally:
+        ended(strange)
+    print(nights.said(name))
+    assert "The worker on colorize-c (10.77.82.2)" in nights.said(name)
+    assert words.format(**known) in nights.said(name)
+
+
+def wait_for_workers(count: int) -> None:
+    from distributed import Client
+
+    with Client(f"tcp://127.0.0.1:{SCHEDULER_PORT}", set_as_default=False) as client:
+        client.wait_for_workers(count, timeout=60)

@@ -17,17 +17,15 @@ from pipeline.archive.manifest import write_manifest
 from pipeline.archive.places import check_places
 from pipeline.archive.row import COLUMNS, RECORD
 from pipeline.ground.items import Kind
-from pipeline.ground.settings import Settings
 from pipeline.run.context import Context
 from pipeline.run.engine import settle, settled_for
-from tests.conftest import environment, landscape
+from tests.conftest import SETTINGS, environment, landscape
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
 ]
 
-SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
 MANY = 100_000
 MILLION = 1_000_000
 

@@ -2,42 +2,64 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.ground import shelf, storage, storages
 from pipeline.run.driver import run_archive
-from tests.storage import servers
-from tests.storage.far import PLACE, everything
-from tests.storage.servers import KEYS, Bucket, Proxy
+from tests.storage import google, servers
+from tests.storage.far import PLACE
+from tests.storage.servers import Bucket, Proxy
 from tests.storage.test_run import settings
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Bucket]:
-    with servers.s3() as found:
+def server(request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """A bucket of S3, or of Google's where a test asks for that."""
+    with google.serving() if getattr(request, "param", "s3") == "gs" else servers.s3() as found:
         yield found
 
 
 @pytest.fixture
 def bucket(server: Bucket) -> Iterator[Bucket]:
     yield server
-    for place in everything(server):
-        server.remove(f"{PLACE}/{place}")
+    for key in server.keys(""):
+        server.remove(key)
+
+
+@pytest.fixture
+def address(bucket: Bucket) -> str:
+    """OUTPUT in that bucket."""
+    return f"{bucket.scheme}://museum/{PLACE}"
 
 
 @pytest.fixture
 def line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     """A line to the bucket that can be disturbed; this process takes it."""
     with servers.proxy(bucket.endpoint) as found:
-        for name, value in (KEYS | {"AWS_ENDPOINT_URL": found.address, "AWS_MAX_ATTEMPTS": "1"}).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
-        monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
-        storages.file_system.cache_clear()
+        reach(bucket.access(found.address), monkeypatch)
         yield found
+    storages.file_system.cache_clear()
+
+
+@pytest.fixture
+def reached(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """This process takes the bucket as it is."""
+    reach(bucket.access(bucket.endpoint), monkeypatch)
+    yield
+    storages.file_system.cache_clear()
+
+
+def reach(access: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (access | {"AWS_MAX_ATTEMPTS": "1"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(storage, "_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("s3fs.S3FileSystem.retries", 1)
     storages.file_system.cache_clear()
 
 
@@ -60,6 +82,27 @@ def near(archive: Path, tmp_path: Path, tiny_net: Path) -> Path:
     """The same archive, coloured into a folder."""
     run_archive([archive], tmp_path / "near", settings(tiny_net), quiet=True)
     return tmp_path / "near"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick(monkeypatch)
+
+
+def tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server's clock go on when it is looked at, and when the program waits for it; the same each time."""
+    now = datetime(2026, 11, 27)
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += timedelta(seconds=seconds)
+
+    def there() -> datetime:
+        sleep(0.1)
+        return now
+
+    monkeypatch.setattr("moto.s3.models.utcnow", there)
+    monkeypatch.setattr("pipeline.archive.state.time", SimpleNamespace(sleep=sleep, time=time.time))
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
 
 from pipeline.archive.state import housed
 from pipeline.ground.storage import located
@@ -15,18 +18,24 @@ from tests.storage.test_run import LOCAL, settings
 
 PLACE = "colour"
 ADDRESS = f"s3://museum/{PLACE}"
+IN_BOTH = pytest.mark.parametrize("server", ["s3", "gs"], indirect=True)
+IN_BOTH_SOAKED = pytest.mark.parametrize(
+    "server", ["s3", pytest.param("gs", marks=pytest.mark.soak)], indirect=True
+)  # Google's is left to `make soak`
 OWN = (".colorize/", "manifest.csv")
 
 
 def everything(bucket: Bucket) -> dict[str, bytes]:
     """Return all that lies there."""
-    pages = bucket.client.get_paginator("list_objects_v2").paginate(Bucket="museum", Prefix=f"{PLACE}/")
-    keys = [each["Key"] for page in pages for each in page.get("Contents", [])]
-    return {key.removeprefix(f"{PLACE}/"): got(bucket, key) for key in keys}
+    return {key.removeprefix(f"{PLACE}/"): bucket.get(key) for key in bucket.keys(f"{PLACE}/")}
 
 
-def got(bucket: Bucket, key: str) -> bytes:
-    return bytes(bucket.client.get_object(Bucket="museum", Key=key)["Body"].read())
+def written(method: str, path: str) -> str:
+    """Return the key that a request to S3 or Google writes; empty where it writes none."""
+    parts = urlsplit(path)
+    if parts.path.startswith("/upload/"):
+        return parse_qs(parts.query)["name"][0] if method in ("POST", "PUT") else ""
+    return unquote(parts.path).removeprefix("/museum/") if method == "PUT" else ""
 
 
 def outputs(bucket: Bucket) -> dict[str, bytes]:
@@ -35,7 +44,7 @@ def outputs(bucket: Bucket) -> dict[str, bytes]:
 
 
 def rows(bucket: Bucket) -> dict[str, dict[str, str]]:
-    text = got(bucket, f"{PLACE}/manifest.csv").decode()
+    text = bucket.get(f"{PLACE}/manifest.csv").decode()
     return {row["source"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 

@@ -1,9 +1,10 @@
-"""Real servers, started here: S3 (moto), SFTP (OpenSSH), WebDAV (wsgidav); a proxy does to S3 what lines do."""
+"""Real servers, started here: S3 (moto), SFTP (OpenSSH), WebDAV (wsgidav); a proxy does what lines do."""
 
 from __future__ import annotations
 
 import getpass
 import http.client
+import json
 import os
 import shutil
 import socket
@@ -32,8 +33,17 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def fill(bucket: Any, folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            bucket.put(f"scans/{path.relative_to(folder).as_posix()}", path.read_bytes())
+
+
 class Bucket:
     """A bucket of a server, filled by another way than the program's."""
+
+    scheme = "s3"
+    secret = KEYS["AWS_SECRET_ACCESS_KEY"]
 
     def __init__(self, endpoint: str) -> None:
         import boto3
@@ -49,12 +59,21 @@ class Bucket:
         self.client.put_object(Bucket="museum", Key=key, Body=data)
 
     def fill(self, folder: Path) -> None:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                self.put(f"scans/{path.relative_to(folder).as_posix()}", path.read_bytes())
+        fill(self, folder)
+
+    def get(self, key: str) -> bytes:
+        return bytes(self.client.get_object(Bucket="museum", Key=key)["Body"].read())
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="museum", Prefix=prefix)
+        return [each["Key"] for page in pages for each in page.get("Contents", [])]
 
     def remove(self, key: str) -> None:
         self.client.delete_object(Bucket="museum", Key=key)
+
+    def access(self, endpoint: str) -> dict[str, str]:
+        """Return the variables by which a process gets in."""
+        return KEYS | {"AWS_ENDPOINT_URL": endpoint}
 
 
 @contextmanager
@@ -82,16 +101,21 @@ def faithful(method: str, path: str, headers: dict[str, str], body: bytes) -> tu
 
 @dataclass
 class Proxy:
-    """Stands before an S3 server; `deed` may be exchanged at any time."""
+    """Stands before a server of S3 or Google's; `deed` may be exchanged at any time."""
 
     address: str = ""
     deed: Deed = faithful
     fate: Fate = lambda method, path: ""  # of a request: see `FATES`
     changed: Change = lambda path, body: body  # what is passed on of what is sent
-    dropped: tuple[str, ...] = ()  # headers that the server does not understand, in small letters
+    dropped: tuple[str, ...] = ()  # headers and parameters that the server does not understand, in small letters
     asked: list[tuple[str, str]] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)  # paths that were asked for from end to end
     silent: bool = False
+
+    def understood(self, path: str) -> str:
+        path, _, query = path.partition("?")
+        left = [each for each in query.split("&") if each.partition("=")[0].lower() not in self.dropped]
+        return f"{path}?{'&'.join(left)}" if query else path
 
 
 # "": it is passed on; "cut": it is not, and the line breaks; "unheard": it is, and the line breaks before the answer;
@@ -125,7 +149,9 @@ def proxy(endpoint: str) -> Iterator[Proxy]:
             # Without If-Match: tags may be the proxy's.
             without = made.dropped + (("if-match",) if self.command in ("GET", "HEAD") else ())
             asked = {name: value for name, value in self.headers.items() if name.lower() not in without}
-            line.request(self.command, self.path, made.changed(self.path, sent_up) or None, headers=asked)
+            line.request(
+                self.command, made.understood(self.path), made.changed(self.path, sent_up) or None, headers=asked
+            )
             answer = line.getresponse()
             body = answer.read()
             told = {name: value for name, value in answer.getheaders() if name.lower() not in ("connection", "date")}
@@ -153,6 +179,8 @@ def proxy(endpoint: str) -> Iterator[Proxy]:
 
         def _refuse(self, status: str, code: str) -> None:
             body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+            if "/storage/v1/" in self.path:
+                body = json.dumps({"error": {"code": int(status), "message": code}}).encode()
             self.send_response(int(status))
             self.send_header("Content-Length", str(0 if self.command == "HEAD" else len(body)))
             self.end_headers()
@@ -160,7 +188,7 @@ def proxy(endpoint: str) -> Iterator[Proxy]:
                 self.wfile.write(body)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     made.address = f"http://127.0.0.1:{server.server_address[1]}"
     try:

@@ -15,12 +15,14 @@ import pytest
 
 pytest.importorskip("fsspec", reason="writes to storages; extra: storage")
 
+from pipeline.archive.merge import merge
 from pipeline.archive.prune import reject
 from pipeline.archive.recover import recover
 from pipeline.archive.state import housed
 from pipeline.ground import shelf, storage, storages, uploads
 from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.ground.storage import located
+from pipeline.run.driver import run_archive
 from pipeline.run.verify import verify
 from tests.conftest import ENTRY, environment, landscape, write_archive, write_tiff
 from tests.storage import servers, test_run
@@ -158,6 +160,22 @@ def test_a_file_in_the_way_of_a_folder_fails_what_belongs_there(
     assert rows(there)[PICTURE]["reason"].startswith("a file is in the way of the folder")
     assert (there / "box 0").read_bytes() == b"mine"
     assert sum(row["status"] == "done" for row in rows(there).values()) == 6
+
+
+def test_it_is_what_shares_become_and_a_share_itself(
+    archive: Path, near: Path, address: str, there: Path, tmp_path: Path, tiny_net: Path
+) -> None:
+    """Also where a name is not taken there: it is spelled otherwise, as a run would."""
+    state = tmp_path / "state"
+    found = merge([near], housed(located(address), state))
+    assert (found.taken, found.problems) == (7, [])
+    assert test_run.files(there) == wanted(near, address)
+    assert run(archive, state, tiny_net, address).worked == 0
+    assert test_run.files(there) == wanted(near, address)
+    assert merge([located(address)], tmp_path / "back").taken == 7
+    assert test_run.files(tmp_path / "back") == wanted(near, address)
+    assert merge([near, located(address)], tmp_path / "back").taken == 0
+    assert run_archive([archive], tmp_path / "back", test_run.settings(tiny_net), quiet=True).worked == 0
 
 
 @pytest.mark.soak

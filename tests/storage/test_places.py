@@ -12,10 +12,11 @@ pytest.importorskip("fsspec", reason="reads storages; extra: storage")
 
 from pipeline.archive.discover import LINK_THERE
 from pipeline.ground import storage, storages
-from pipeline.ground.errors import InputError, OutputError, SettingsError
+from pipeline.ground.addresses import is_address
+from pipeline.ground.errors import InputError, OutputError, SettingsError, of_the_machine
 from pipeline.ground.files import lost_folder, sha256
 from pipeline.ground.settings import Settings
-from pipeline.ground.storage import Origin, as_fault, is_address, located, scan
+from pipeline.ground.storage import Origin, as_fault, located, scan
 from pipeline.ground.storages import information
 from pipeline.run.driver import run_archive
 from tests.conftest import Colorize, landscape, write_archive, write_tiff
@@ -89,6 +90,10 @@ def test_webdav_gives_what_the_folder_gives_by_the_password_of_netrc(
         ("s3://bucket/scans?X-Amz-Signature=secret", "holds a password"),
         ("ftp://host/scans", r"can be read at s3://"),
         ("s3:///scans", "names no host or bucket"),
+        ("s3:/bucket/scans", "two slashes behind its colon"),
+        ("SFTP:/host/scans", "two slashes behind its colon"),
+        ("s3://bucket/a//b", "single slashes"),
+        ("sftp://host/srv/../home", r"without \. or \.\."),
     ],
 )
 def test_addresses_that_would_be_written_down_with_a_secret_are_refused(address: str, word: str) -> None:
@@ -107,6 +112,9 @@ def test_an_origin_is_a_path() -> None:
     assert pickle.loads(pickle.dumps(below)) == below
     assert os.fspath(below) == str(below)
     assert (below.absolute(), below.resolve(), below.is_absolute()) == (below, below, True)
+    assert located("S3://bucket/scans/") == origin
+    assert str(located("s3://bucket/what? #1.jpg")) == "s3://bucket/what? #1.jpg"
+    assert located("sftp://host//srv/scans").inner == "/srv/scans"
     assert located("sftp://me@host:22/srv/scans").inner == "/srv/scans"
     assert located("webdav://host/dav/scans").inner == "dav/scans"
     assert not isinstance(located("/srv/scans"), Origin)
@@ -133,6 +141,9 @@ def test_what_a_library_says_is_told_without_what_is_secret() -> None:
     assert fault.strerror == "GET https://host/a failed (RuntimeError)"
     assert isinstance(as_fault(type("NoCredentialsError", (Exception,), {})()), PermissionError)
     assert isinstance(as_fault(FileNotFoundError("x")), FileNotFoundError)
+    for error in (OSError(None, "Unable to connect to port 22"), OSError(110, "Unable to connect to port 22")):
+        assert as_fault(error).strerror == "Unable to connect to port 22"
+    assert as_fault(RuntimeError("[Errno -2] Name not known")).strerror == "Name not known (RuntimeError)"
 
 
 def test_two_things_of_one_name_are_one_and_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +164,7 @@ def test_two_things_of_one_name_are_one_and_are_said(monkeypatch: pytest.MonkeyP
 
 
 def test_what_takes_no_address_says_so(archive: Path, tmp_path: Path, colorize: Colorize) -> None:
-    for words in (("gallery", "s3://bucket/colour"), ("image", "s3://bucket/a.jpg"), ("merge", "s3://b/c", "-o", "d")):
+    for words in (("original", "s3://bucket/a.jpg", "-o", "a.jpg"), ("image", "s3://bucket/a.jpg")):
         said = colorize(*words)
         assert said.returncode == 2
         assert "nothing else can be one" in " ".join(said.stderr.split()), said.stderr
@@ -163,12 +174,16 @@ def test_what_takes_no_address_says_so(archive: Path, tmp_path: Path, colorize: 
 
 
 def test_an_input_that_cannot_be_reached_is_said_before_anything_is_written(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, tiny_net: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = f"webdav://127.0.0.1:{servers.free_port()}/scans"
-    with pytest.raises(InputError, match=rf"{address} cannot be read: .*refused"):
-        run_archive([located(address)], tmp_path / "colour", Settings(), quiet=True)
-    assert not (tmp_path / "colour").exists()
+    for scheme, word in (("webdav", "connection refused"), ("sftp", "unable to connect to port")):
+        address = f"{scheme}://127.0.0.1:{servers.free_port()}/scans"
+        with pytest.raises(InputError, match=rf"^{address} cannot be read: {word}[^\[]*$"):
+            run_archive([located(address)], tmp_path / "colour", settings(tiny_net), quiet=True)
+        assert not (tmp_path / "colour").exists()
+    with pytest.raises(OSError, match="Unable to connect to port") as said:
+        located(address).is_dir()
+    assert str(of_the_machine(said.value)).startswith(f"{address}: unable to connect"), "wherever it is met"
 
     def missing(scheme: str, host: str) -> None:
         raise ImportError(name="s3fs")

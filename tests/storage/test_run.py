@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("s3fs", reason="reads s3://; extra: storage")
 
 from pipeline.ground import storages
-from pipeline.ground.errors import InputError
+from pipeline.ground.errors import InputError, OutputError
 from pipeline.ground.settings import Settings
 from pipeline.ground.storage import located
 from pipeline.run.driver import list_archive, run_archive
@@ -124,11 +124,13 @@ def test_names_that_no_file_can_have_are_said_and_markers_of_folders_are_not(
     bucket.put("scans/box 0//deep.jpg", (archive / "box 0" / "picture 000.jpg").read_bytes())
     bucket.put("scans/../up.jpg", b"x")
     bucket.put("scans/what? #1 100%.jpg", (archive / "box 1" / "picture 001.jpg").read_bytes())
+    bucket.put("scans/what? #1 100%.tif", (archive / "pages" / "minutes 1931.tif").read_bytes())
     run(tmp_path / "colour", tiny_net)
     found = rows(tmp_path / "colour")
     assert "that no file can have" in found["box 0/"]["reason"]
     assert found["/"]["reason"].startswith("1 names")
     assert found["what? #1 100%.jpg"]["status"] == "done"
+    assert found["what? #1 100%.tif"]["frames"] == "3"
 
 
 TAG = '"' + "ab" * 16 + '"'
@@ -240,3 +242,16 @@ def test_a_server_that_goes_ends_the_run_and_the_next_one_goes_on(
     assert run(output, tiny_net).exit_code == 0
     assert len(files(output)) == 10
     assert before.items() <= files(output).items()
+
+
+def test_an_output_that_was_filled_from_an_address_takes_what_fits_it(
+    archive: Path, line: Proxy, tmp_path: Path, tiny_net: Path
+) -> None:
+    run(tmp_path / "colour", tiny_net)
+    with pytest.raises(OutputError, match=f"filled from {ADDRESS}; {ADDRESS}/box 0 is a part of {ADDRESS}: its"):
+        run_archive([located(f"{ADDRESS}/box 0")], tmp_path / "colour", settings(tiny_net), quiet=True)
+    one, box = located(f"{ADDRESS}/box 0/picture 000.jpg"), located(f"{ADDRESS}/box 0")
+    run_archive([one], tmp_path / "one", settings(tiny_net), quiet=True)
+    assert run_archive([box], tmp_path / "one", settings(tiny_net), quiet=True).worked == 1, "as of a folder"
+    line.silent = True  # what has nothing to do with a storage that is lost does not ask it
+    assert run_archive([archive], tmp_path / "one", settings(tiny_net), quiet=True).exit_code == 0

@@ -49,7 +49,7 @@ def test_how_far_apart_is_what_the_table_says(picture: Path, name: str, monkeypa
         return (sys.executable, "-c", _SHOWN.format(change=change), str(source), str(shown))
 
     monkeypatch.setattr(readers, "READERS", {name: command})
-    monkeypatch.setattr(readers, "_SECONDS", 3 if name == "for ever" else 60)
+    monkeypatch.setattr(readers, "_SECONDS", 0.3 if name == "for ever" else 60)
     assert readers.compared(picture, name) == said
 
 

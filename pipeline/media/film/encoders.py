@@ -195,7 +195,11 @@ def fed_range(index: Index, encoder: Encoder) -> int:
 
 
 def add_picture(container: OutputContainer, index: Index, encoder: Encoder, options: FilmOptions) -> VideoStream:
-    """Add the coloured picture to a part file: time counts frames, whatever the film's own times are."""
+    """Add the coloured picture to a part file: time counts frames, whatever the film's own times are.
+
+    Raises:
+        ItemError: the picture is too small for the encoder.
+    """
     geometry = index.geometry
     if min(geometry.width, geometry.height) < encoder.smallest:
         raise ItemError(

@@ -85,6 +85,9 @@ def written_format(layout: Layout, width: int, height: int, known: Sequence[str]
         width, height: of the frames.
         known: FFmpeg's names of the formats that the encoder takes.
         even_only: the encoder refuses odd sizes where chroma is subsampled.
+
+    Raises:
+        ItemError: it takes none that would do.
     """
     odd = (even_only and width % 2 == 1, even_only and height % 2 == 1)
     wishes = [(2, 2)] if not layout.colour else [(min(layout.across, 2), layout.down)]

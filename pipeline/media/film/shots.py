@@ -50,7 +50,7 @@ class CutScores:
         self._looks: deque[Look] = deque(maxlen=2 * _REACH)
 
     def add(self, luma: NDArray[Any], bits: int) -> float:
-        """Take the next frame; return how unlike the one before it is (0 for the first)."""
+        """Take the next frame, uint8 or uint16 (H, W) of `bits`; return how unlike the last it is, 0 of the first."""
         look = Look(luma, bits)
         near = difference(self._looks[-1], look) if self._looks else 0.0
         self._looks.append(look)

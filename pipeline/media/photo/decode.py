@@ -244,6 +244,6 @@ def _one_picture(samples: NDArray[Any], decoder: str) -> Decoded:
 
 
 def upright(samples: NDArray[Any], turned: int) -> NDArray[Any]:
-    """Turn samples as an EXIF orientation says, 1 to 8; anything else leaves them."""
+    """Turn samples (H, W) or (H, W, N) as an EXIF orientation says, 1 to 8; anything else leaves them."""
     turn = _UPRIGHT.get(turned)
     return turn(samples) if turn else samples

@@ -26,7 +26,7 @@ def as_meant(samples: NDArray[Any], data: bytes) -> NDArray[Any]:
     """Return samples of 16 bits with the sign that they have, or without one where the header moves them above 0.
 
     Args:
-        samples: as Pillow hands them out.
+        samples: (H, W), as Pillow hands them out; of others than uint16 nothing changes.
         data: the file.
     """
     if samples.dtype != np.uint16:

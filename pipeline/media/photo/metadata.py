@@ -19,7 +19,7 @@ from pipeline.media.photo.decoders import HEIC, PILLOW_FORMATS
 from pipeline.media.photo.directories import DAMAGE, seek
 from pipeline.media.photo.profile import of_gamma
 
-_EXIF_HEAD: Final = b"Exif\0\0"
+EXIF_HEAD: Final = b"Exif\0\0"
 # Tags of a TIFF that describe the picture, not how it is stored: description, maker, model, software, date, artist,
 # host, copyright; behind them the directories of EXIF and GPS.
 DESCRIPTIVE: Final = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432)
@@ -161,7 +161,7 @@ def _exif(image: Image.Image) -> bytes:
     if image.format == "PNG" and "exif" not in image.info and _holds(image, b"eXIf"):
         image.load()  # the chunk stands behind the picture
     block: bytes = image.info.get("exif") or b""
-    return block.removeprefix(_EXIF_HEAD)
+    return block.removeprefix(EXIF_HEAD)
 
 
 def _holds(image: Any, chunk: bytes) -> bool:
@@ -181,7 +181,7 @@ def _exif_of_tiff(image: TiffImagePlugin.TiffImageFile) -> bytes:
     for tag in DIRECTORIES:
         if tag in stored and (directory := stored.get_ifd(tag)):
             made[tag] = dict(directory)
-    return made.tobytes().removeprefix(_EXIF_HEAD) if len(made) else b""
+    return made.tobytes().removeprefix(EXIF_HEAD) if len(made) else b""
 
 
 def _xmp(image: Image.Image) -> bytes:

@@ -11,11 +11,11 @@ from pipeline.media.photo.words import LENGTH, STEP
 
 _HEADER: Final = 14
 _END: Final = bytes(7) + b"\1"
-_RGB, _RGBA = 0xFE, 0xFF
 
 
 def _chunks() -> tuple[bytes, list[int]]:
     """Return for each first byte of a chunk how long the chunk is, and how many pixels it makes."""
+    # Index, difference, luma, run; the last two are RGB and RGBA.
     sizes = bytes([*[1] * 64, *[1] * 64, *[2] * 64, *[1] * 62, 4, 5])
     pixels = [*[1] * 192, *range(1, 63), 1, 1]
     return sizes, pixels

@@ -7,7 +7,7 @@ import struct
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.media.photo.jpeg.segments import LOSSLESS, SOF0, SOF2, SOF_LS, frame_header
 
-_RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
+RAW = "camera raw is not supported; develop it to TIFF or JPEG first"
 _JXL = "JPEG XL is not supported; save it as JPEG or TIFF"
 _POSTSCRIPT = "PostScript is a program, and none is run to read a picture; save it as TIFF"
 _DNL = "JPEG whose height is given at its end (DNL) is not supported; save it as TIFF"
@@ -32,15 +32,15 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"BM", Cause.NOT_SUPPORTED, "damaged, or a kind of BMP that is not supported"),
     (b"\xff\x0a", Cause.NOT_SUPPORTED, _JXL),
     (b"\0\0\0\x0cJXL ", Cause.NOT_SUPPORTED, _JXL),
-    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, _RAW),
-    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIRO", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIRS", Cause.NOT_SUPPORTED, _RAW),
-    (b"MMOR", Cause.NOT_SUPPORTED, _RAW),
-    (b"IIU\0", Cause.NOT_SUPPORTED, _RAW),
-    (b"II\x1a\0\0\0HEAPCCDR", Cause.NOT_SUPPORTED, _RAW),
-    (b"\0MRM", Cause.NOT_SUPPORTED, _RAW),
-    (b"FOVb", Cause.NOT_SUPPORTED, _RAW),
+    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, RAW),
+    (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, RAW),
+    (b"IIRO", Cause.NOT_SUPPORTED, RAW),
+    (b"IIRS", Cause.NOT_SUPPORTED, RAW),
+    (b"MMOR", Cause.NOT_SUPPORTED, RAW),
+    (b"IIU\0", Cause.NOT_SUPPORTED, RAW),
+    (b"II\x1a\0\0\0HEAPCCDR", Cause.NOT_SUPPORTED, RAW),
+    (b"\0MRM", Cause.NOT_SUPPORTED, RAW),
+    (b"FOVb", Cause.NOT_SUPPORTED, RAW),
     (b"gimp xcf", Cause.NOT_SUPPORTED, "XCF is not supported; save it as TIFF or PNG"),
     (b"\x80\x2a\x5f\xd7", Cause.NOT_SUPPORTED, "Cineon is not supported; save it as TIFF"),
     (b"v/1\x01", Cause.NOT_SUPPORTED, "OpenEXR is not supported; save it as TIFF"),
@@ -71,7 +71,7 @@ def refusal(head: bytes, kind: str = "") -> ItemError:
         if head.startswith(start):
             return ItemError(reason, cause)
     if head[4:12] == b"ftypcrx ":  # Canon's CR3
-        return ItemError(_RAW, Cause.NOT_SUPPORTED)
+        return ItemError(RAW, Cause.NOT_SUPPORTED)
     if head[128:132] == b"DICM":
         return ItemError("DICOM is not supported; save it as TIFF", Cause.NOT_SUPPORTED)
     if kind and kind != _UNMARKED:

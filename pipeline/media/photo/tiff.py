@@ -13,7 +13,7 @@ from PIL import TiffImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.opened import size_of
-from pipeline.media.photo import deflate, strips
+from pipeline.media.photo import deflate, refusal, strips
 from pipeline.media.photo.directories import DAMAGE, TooManyDirectories, directories, directory
 from pipeline.media.photo.pages import is_page
 from pipeline.media.photo.samples import Meaning
@@ -28,7 +28,6 @@ _SEPARATE: Final = 2
 _PROFILE: Final = 34675
 _DNG_VERSION: Final = 50706
 _RAW: Final = (32803, 34892)  # colour filter array, linear raw
-_RAW_IS_NOT_READ: Final = "camera raw is not supported; develop it to TIFF or JPEG first"
 _LOG: Final = (32844, 32845)
 INTEGER, FLOAT, _VOID = 1, 3, 4
 _UNSUITED: Final = {5: "complex numbers", 6: "complex numbers"}
@@ -212,7 +211,7 @@ def choose(file: io.BufferedReader, page: int | None) -> Directory:
     """
     file.seek(0)
     if file.read(10)[8:] == b"CR":  # Canon's CR2: its first directory is a preview like any other
-        raise ItemError(_RAW_IS_NOT_READ, Cause.NOT_SUPPORTED)
+        raise ItemError(refusal.RAW, Cause.NOT_SUPPORTED)
     found = _found(file, page)
     if not found:
         raise ItemError(TRUNCATED if _ends_before_directory(file) else "damaged: a TIFF without a picture")
@@ -292,7 +291,7 @@ def _within(file: io.BufferedReader, tags: Tags) -> Iterator[tuple[int, Tags]]:
 
 def _refuse_raw(tags: Tags) -> None:
     if tags.get(_PHOTOMETRIC) in _RAW or _DNG_VERSION in tags:
-        raise ItemError(_RAW_IS_NOT_READ, Cause.NOT_SUPPORTED)
+        raise ItemError(refusal.RAW, Cause.NOT_SUPPORTED)
 
 
 def _refuse_unsuited(chosen: Directory) -> None:

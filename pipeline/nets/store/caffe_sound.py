@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,20 +57,25 @@ def check_caffemodel(path: Path, content: bytes) -> None:
         ModelError: they are not, or it is no whole caffemodel.
     """
     budget = Budget()
-    layers = 0
     try:
-        for number, layer in fields(memoryview(content), budget):
-            if number in _LAYERS:
-                layers += 1
-                if layers > _MOST_LAYERS:
-                    raise _Unfit(f"it has more than {_MOST_LAYERS:,} layers")
-                for part, blob in fields(message(layer), budget):
-                    if part == _LAYERS[number]:
-                        _check_blob(message(blob), budget)
+        for number, layer in _layers(content, budget):
+            for part, blob in fields(layer, budget):
+                if part == _LAYERS[number]:
+                    _check_blob(message(blob), budget)
     except _Unfit as error:
         raise ModelError(f"{path} is not read: {error}.") from None
     except DAMAGED:
         raise ModelError(f"{path} is not a whole caffemodel: it is damaged, cut short, or something else.") from None
+
+
+def _layers(content: bytes, budget: Budget) -> Iterator[tuple[int, memoryview]]:
+    layers = 0
+    for number, layer in fields(memoryview(content), budget):
+        if number in _LAYERS:
+            layers += 1
+            if layers > _MOST_LAYERS:
+                raise _Unfit(f"it has more than {_MOST_LAYERS:,} layers")
+            yield number, message(layer)
 
 
 def _check_blob(view: memoryview, budget: Budget) -> None:

@@ -53,13 +53,7 @@ def read_header(path: Path, content: bytes) -> OnnxHeader:
                 pair = dict(fields(message(value)))
                 metadata[text(pair.get(1, b""))] = text(pair.get(2, b""))
             elif number == 7:  # ModelProto.graph
-                for part, inner in fields(message(value)):
-                    if part == 5:  # GraphProto.initializer: TensorProto.name
-                        initializers.update(text(name) for key, name in fields(message(inner)) if key == 8)
-                    elif part == 11:
-                        inputs.append(_port(message(inner)))
-                    elif part == 12:
-                        outputs.append(_port(message(inner)))
+                _read_graph(message(value), inputs, outputs, initializers)
     except DAMAGED:
         raise ModelError(f"{path} is not a whole ONNX file: it is damaged, cut short, or something else.") from None
     if not outputs:
@@ -69,20 +63,31 @@ def read_header(path: Path, content: bytes) -> OnnxHeader:
     )
 
 
+def _read_graph(view: memoryview, inputs: list[Port], outputs: list[Port], initializers: set[str]) -> None:
+    for number, value in fields(view):
+        if number == 5:  # GraphProto.initializer: TensorProto.name
+            initializers.update(text(name) for key, name in fields(message(value)) if key == 8)
+        elif number == 11:
+            inputs.append(_port(message(value)))
+        elif number == 12:
+            outputs.append(_port(message(value)))
+
+
 def _port(view: memoryview) -> Port:
     """Read a ValueInfoProto: name = 1, type = 2 {tensor_type = 1 {elem_type = 1, shape = 2 {dim = 1 {value = 1}}}}."""
     name, element = "", "float32"
     shape: list[int | None] = []
+    tensors = list[memoryview]()
     for number, value in fields(view):
         if number == 1:
             name = text(value)
         elif number == 2:
-            for _, tensor in fields(message(value)):
-                for part, inner in fields(message(tensor)):
-                    if part == 1 and isinstance(inner, int):
-                        element = _ELEMENTS.get(inner, str(inner))
-                    elif part == 2:
-                        shape = [_dimension(message(dim)) for key, dim in fields(message(inner)) if key == 1]
+            tensors += (message(tensor) for _, tensor in fields(message(value)))
+    for part, inner in (each for tensor in tensors for each in fields(tensor)):
+        if part == 1 and isinstance(inner, int):
+            element = _ELEMENTS.get(inner, str(inner))
+        elif part == 2:
+            shape = [_dimension(message(dim)) for key, dim in fields(message(inner)) if key == 1]
     return Port(name, tuple(shape), element)
 
 

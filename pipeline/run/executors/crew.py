@@ -18,7 +18,7 @@ from pipeline.ground.items import Unit
 from pipeline.media.medium import Job
 from pipeline.nets.spec import NetSpec
 from pipeline.run.capacity import shared
-from pipeline.run.executors import member as remote
+from pipeline.run.executors import member as on_worker
 from pipeline.run.executors.fleet import Fleet, Lost, Member
 from pipeline.run.executors.lease import Leases
 from pipeline.run.executors.member import Report, Ticket
@@ -95,8 +95,8 @@ class Crew:
         self, fleet: Fleet, job: Job, roots: Sequence[Path], say: Callable[[str], None], most: int | None = None
     ) -> None:
         """Take a fleet, the job with INPUTs, whom sentences are told, and how many workers are used at most."""
-        self._job, self._roots = remote.absolute(job, roots)
-        self._versions = remote.versions(self._job)
+        self._job, self._roots = on_worker.absolute(job, roots)
+        self._versions = on_worker.versions(self._job)
         self.leases = Leases(self._job.output, self._job.tmp_dir)
         self._fleet, self._say, self._most = fleet, say, most
         self.hands: dict[str, Hand] = {}
@@ -132,7 +132,7 @@ class Crew:
                 break
             hand = self.hands[name] = Hand(found, self.leases.grant())
             job = replace(self._job, tmp_dir=hand.lease)
-            self._ask(hand, "greet", remote.look, Ticket(job, self._roots, remote.variables_of_tests()))
+            self._ask(hand, "greet", on_worker.look, Ticket(job, self._roots, on_worker.variables_of_tests()))
         return [hand for name, hand in list(self.hands.items()) if name not in members]
 
     def _ask(self, hand: Hand, label: str, function: Callable[..., Any], *arguments: Any) -> None:
@@ -149,7 +149,7 @@ class Crew:
             self.free.pop(hand, None)
         unit = replace(flight.unit, source=flight.unit.source.absolute())
         label = f"{unit.verb} {unit.key}"
-        call = self._fleet.call(hand.member.name, label, remote.do, hand.lease, flight.number, unit)
+        call = self._fleet.call(hand.member.name, label, on_worker.do, hand.lease, flight.number, unit)
         self._watch(hand, flight, call)
 
     def landed(self, seconds: float, *, strict: bool = False) -> Iterator[tuple[Hand, Flight, Future[Any]]]:
@@ -212,9 +212,8 @@ class Crew:
         if report.version[0] != ours[0]:
             problem = f"has version {report.version[0]} of this program, and this machine {ours[0]}"
         elif not report.problem and not self.leases.is_answered(hand.lease):
-            problem = (
-                f"writes {hand.lease}, but not where this machine reads it: OUTPUT must be a folder that all share"
-            )
+            wanted = on_worker.shared_by_all(self._job)
+            problem = f"writes {hand.lease}, but not where this machine reads it: {wanted}"
         else:
             problem = report.problem
         if problem:
@@ -229,7 +228,7 @@ class Crew:
             if net.sha256 in report.lacks:
                 self._lay_out(net)
         job = replace(self._job, tmp_dir=hand.lease, memory=self._memory(hand, report))
-        self._ask(hand, "load", remote.enter, job, self.leases.weights)
+        self._ask(hand, "load", on_worker.enter, job, self.leases.weights)
 
     def _lay_out(self, net: NetSpec) -> None:
         try:
@@ -282,6 +281,6 @@ class Crew:
                 with contextlib.suppress(OutputError):  # the run's own folder goes next
                     self.give_up(hand, end=True)
             elif hand.ready:
-                goodbyes.append(self._fleet.call(hand.member.name, "leave", remote.leave, hand.lease))
+                goodbyes.append(self._fleet.call(hand.member.name, "leave", on_worker.leave, hand.lease))
         wait_for(goodbyes, timeout=_GOODBYE)
         self._fleet.close()

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from pipeline import __version__
-from pipeline.ground import heap
+from pipeline.archive.state import reached
+from pipeline.ground import heap, shelf
 from pipeline.ground.errors import ColorizeError, ModelError, OutputError
 from pipeline.ground.files import replacing, words
+from pipeline.ground.gather import TEST_PREFIX
 from pipeline.ground.homes import user_cache
 from pipeline.ground.items import Answer, Halt, Unit
 from pipeline.ground.storage import Origin
@@ -30,7 +32,6 @@ from pipeline.run.executors import lease as leases
 from pipeline.run.executors.child import be_hurt
 from pipeline.run.worker import Worker
 
-_TESTS: Final = "COLORIZE_TEST_"
 _KEPT_NETS: Final = 8  # beside those of a run: a net that is being trained is another one each day
 
 
@@ -79,7 +80,7 @@ def versions(job: Job) -> tuple[str, str]:
 
 def variables_of_tests() -> Mapping[str, str]:
     """Return what tests have set in this process's environment."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_TESTS)}
+    return {name: value for name, value in os.environ.items() if name.startswith(TEST_PREFIX)}
 
 
 # What a process is ready for: by lease, since several runs may share a cluster. Units are done one at a time, however
@@ -104,19 +105,32 @@ def look(ticket: Ticket) -> Report:
     return replace(report, memory=budget_of(job.settings), lacks=lacks)
 
 
+def shared_by_all(job: Job) -> str:
+    """Return what must be a folder of all workers, as the end of a sentence."""
+    if job.shelf is None:
+        return "OUTPUT must be a folder that all workers share"
+    return "the state folder must be one that all workers share; --state names it"
+
+
 def _unseen(ticket: Ticket) -> str:
     lease = ticket.job.tmp_dir
     try:
         leases.answer(lease)
     except OSError as error:
-        return f"cannot write and read {lease} ({words(error)}): OUTPUT must be a folder that all workers share"
+        return f"cannot write and read {lease} ({words(error)}): {shared_by_all(ticket.job)}"
+    shelf.stand(ticket.job.output, ticket.job.shelf)
+    if problem := reached(ticket.job.output):
+        return problem
     for root in ticket.roots:
+        far = isinstance(root, Origin)
         try:
-            folder = stat.S_ISDIR(root.stat().st_mode) and not isinstance(root, Origin)
-            if folder and next(iter(os.scandir(root)), None) is None:
+            if stat.S_ISDIR(root.stat().st_mode) and not far and next(iter(os.scandir(root)), None) is None:
                 return f"finds {root} empty: INPUT must be a folder that all workers see"
         except OSError as error:
-            return f"cannot read {root} ({words(error)}): INPUT must be a folder that all workers see"
+            wanted = "each worker needs access to it" if far else "INPUT must be a folder that all workers see"
+            return f"cannot read {root} ({words(error)}): {wanted}"
+        except ColorizeError as error:
+            return f"cannot read {root}: {str(error).rstrip('.')}"
     return ""
 
 

@@ -14,12 +14,13 @@ from typing import Any, Final
 from pipeline.archive.journal import Journal
 from pipeline.archive.lock import is_held
 from pipeline.archive.own import FOLDER, GALLERY
+from pipeline.ground import shelf
 from pipeline.ground.errors import SettingsError
 from pipeline.web.gallery import pages
 from pipeline.web.gallery.data import MORE, ROWS, Columns, Sizes, call, folders, table
-from pipeline.web.gallery.entries import entries
 from pipeline.web.gallery.facts import Facts
 from pipeline.web.gallery.figures import Figures
+from pipeline.web.gallery.items import items_of
 from pipeline.web.gallery.place import DATA, NAME, THUMBS, Place, check_page, held
 from pipeline.web.gallery.statistics import statistics_page
 from pipeline.web.gallery.studio import DIED, Desk, Task, loop_of, make_missing, name_of
@@ -84,7 +85,8 @@ def make_gallery(
         on_made: told how many were made since.
 
     Raises:
-        OutputError: OUTPUT holds no journal, or can't be written, or something else is in the folder's place.
+        OutputError: OUTPUT holds no journal, or can't be written, or something else is in the folder's place; or its
+            storage can't be read.
         SettingsError: the folder's name is none; too many items for one file.
         LockedError: another call works on it.
     """
@@ -93,14 +95,14 @@ def make_gallery(
         facts, wanted = Facts.read(output), _wanted(journal, sizes)
         _check_single(options, wanted.items)
         with held(output, options.name, wanted.taken, folder=not options.single) as place:
-            shelf = f"{FOLDER}/{GALLERY}/tmp/{THUMBS}" if options.single else f"{options.name}/{THUMBS}"
+            thumbs = f"{FOLDER}/{GALLERY}/tmp/{THUMBS}" if options.single else f"{options.name}/{THUMBS}"
             there = set[str]() if options.single else place.thumbs()
             tasks = [task for name, task in wanted.tasks.items() if _is_due(name, facts, there)]
             on_planned(len(tasks))
-            desk = Desk(place.room, shelf, _megapixels(journal))
+            desk = Desk(place.room, thumbs, _megapixels(journal))
             make_missing(tasks, facts, desk, options.workers, on_made)
             page = _Page(journal, place, facts, sizes)
-            made = page.single(output / shelf) if options.single else page.folder()
+            made = page.single(output / thumbs) if options.single else page.folder()
             return replace(made, made=sum(bool(facts.known[task.name].width) for task in tasks))
 
 
@@ -114,11 +116,11 @@ class _Wanted:
 def _wanted(journal: Journal, sizes: Sizes) -> _Wanted:
     tasks: dict[str, Task] = {}
     taken, items = set[str](), 0
-    for entry in entries(journal, journal.runs()):
+    for item in items_of(journal, journal.runs()):
         items += 1
-        if entry.place:
-            taken.add(entry.place.partition("/")[0])
-        for file in (entry.source, entry.output):
+        if item.place:
+            taken.add(item.place.partition("/")[0])
+        for file in (item.source, item.output):
             for side in sizes.of(file) if file else ():
                 name = name_of(file, side) if file else ""
                 if file:
@@ -172,12 +174,12 @@ class _Page:
         self._facts.keep(self._place.room, {name for name in self._used if name.endswith(".jpg")} | self._deadly())
         return Gallery(self._place.folder / "index.html", self._columns.count, 0, self._unseen)
 
-    def single(self, shelf: Path) -> Gallery:
+    def single(self, thumbs: Path) -> Gallery:
         """Write one file that holds all of it, its pictures from the folder where they were made."""
         data = [text for _, text in self._data()]
         path = self._place.output / f"{self._place.name}.html"
         check_page(path)
-        pictures = call("pictures", pages.pictures(shelf, sorted(self._used)))
+        pictures = call("pictures", pages.pictures(thumbs, sorted(self._used)))
         text = pages.single([pages.script(), pictures, *data], self._statistics(""))
         size = len(text.encode("utf-8", "backslashreplace"))
         if size > SINGLE_BYTES:
@@ -192,18 +194,18 @@ class _Page:
         return {name for name, fact in self._facts.known.items() if fact.problem == DIED}
 
     def _statistics(self, back: str) -> str:
-        return statistics_page(self._figures, self._journal, self._place.output, back)
+        return statistics_page(self._figures, self._journal, _title(self._place.output), back)
 
     def _data(self) -> Iterator[tuple[str, str]]:
         """Yield name and text of each data file; what tells of them all comes last."""
         rows: list[dict[str, Any]] = []
         more: list[dict[str, Any]] = []
         parts, more_parts = 0, 0
-        for entry in entries(self._journal, self._journal.runs()):
-            row = self._columns.add(entry)
-            detail = self._columns.more(entry)
+        for item in items_of(self._journal, self._journal.runs()):
+            row = self._columns.add(item)
+            detail = self._columns.more(item)
             self._note(row, detail)
-            self._figures.add(entry.row, entry.place, entry.output, detail["colourfulness"])
+            self._figures.add(item.row, item.place, item.output, detail["colourfulness"])
             rows.append(row)
             more.append(detail)
             if len(rows) == ROWS:
@@ -230,7 +232,7 @@ class _Page:
         run = self._journal.last_run()
         return {
             "id": _identity(self._journal),
-            "title": self._place.output.resolve().name,
+            "title": _title(self._place.output),
             "generation": self._generation,
             "single": self._sizes.every,
             "total": columns.count,
@@ -243,6 +245,11 @@ class _Page:
             "running": is_held(self._place.output),
             "version": run.version if run else "",
         }
+
+
+def _title(output: Path) -> str:
+    there = shelf.of(output)
+    return there.address.name if there else output.resolve().name
 
 
 def _identity(journal: Journal) -> str:

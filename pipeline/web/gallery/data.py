@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +11,8 @@ from typing import Any, Final
 from pipeline.archive.row import Row
 from pipeline.ground.items import Kind, Status
 from pipeline.ground.storage import Origin
-from pipeline.web.gallery.entries import Entry, File
 from pipeline.web.gallery.facts import Fact
+from pipeline.web.gallery.items import File, Item
 from pipeline.web.gallery.studio import name_of
 from pipeline.web.gallery.words import ADVICE, link, script
 
@@ -69,9 +69,9 @@ class Columns:
     statuses: dict[str, int] = field(default_factory=dict)
     count: int = 0
 
-    def add(self, entry: Entry) -> dict[str, Any]:
+    def add(self, item: Item) -> dict[str, Any]:
         """Return an item's values by column."""
-        row = entry.row
+        row = item.row
         self.count += 1
         folder = row.key.rpartition("/")[0]
         self.folders[folder] = self.folders.get(folder, 0) + 1
@@ -82,22 +82,22 @@ class Columns:
             "key": row.key,
             "status": STATUSES.index(row.status) if row.status in STATUSES else -1,
             "verdict": VERDICTS.index(row.verdict) if row.verdict in VERDICTS else 0,
-            "film": self._film(entry),
+            "film": self._film(item),
             "width": row.width,
             "height": row.height,
-            "bytes": entry.source.size if entry.source else max(row.source_size, 0),
+            "bytes": item.source.size if item.source else max(row.source_size, 0),
             "seconds": round(row.seconds, 3),
             "doubt": doubt,
             "reason": row.reason,
-            "before": self.thumb(entry.source),
-            "after": self.thumb(entry.output),
+            "before": self.thumb(item.source),
+            "after": self.thumb(item.output),
         }
 
-    def _film(self, entry: Entry) -> int:
+    def _film(self, item: Item) -> int:
         """Return 0 for a picture, 1 for a film, 2 for one that has a loop."""
-        if entry.row.kind != Kind.FILM:
+        if item.row.kind != Kind.FILM:
             return 0
-        file = entry.output or entry.source
+        file = item.output or item.source
         fact = self.facts.get(name_of(file, self.sizes.thumb)) if file else None
         return 1 + bool(fact and fact.loop)
 
@@ -112,16 +112,16 @@ class Columns:
         fact = self.facts.get(name)
         return name if fact is not None and fact.width else ""
 
-    def more(self, entry: Entry) -> dict[str, Any]:
+    def more(self, item: Item) -> dict[str, Any]:
         """Return what else is known of an item."""
-        row = entry.row
-        fact = self.facts.get(name_of(entry.output, self.sizes.thumb)) if entry.output else None
+        row = item.row
+        fact = self.facts.get(name_of(item.output, self.sizes.thumb)) if item.output else None
         said = fact.said if fact else None
         return {
             "sha256": row.source_sha256,
             "output": row.output,
-            "before": self._side(entry.source, _url(entry.source.path) if entry.source else ""),
-            "after": self._side(entry.output, f"../{link(entry.place)}" if entry.output else ""),
+            "before": self._side(item.source, lambda path: path.absolute().as_uri()),
+            "after": self._side(item.output, lambda path: f"../{link(item.place)}"),
             "kind": row.kind,
             "bits": row.bits,
             "frames": row.frames,
@@ -137,24 +137,21 @@ class Columns:
             else [said.invented, said.software, said.model, said.model_sha256, said.source_sha256],
         }
 
-    def _side(self, file: File | None, url: str) -> dict[str, Any] | None:
+    def _side(self, file: File | None, url_of: Callable[[Path], str]) -> dict[str, Any] | None:
         if file is None:
             return None
+        away = self.sizes.every or isinstance(file.path, Origin)
         thumb = name_of(file, self.sizes.thumb)
         fact = self.facts.get(thumb)
-        plays = file.film and file.path.suffix.lower() in _FILMS and not isinstance(file.path, Origin)
+        plays = file.film and file.path.suffix.lower() in _FILMS
         shows = plays or (not file.film and browsable(file.path))
         return {
-            "url": "" if self.sizes.every else url,
-            "own": bool(shows and not self.sizes.every),
+            "url": "" if away else url_of(file.path),
+            "own": bool(shows and not away),
             "view": self._made(file, self.sizes.view) if self.sizes.view and not file.film else "",
             "loop": bool(fact and fact.loop),
             "problem": fact.problem if fact else "",
         }
-
-
-def _url(path: Path) -> str:
-    return "" if isinstance(path, Origin) else path.absolute().as_uri()
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

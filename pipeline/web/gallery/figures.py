@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from pipeline.archive.row import Row
 from pipeline.web.gallery.data import doubt_of
-from pipeline.web.gallery.entries import File
+from pipeline.web.gallery.items import File
 
 _MOST: Final = 12  # of the biggest and the slowest
 _COLOURFUL_STEP: Final = 5.0

@@ -56,7 +56,7 @@ class Place:
         self.write_beside(f"{self.name}/{name}", data)
 
     def write_beside(self, place: str, data: Bytes | str) -> None:
-        """As `write`, of a file named relative to OUTPUT."""
+        """As `write`, of a file named relative to OUTPUT; raises `OutputError`."""
         raw = data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data
         try:
             publish(raw, place, self.room)

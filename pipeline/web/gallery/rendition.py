@@ -18,13 +18,12 @@ from PIL import Image, ImageCms, ImageOps
 
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
-from pipeline.ground.storage import brought
+from pipeline.media.photo.decoders import JPEG
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.read import guard, read
 
 VERSION: Final = 1  # of what is made: another one makes all thumbnails anew
 _QUALITY: Final = 82
-_JPEG: Final = b"\xff\xd8\xff"
 _SAID: Final = re.compile(rb'colorize:(Software|Model|ModelSha256|SourceSha256)="([^"]{0,300})"')
 _TYPE: Final = b"compositeWithTrainedAlgorithmicMedia"
 
@@ -71,7 +70,7 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
     """Make a JPEG of at most `side` x `side` pixels; a file that can't be shown says why.
 
     Args:
-        path: of a picture, or of a film.
+        path: of a picture, which lies here, or of a film.
         film: which of them.
         side: in pixels; what is smaller stays as it is.
         max_megapixels: larger pictures are not opened.
@@ -82,8 +81,7 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
 
             frames, comment = poster(path, side)
             return _rendition(frames[0], Said(invented="invented" in comment, software=comment), loop(frames))
-        with brought(path) as near:
-            return _rendition(_small(near, side, max_megapixels), said_by(near), b"")
+        return _rendition(_small(path, side, max_megapixels), said_by(path), b"")
     except ImportError:
         return Rendition(problem="PyAV is not installed (pip install 'colorize-archive[film]')")
     except (ItemError, *DAMAGE) as error:
@@ -98,7 +96,7 @@ def _rendition(image: Image.Image, said: Said, moving: bytes) -> Rendition:
 
 def _small(path: Path, side: int, max_megapixels: float) -> Image.Image:
     with path.open("rb") as file:
-        jpeg = file.read(3) == _JPEG
+        jpeg = JPEG.begins.match(file.read(3)) is not None
     if jpeg:
         with suppress(*DAMAGE):  # a damaged one goes the long way, which takes what can be had
             return _jpeg(path, side, max_megapixels)
@@ -124,7 +122,7 @@ def _jpeg(path: Path, side: int, max_megapixels: float) -> Image.Image:
 
 
 def opaque(pixels: NDArray[np.uint8], alpha: NDArray[Any] | None) -> NDArray[np.uint8]:
-    """Lay a picture on white."""
+    """Lay a picture on white: uint8 (H, W) or (H, W, 3), alpha uint8 or uint16 (H, W); None: it is opaque."""
     if alpha is None:
         return pixels
     share = eight_bits(alpha).astype(np.float32) / 255

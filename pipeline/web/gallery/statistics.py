@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -23,17 +22,17 @@ _BINS: Final = 60
 _SPANS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)  # seconds
 
 
-def statistics_page(figures: Figures, journal: Journal, output: Path, back: str) -> str:
+def statistics_page(figures: Figures, journal: Journal, name: str, back: str) -> str:
     """Return the page.
 
     Args:
         figures: of all items.
         journal: open.
-        output: OUTPUT.
+        name: of OUTPUT.
         back: link to the gallery's page; empty where this one is a part of it.
     """
     body = "\n".join(_sections(figures, journal.runs(), back))
-    title = f"Statistics of {escaped(output.resolve().name)}"
+    title = f"Statistics of {escaped(name)}"
     link = f'<p><a href="{back}">Back to the pictures</a></p>' if back else ""
     parts = head(_POLICY, '<link rel="stylesheet" href="gallery.css">')
     return (

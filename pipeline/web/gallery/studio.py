@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
+from pathlib import Path
 from typing import Final
 
 from joblib.externals.loky import ProcessPoolExecutor
 
 from pipeline.ground.errors import ItemError, OutputError
-from pipeline.ground.files import Room, publish
-from pipeline.web.gallery.entries import File
+from pipeline.ground.files import Room, publish, words
+from pipeline.ground.storage import brought
 from pipeline.web.gallery.facts import Fact, Facts
+from pipeline.web.gallery.items import File
 from pipeline.web.gallery.rendition import VERSION, Rendition, render
 
 _CHUNK: Final = 16
@@ -138,13 +141,21 @@ def _alone(task: Task, desk: Desk) -> dict[str, Fact]:
 
 
 def work(tasks: Sequence[Task], desk: Desk) -> dict[str, Fact]:
-    """Make some thumbnails, in a worker; return what was learnt by their names."""
-    return {task.name: _one(task, desk) for task in tasks}
+    """Make some thumbnails, in a worker; return what was learnt by their names. A file of a storage is fetched once."""
+    made: dict[str, Fact] = {}
+    for file, group in groupby(tasks, lambda task: task.file):
+        alike = list(group)
+        try:
+            with nullcontext(file.path) if file.film else brought(file.path) as path:
+                made |= {task.name: _one(task, path, desk) for task in alike}
+        except OSError as error:
+            made |= {task.name: _fact(Rendition(problem=words(error))) for task in alike}
+    return made
 
 
-def _one(task: Task, desk: Desk) -> Fact:
+def _one(task: Task, path: Path, desk: Desk) -> Fact:
     try:
-        made = render(task.file.path, film=task.file.film, side=task.side, max_megapixels=desk.max_megapixels)
+        made = render(path, film=task.file.film, side=task.side, max_megapixels=desk.max_megapixels)
     except Exception as error:  # of one picture; all others go on
         return _fact(Rendition(problem=f"a fault of the program: {type(error).__name__}: {error}"))
     for name, data in ((task.name, made.jpeg), (loop_of(task.name), made.loop)):

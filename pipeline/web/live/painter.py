@@ -139,7 +139,7 @@ class Cuts:
         self._lately: deque[float] = deque(maxlen=_LATELY)
 
     def add(self, grey: Pixels) -> bool:
-        """Take the next frame."""
+        """Take the next frame, uint8 (H, W); return whether another shot begins with it."""
         glance = Glance(grey, 8)
         unlike = difference(self._last, glance) if self._last else 0.0
         cut = unlike > max(_LEAST, _TIMES_LATELY * float(np.median(self._lately)) if self._lately else 0.0)

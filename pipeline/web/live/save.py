@@ -121,12 +121,7 @@ def _container(path: Path, options: FilmOptions) -> Container:
 def _check(path: Path, *, force: bool) -> None:
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} is not there.")
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; name a file.")
-    if files.is_special(path):
-        raise OutputError(f"{path} is a pipe or a device; name a file.")
-    if path.exists() and not force:
-        raise OutputError(f"{path} is there already; --force replaces it.")
+    files.check_destination(path, force=force)
 
 
 def _as_index(width: int, height: int) -> Index:

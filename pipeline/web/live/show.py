@@ -26,7 +26,7 @@ _GLANCE: Final = 0.1  # seconds after which it is looked whether to stop
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Address:
     """Where the page is served.
 
     Attributes:
@@ -50,11 +50,11 @@ class Show:
         self._screen = Screen()
         self._pace = Pace()
 
-    def run(self, place: Place, announce: Callable[[str], None], stopped: Callable[[], bool]) -> Figures:
+    def run(self, address: Address, announce: Callable[[str], None], stopped: Callable[[], bool]) -> Figures:
         """Show the source until it ends, somebody presses `q`, or `stopped` says so.
 
         Args:
-            place: where the page is served.
+            address: where the page is served.
             announce: told the page's address, once there is something to see.
             stopped: asked ten times a second.
 
@@ -66,12 +66,12 @@ class Show:
         cv2.setNumThreads(1)  # the net and the reader have their threads; one more for each strip only crowds them
         kept: AbstractContextManager[object] = self._recorder or nullcontext()
         with (
-            serving(place.host, place.port, self._screen, self._quit.set) as address,
+            serving(address.host, address.port, self._screen, self._quit.set) as url,
             listening(self._quit.set),
             reading(self._source, fast=self._fast) as newest,
             kept,
         ):
-            self._loop(newest, lambda: announce(address), stopped)
+            self._loop(newest, lambda: announce(url), stopped)
         if newest.error is not None:
             raise newest.error
         return self._pace.figures

@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from pipeline.ground.errors import InputError, SettingsError
+from pipeline.media.reels import NEEDED
 from pipeline.web.live.frame import Pixels
 
 SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
-MISSING: Final = "Films need the extra: pip install 'colorize-archive[film]'."
 
 
 class Source(Protocol):
@@ -67,7 +67,7 @@ def find_source(text: str, width: int) -> Source:
 def require_films() -> None:
     """Raise `SettingsError` where PyAV is not installed."""
     if importlib.util.find_spec("av") is None:
-        raise SettingsError(MISSING)
+        raise SettingsError(NEEDED)
 
 
 def _camera(text: str, width: int) -> Source:
@@ -87,7 +87,11 @@ def _address(text: str, width: int) -> Source:
 
 
 def without_password(address: str) -> str:
-    """Return an address as it may be shown: without user, password and what follows a question mark."""
+    """Return an address as it may be shown: without user, password and what follows a question mark.
+
+    Raises:
+        SettingsError: it is none.
+    """
     try:
         parts = urlsplit(address)
         place = parts.netloc.rpartition("@")[2]

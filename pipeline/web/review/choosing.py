@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipeline.archive.decisions import decide
+from pipeline.archive.hinting import decide
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import resolved
-from pipeline.archive.spelling import escape, unescape
+from pipeline.archive.places import keys_of
+from pipeline.archive.spelling import escape
+from pipeline.ground import shelf
 from pipeline.ground.errors import InputError, SettingsError
-from pipeline.web.gallery.entries import entry_of
+from pipeline.web.gallery.items import item_of
 from pipeline.web.review.compare import Variant
 from pipeline.web.review.preview import settings_of
 
@@ -58,12 +60,8 @@ def _key(journal: Journal, source: Path) -> str:
     if journal.row(escape(str(source))) is not None:
         return escape(str(source))
     real = source.resolve()
-    for run in reversed(journal.runs().values()):
-        for root in (Path(unescape(each)) for each in run.inputs):
-            if real.is_relative_to(root):
-                below = real.relative_to(root).as_posix()
-                for place in (below, f"{root.name}/{below}", root.name):
-                    entry = entry_of(journal, escape(place))
-                    if entry is not None and entry.source is not None and entry.source.path.resolve() == real:
-                        return entry.row.key
-    raise InputError(f"{source}: no item of {journal.output} is made of it.")
+    for key in keys_of(source, reversed(journal.runs().values()), journal.output):
+        item = item_of(journal, key)
+        if item is not None and item.source is not None and item.source.path.resolve() == real:
+            return key
+    raise InputError(f"{source}: no item of {shelf.name(journal.output)} is made of it.")

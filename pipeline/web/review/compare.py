@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from pipeline.colour.palette import repainted
 from pipeline.colour.recipe import Look, coloured
 from pipeline.ground.errors import InputError, ItemError, SettingsError
+from pipeline.ground.files import words
 from pipeline.ground.hints import PALETTES
 from pipeline.ground.settings import Settings
+from pipeline.ground.storage import brought
 from pipeline.media.photo.caption import Caption, captioned
 from pipeline.nets.resolve import find_net
 from pipeline.run.engine import settled_net
@@ -99,11 +101,14 @@ def shown(source: Path, wanted: Sequence[Variant], settings: Settings, side: int
     by_model = {each.model: replace(settings, model=each.model, palette="plain") for each in wanted}
     specs = {model: find_net(own) for model, own in by_model.items()}  # all are looked for before any works
     try:
-        small = read_small(source, settings, side, {spec.input_size for spec in specs.values()})
+        with brought(source) as near:
+            small = read_small(near, settings, side, {spec.input_size for spec in specs.values()})
     except FileNotFoundError:
         raise InputError(f"{source} is not there.") from None
     except ItemError as error:
         raise InputError(f"{source}: {error}.") from None
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {words(error)}.") from None
     yield Shown(small.shown(small.pixels), "as it is")
     for model, own in by_model.items():
         net, answers = settled_net(own), dict[str, NDArray[np.float32]]()

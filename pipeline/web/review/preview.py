@@ -32,7 +32,7 @@ from pipeline.nets.net import Net
 from pipeline.nets.spec import NetSpec
 from pipeline.run.engine import settled_net
 from pipeline.run.own_nets import OwnNets
-from pipeline.web.gallery.entries import Entry, File, entry_of
+from pipeline.web.gallery.items import File, Item, item_of
 from pipeline.web.review.said import Book
 from pipeline.web.review.small import Small, jpeg, read_poster, read_small
 
@@ -75,7 +75,7 @@ class Previews:
             ModelError: the archive's net cannot be used.
         """
         with Journal(self._output, read_only=True) as journal:
-            item, run = entry_of(journal, key), journal.last_run()
+            item, run = item_of(journal, key), journal.last_run()
             if item is None or run is None:
                 raise InputError(f"{key}: no such picture here.")
             settings = settings_of(run.settings)
@@ -187,7 +187,7 @@ def _read(source: File, settings: Settings, size: int) -> Small:
     return small
 
 
-def _source(item: Entry, hints: Hints) -> File | None:
+def _source(item: Item, hints: Hints) -> File | None:
     """Return the original that takes colours; None where nothing is said that would change it."""
     row = item.row
     if row.status not in KEPT or item.source is None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 from pipeline.archive.discover import Found
+from pipeline.archive.hinting import TOLD
 from pipeline.archive.hints import NAME, Entry, HintBook, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.row import hints_in
@@ -14,11 +15,7 @@ from pipeline.archive.series import chosen
 from pipeline.archive.spelling import unescape
 from pipeline.ground.hints import Exemplar, Hints, own_mark
 from pipeline.ground.items import Kind, Status
-from pipeline.web.gallery.entries import Entry as Item
-from pipeline.web.gallery.entries import entry_of
-
-# What the page shows and changes; what else stands in an entry (strokes, polygons, a quality) stays as it is.
-_SHOWN: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
+from pipeline.web.gallery.items import Item, item_of
 
 
 def said_of_all(output: Path) -> list[dict[str, Any]]:
@@ -28,7 +25,7 @@ def said_of_all(output: Path) -> list[dict[str, Any]]:
         SettingsError: the hints there make no sense.
     """
     return [
-        {"key": key, "sha256": entry.get("sha256", ""), **{name: entry[name] for name in _SHOWN if name in entry}}
+        {"key": key, "sha256": entry.get("sha256", ""), **{name: entry[name] for name in TOLD if name in entry}}
         for key, entry in written_hints(output).items()
         if not key.startswith("sha256:")
     ]
@@ -63,7 +60,7 @@ class Book:
             SettingsError: one of them makes no sense.
         """
         key, path = item.row.key, item.source.path if item.source else Path()
-        shown = {name: told[name] for name in _SHOWN if name in told}
+        shown = {name: told[name] for name in TOLD if name in told}
         if shown:
             written = {name: value for name, value in self._written.get(key, {}).items() if name not in shown}
             said = {name: value for name, value in shown.items() if value not in (None, "", [])}
@@ -84,7 +81,7 @@ class Book:
         folder = item.row.key.rpartition("/")[0]
         keys = [key for key, said in self._written.items() if said.get("decision") == "approved"]
         keys = [key for key in keys if key != item.row.key and key.rpartition("/")[0] == folder]
-        items = [entry_of(journal, key) for key in keys]
+        items = [item_of(journal, key) for key in keys]
         found = [each for each in items if each and each.row.kind != Kind.FILM and each.row.status == Status.DONE]
         return chosen(
             [

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
-from pipeline.archive.decisions import decide
+from pipeline.archive.hinting import decide
 from pipeline.archive.journal import Journal
 from pipeline.ground import inside
 from pipeline.ground.errors import ColorizeError, ItemError
 from pipeline.ground.files import words
 from pipeline.ground.storage import Origin
 from pipeline.web.gallery import pages
-from pipeline.web.gallery.entries import File, entry_of
+from pipeline.web.gallery.items import File, item_of
 from pipeline.web.review.preview import Previews
 from pipeline.web.review.said import said_of_all
 from pipeline.web.site import NOT_HERE, Answer, Request
@@ -111,18 +111,20 @@ class Review:
 
     def _picture(self, side: str, key: str) -> Answer:
         with Journal(self._output, read_only=True) as journal:
-            entry = entry_of(journal, key)
-        if entry is None or side not in ("before", "after"):
+            item = item_of(journal, key)
+        if item is None or side not in ("before", "after"):
             return NOT_HERE
         if side == "after":
-            if entry.output is None:
+            if item.output is None:
                 return NOT_HERE
-            return _opened(inside.read(self._output, entry.place), entry.place)
-        known = entry.source if entry.source and _is_as_known(entry.source, entry.row.source_sha256) else None
+            if isinstance(item.output.path, Origin):
+                return _sent(item.output.path, item.output.size)
+            return _opened(inside.read(self._output, item.place), item.place)
+        known = item.source if item.source and _is_as_known(item.source, item.row.source_sha256) else None
         if known is None:
             return NOT_HERE
         if isinstance(known.path, Origin):
-            return Answer(known.path.open(), _kind(known.path.name), size=known.size)
+            return _sent(known.path, known.size)
         return _opened(os.open(known.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), known.path.name)
 
     def _decide(self, said: Mapping[str, Any]) -> Answer:
@@ -148,6 +150,11 @@ class Review:
 def _is_as_known(file: File, sha256: str) -> bool:
     """Tell whether a source is what the journal knows; what lies in its place since is not handed out."""
     return not sha256 or file.digest == sha256
+
+
+def _sent(path: Origin, size: int) -> Answer:
+    """Answer a file of a storage."""
+    return Answer(path.open(), _kind(path.name), size=size)
 
 
 def _opened(descriptor: int, name: str) -> Answer:

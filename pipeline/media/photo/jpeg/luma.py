@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg import coefficients, turbo
 from pipeline.media.photo.jpeg.record import Edit, apply
-from pipeline.media.photo.jpeg.segments import APP0, Jpeg, incomplete, parse, unusual
+from pipeline.media.photo.jpeg.segments import APP0, COM, Jpeg, incomplete, parse, unusual
 from pipeline.media.photo.stderr import captured_stderr
 
 _APP14: Final = 0xEE
-_COM: Final = 0xFE
 
 
 def luma_refusal(data: bytes, jpeg: Jpeg) -> str:
@@ -87,7 +86,7 @@ def _decoded(data: bytes) -> Any:
 
 
 def _is_metadata(marker: int) -> bool:
-    return APP0 <= marker <= APP0 + 15 or marker == _COM
+    return APP0 <= marker <= APP0 + 15 or marker == COM
 
 
 def _is_ycbcr(data: bytes, jpeg: Jpeg) -> bool:

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from pipeline.media.photo.jpeg.record import Edit, segment
-from pipeline.media.photo.jpeg.segments import APP0, Jpeg, Segment
-from pipeline.media.photo.metadata import Metadata
+from pipeline.media.photo.jpeg.segments import APP0, COM, Jpeg, Segment
+from pipeline.media.photo.metadata import EXIF_HEAD, Metadata
 
-_EXIF: Final = b"Exif\0\0"
 _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC: Final = b"ICC_PROFILE\0"
-_APP1, _APP2, _APP13, _COM = 0xE1, 0xE2, 0xED, 0xFE
+_APP1, _APP2, _APP13 = 0xE1, 0xE2, 0xED
 _MOST: Final = 65533
 _MOST_ICC: Final = 65519
 
@@ -61,7 +60,7 @@ def _behind_header(data: bytes, segments: Sequence[Segment]) -> int:
     at = 2
     for part in segments:
         jfif = part.marker == APP0 and data.startswith(b"JF", part.body)
-        if not (jfif or _is(data, part, _APP1, _EXIF)):
+        if not (jfif or _is(data, part, _APP1, EXIF_HEAD)):
             return at
         at = part.end
     return at
@@ -85,10 +84,10 @@ def written(jpeg: bytes, metadata: Metadata) -> tuple[bytes, list[str]]:
         return jpeg, []
     parts, lost = [_jfif(metadata.density)], list[str]()
     for name, marker, head, body in (
-        ("EXIF", _APP1, _EXIF, metadata.exif),
+        ("EXIF", _APP1, EXIF_HEAD, metadata.exif),
         ("XMP", _APP1, _XMP, metadata.xmp),
         ("IPTC", _APP13, b"Photoshop 3.0\0", photoshop(metadata.iptc)),
-        ("comment", _COM, b"", metadata.comment),
+        ("comment", COM, b"", metadata.comment),
     ):
         if body and len(head) + len(body) > _MOST:
             lost.append(f"{name}: too large for a JPEG")

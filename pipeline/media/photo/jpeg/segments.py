@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.media.photo.words import TRUNCATED
 
 SOF0: Final = 0xC0
 SOF2: Final = 0xC2
@@ -17,18 +18,16 @@ DQT: Final = 0xDB
 DRI: Final = 0xDD
 SOS: Final = 0xDA
 APP0: Final = 0xE0
-_SOI: Final = 0xD8
+COM: Final = 0xFE
 _EOI: Final = 0xD9
 _DNL: Final = 0xDC
-_COM: Final = 0xFE
 
-_CUT: Final = "truncated: the file ends before the picture does"
 # Nothing honest comes near: a picture of ten thousand tiny segments or scans is made to keep decoders busy.
 _MOST_SEGMENTS: Final = 4096
 _MOST_SCANS: Final = 200
 
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, 0xCC}
-_KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, _COM)) | _FRAMES
+_KNOWN: Final = frozenset((*range(APP0, 0xF0), DHT, DQT, DRI, SOS, COM)) | _FRAMES
 LOSSLESS: Final = (0xC3, 0xC7, 0xCB, 0xCF)
 _UNDECODED: Final = {
     **dict.fromkeys(LOSSLESS, "lossless JPEG"),
@@ -218,7 +217,7 @@ def _segment(data: bytes, at: int) -> Segment:
     """Return the segment that begins at or after `at`."""
     found = _MARKER.search(data, at)
     if found is None:
-        raise ItemError(_CUT)
+        raise ItemError(TRUNCATED)
     start, at, marker = at, found.end(), data[found.end() - 1]
     if marker == _EOI:
         return Segment(marker, start, at, at)
@@ -228,7 +227,7 @@ def _segment(data: bytes, at: int) -> Segment:
         raise ItemError(f"damaged: a JPEG with the marker {marker:02X}, which has no meaning there")
     end = at + int.from_bytes(data[at : at + 2], "big")
     if end > len(data) or at + 2 > len(data):
-        raise ItemError(_CUT)
+        raise ItemError(TRUNCATED)
     if end < at + 2:
         raise ItemError("damaged: a JPEG segment without a length")
     return Segment(marker, start, at + 2, end)
@@ -275,7 +274,7 @@ def _scan(data: bytes, segment: Segment, frame: Frame) -> Scan:
 def _data_end(data: bytes, start: int) -> int:
     found = _MARKER.search(data, start)
     if found is None:
-        raise ItemError(_CUT)
+        raise ItemError(TRUNCATED)
     end = found.start()
     while end > start and data[end - 1] == 0xFF:
         end -= 1

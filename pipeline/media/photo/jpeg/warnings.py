@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
-from pipeline.media.photo.jpeg.segments import APP0, SOS, Jpeg, incomplete, parse
+from pipeline.media.photo.jpeg.segments import APP0, COM, SOS, Jpeg, incomplete, parse
 from pipeline.media.photo.words import SCANS, STEP, TRUNCATED, ZEROS, heard
 
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ENDS_EARLY: Final = "premature end of data segment"
-_COM: Final = 0xFE
 _END: Final = b"\xff\xd9"
 _FIRST_SCAN: Final = b"\xff\xda"
 _ZEROS: Final = bytes(256)
@@ -141,7 +140,7 @@ def _cleaned(data: bytes) -> bytes:
     scans = iter(jpeg.scans)
     made = [data[:2]]
     for part in jpeg.segments:
-        if APP0 <= part.marker <= APP0 + 15 or part.marker == _COM:
+        if APP0 <= part.marker <= APP0 + 15 or part.marker == COM:
             continue
         made.append(data[part.body - 4 : next(scans).end if part.marker == SOS else part.end])
     return b"".join((*made, _END))

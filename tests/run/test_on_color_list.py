@@ -11,7 +11,7 @@ from pipeline.ground.errors import ExitCode, SettingsError
 from pipeline.ground.items import Kind, Unit, Verb
 from pipeline.ground.settings import Settings, fingerprint
 from pipeline.media.medium import Job, Tools
-from pipeline.run.choices import read_choices
+from pipeline.run.on_color_list import read_list
 from pipeline.run.report import summary_lines
 from pipeline.run.summary import Summary
 
@@ -21,8 +21,8 @@ def test_a_list_has_a_word_and_an_item_on_each_line(tmp_path: Path) -> None:
     said.write_bytes(
         "\ufeff# seen on Monday\r\n\r\nrecolor box 3/é 017.jpg\r\ncopy a.png\r\nskip  b.png \r\ncopy b.png".encode()
     )
-    assert read_choices(str(said)) == {"box 3/é 017.jpg": "recolor", "a.png": "copy", "b.png": "copy"}
-    assert read_choices("") == {}
+    assert read_list(str(said)) == {"box 3/é 017.jpg": "recolor", "a.png": "copy", "b.png": "copy"}
+    assert read_list("") == {}
 
 
 @pytest.mark.parametrize("line", ["box 3/017.jpg", "recolour a.png", "recolor", "recolor ", "Copy a.png"])
@@ -30,15 +30,15 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     said = tmp_path / "said"
     said.write_text(f"copy a.png\n{line}\n")
     with pytest.raises(SettingsError, match="line 2: write copy, skip or recolor, then the path"):
-        read_choices(str(said))
+        read_list(str(said))
 
 
 def test_a_list_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"nothing cannot be read: no such file"):
-        read_choices(str(tmp_path / "nothing"))
+        read_list(str(tmp_path / "nothing"))
     (tmp_path / "latin").write_bytes(b"copy \xe9.png")
     with pytest.raises(SettingsError, match="latin is not UTF-8"):
-        read_choices(str(tmp_path / "latin"))
+        read_list(str(tmp_path / "latin"))
 
 
 @pytest.mark.parametrize("general", ["copy", "skip", "recolor"])

@@ -12,7 +12,7 @@ from pipeline.ground.settings import field_of
 _LARGEST = 1 << 28
 
 
-def read_choices(place: str) -> Mapping[str, str]:
+def read_list(place: str) -> Mapping[str, str]:
     """Read a list of items: on each line a word of --on-color, a space, and the item as the manifest spells it.
 
     Args:
@@ -33,10 +33,10 @@ def read_choices(place: str) -> Mapping[str, str]:
     except UnicodeDecodeError:
         raise SettingsError(f"The list {place} is not UTF-8.") from None
     said = [(number, line.strip()) for number, line in enumerate(lines, 1)]
-    return dict(_choice(place, number, line) for number, line in said if line and not line.startswith("#"))
+    return dict(_decision(place, number, line) for number, line in said if line and not line.startswith("#"))
 
 
-def _choice(place: str, number: int, line: str) -> tuple[str, str]:
+def _decision(place: str, number: int, line: str) -> tuple[str, str]:
     word, _, item = line.partition(" ")
     words = field_of("on_color").metadata["choices"]
     if word not in words or not item.strip():

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from pipeline.archive.hints import NAME, check_size, written_hints
 from pipeline.archive.journal import Journal
 from pipeline.archive.own import FOLDER, HINTS_LOCK, check_own
+from pipeline.ground import shelf
 from pipeline.ground.errors import InputError, OutputError, SettingsError
 from pipeline.ground.files import read_plain, words, write_whole
 from pipeline.ground.hints import hints_of
@@ -24,7 +25,7 @@ VERSION: Final = 1
 _LARGEST: Final = 1 << 30  # bytes of a file of decisions
 _NEW: Final = "# What a person says of single pictures: docs/hints.md of colorize. Paths are the manifest's sources.\n"
 _TEXTS: Final = ("key", "sha256")
-_TOLD: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
+TOLD: Final = ("decision", "rating", "points", "saturation", "warmth", "palette", "model", "note")
 _PATIENCE: Final = 10.0  # seconds; a change takes far less
 
 
@@ -99,7 +100,7 @@ def decide(key: str, sha256: str, change: Mapping[str, Any], output: Path) -> di
     with _held(output):
         came = _merge([picture], output, taking_back=True)
         if came.unknown:
-            raise InputError(f"{key}: no such picture in {output}.")
+            raise InputError(f"{key}: no such picture in {shelf.name(output)}.")
         if came.others:
             raise InputError(f"{key} is another picture now than the one that was looked at: load the page again.")
         return dict(written_hints(output).get(key, {}))
@@ -151,16 +152,16 @@ def _pictures(said: Any, where: str) -> list[dict[str, Any]]:
 def _checked(picture: Any, where: str) -> dict[str, Any]:
     if not isinstance(picture, dict) or not isinstance(picture.get("key"), str) or not picture["key"]:
         raise SettingsError(f'{where}: there is no "key", the path of its source.')
-    unknown = sorted(set(picture) - {*_TEXTS, *_TOLD})
+    unknown = sorted(set(picture) - {*_TEXTS, *TOLD})
     if unknown:
-        raise SettingsError(f'{where}: there is no "{unknown[0]}". There are {", ".join((*_TEXTS, *_TOLD))}.')
+        raise SettingsError(f'{where}: there is no "{unknown[0]}". There are {", ".join((*_TEXTS, *TOLD))}.')
     hints_of(_said(picture), f"{where} ({picture['key']})")
     return picture
 
 
 def _said(picture: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a picture's table says, as an entry."""
-    names = ("sha256", *_TOLD)
+    names = ("sha256", *TOLD)
     return {name: picture[name] for name in names if picture.get(name) not in (None, "", [])}
 
 
@@ -171,7 +172,7 @@ def _differs(told: str | None, known: str | None) -> bool:
 def _merged(before: Mapping[str, Any], picture: Mapping[str, Any], digest: str, *, taking_back: bool) -> dict[str, Any]:
     said = _said(picture)
     after = dict(before) | said
-    for name in _TOLD if taking_back else ("decision",):
+    for name in TOLD if taking_back else ("decision",):
         if name in picture and name not in said:
             after.pop(name, None)
     if not after.keys() - {"sha256"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,8 +15,9 @@ from pipeline.archive.places import Root, known_places, places_of, source_path
 from pipeline.archive.row import Row
 from pipeline.archive.schema import Run
 from pipeline.archive.spelling import unescape
-from pipeline.ground import inside
+from pipeline.ground import inside, shelf
 from pipeline.ground.items import PICTURED, Kind, Status
+from pipeline.ground.shelf import Sight
 from pipeline.ground.storage import Origin
 
 # A decoder killed its process on these twice.
@@ -43,7 +44,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Item:
     """One item.
 
     Attributes:
@@ -58,26 +59,31 @@ class Entry:
     place: str
 
 
-def entries(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Entry]:
-    """Yield all items, by key. No file is opened, and a storage is not asked for each: a million would take hours."""
-    places = places_of(runs.values(), journal.output)
+def items_of(journal: Journal, runs: Mapping[str, Run]) -> Iterator[Item]:
+    """Yield all items, by key. No file is opened, and a storage is not asked for each: a million would take hours.
+
+    Raises:
+        OutputError: OUTPUT lies in a storage that cannot be read.
+    """
+    places, sight = places_of(runs.values(), journal.output), Sight(journal.output, listing=True)
     for row in journal.rows():
         run = runs.get(row.run_id)
-        yield _entry(row, places[run.inputs] if run else [], journal.output, asked=False)
+        yield _item(row, places[run.inputs] if run else [], journal.output, sight, asked=False)
 
 
-def entry_of(journal: Journal, key: str) -> Entry | None:
-    """Return one item, or None where there is none of this key."""
+def item_of(journal: Journal, key: str) -> Item | None:
+    """Return one item, or None where there is none of this key; raises `OutputError` as `items_of`."""
     row = journal.row(key)
     if row is None:
         return None
     run = journal.runs().get(row.run_id)
-    return _entry(row, known_places(run.inputs, journal.output) if run else [], journal.output, asked=True)
+    roots = known_places(run.inputs, journal.output) if run else []
+    return _item(row, roots, journal.output, Sight(journal.output), asked=True)
 
 
-def _entry(row: Row, roots: Sequence[Root], output: Path, *, asked: bool) -> Entry:
+def _item(row: Row, roots: Sequence[Root], output: Path, sight: Sight, *, asked: bool) -> Item:
     place = unescape(row.output) if row.output and inside.is_inside(row.output) else ""
-    return Entry(row, _source(row, roots, asked=asked), _output(row, place, output), place)
+    return Item(row, _source(row, roots, asked=asked), _output(row, place, output, sight), place)
 
 
 def _source(row: Row, roots: Sequence[Root], *, asked: bool) -> File | None:
@@ -88,20 +94,20 @@ def _source(row: Row, roots: Sequence[Root], *, asked: bool) -> File | None:
     if isinstance(path, Origin) and not asked:
         gone = not row.source_sha256 or row.status in (Status.GONE, Status.VANISHED)
         return None if gone else File(path, known[0], known[1], row.kind == Kind.FILM, row.status != _DEADLY)
-    return _file(path, row, known, follow=True) if path.is_absolute() else None
+    return _file(path, path.stat, row, known) if path.is_absolute() else None
 
 
-def _output(row: Row, place: str, output: Path) -> File | None:
+def _output(row: Row, place: str, output: Path, sight: Sight) -> File | None:
     if not place:
         return None
     known = row.output_sha256, row.output_size, row.output_mtime_ns
-    return _file(output / place, row, known, follow=False)
+    return _file(shelf.path(output, place), lambda: sight.look(place), row, known)
 
 
-def _file(path: Path, row: Row, known: tuple[str, int, int], *, follow: bool) -> File | None:
+def _file(path: Path, look: Callable[[], os.stat_result], row: Row, known: tuple[str, int, int]) -> File | None:
     """Return a regular file; its contents are taken for the known ones where size and time are."""
     try:
-        found = path.stat(follow_symlinks=follow)
+        found = look()
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(found.st_mode) or not found.st_size:
