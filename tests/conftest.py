@@ -91,7 +91,10 @@ def pages_of(path: Path) -> list[np.ndarray]:
 def manifest(output: Path) -> dict[str, dict[str, str]]:
     """The rows of OUTPUT's manifest by source."""
     with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return {row["source"]: row for row in csv.DictReader(file, strict=True)}
+        lines = list(csv.DictReader(file, strict=True))
+    found = {row["source"]: row for row in lines}
+    assert len(found) == len(lines), "a source stands there twice"
+    return found
 
 
 def rows(output: Path) -> dict[str, Row]:
