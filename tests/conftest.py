@@ -100,7 +100,11 @@ def manifest(output: Path) -> dict[str, dict[str, str]]:
 
 
 def manifest_of(text: str) -> dict[str, dict[str, str]]:
-    return {row["source"]: row for row in csv.DictReader(StringIO(text, newline=""), strict=True)}
+    """The rows of a manifest by source."""
+    lines = list(csv.DictReader(StringIO(text, newline=""), strict=True))
+    found = {row["source"]: row for row in lines}
+    assert len(found) == len(lines), "a source stands there twice"
+    return found
 
 
 def rows(output: Path) -> dict[str, Row]:
