@@ -118,6 +118,7 @@ def test_a_worker_that_is_killed_costs_nothing(
         os.kill(victim, signal.SIGKILL)
     nights.ends(name, run, serial)
     assert "was lost; what it was working on is tried once more" in nights.said(name)
+    assert "(raylet)" not in nights.said(name), "standard output is the program's"
 
 
 @places
