@@ -38,9 +38,12 @@ def begin(
     """
     todo: Counter[Kind] = Counter()
     held: dict[str, Kind] = {}
+    begun = journal.left()[0] > 0
     for decision in plan:
         found, names = decision.found, decision.names
         kind = found.kind or Kind.OTHER
+        if begun and found.path and decision.action in (Action.DONE, Action.KEEP):
+            journal.settle(found.key)
         if not found.path and found.key in held and decision.action in (Action.MARK, Action.KEEP):
             todo[held.pop(found.key)] -= 1
             journal.keep(found.key)

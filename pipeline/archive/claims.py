@@ -63,6 +63,11 @@ class Claims(Runs):
         with self.speaking():
             self.db.execute(query, (key,))
 
+    def settle(self, key: str) -> None:
+        """Let nothing be left to do with an item that a run had begun and that is as it should be; its names stay."""
+        with self.speaking():
+            self.db.execute("UPDATE claims SET pending = 0 WHERE key = ? AND pending", (key,))
+
     def withdraw(self, key: str, run_id: str) -> bool:
         """Take back what a run has claimed for an item; return whether it had."""
         query = "DELETE FROM claims WHERE key = ? AND run_id = ? AND pending"

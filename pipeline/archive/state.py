@@ -178,7 +178,7 @@ def _at_work(there: Shelf, stood: Stood | None, keeper: Keeper) -> LockedError:
     who = f"process {keeper.pid} on {keeper.host}, since {keeper.since}{last}"
     return LockedError(
         f"{there.address} is in use by another run ({who}): "
-        f"wait for its end, or stop it. If it is dead: `colorize recover {there.address} --take-over`."
+        f"wait for its end, or stop it. If it is dead: `colorize recover {there.typed} --take-over`."
     )
 
 

@@ -45,6 +45,12 @@ class Shelf:
     blind: bool = False
     state: Path | None = None
 
+    @property
+    def typed(self) -> str:
+        """As it stands in a command."""
+        beside = f" --state {shlex.quote(str(self.state))}" if self.state else ""
+        return f"{shlex.quote(str(self.address))}{beside}"
+
 
 _shelves: Final = dict[Path, Shelf]()
 
@@ -77,10 +83,7 @@ def name(root: Path) -> str:
 def typed(root: Path) -> str:
     """Return this OUTPUT as it stands in a command."""
     shelf = of(root)
-    if shelf is None:
-        return shlex.quote(str(root))
-    beside = f" --state {shlex.quote(str(shelf.state))}" if shelf.state else ""
-    return f"{shlex.quote(str(shelf.address))}{beside}"
+    return shlex.quote(str(root)) if shelf is None else shelf.typed
 
 
 def _at(shelf: Shelf, place: str) -> Origin:

@@ -205,6 +205,24 @@ def nights(
         raise
 
 
+def test_what_a_killed_run_could_not_say_any_more_is_not_left_to_do(
+    tmp_path: Path, tiny_net: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It made an output again as it was: there is nothing to do, and `status` says so."""
+    story = Story(tmp_path, replace(SETTINGS, model=str(tiny_net)))
+    story.put("a.jpg")
+    story.run()
+    story.lying.remove("a.jpg")
+
+    def dying(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr("pipeline.run.collect.Collector._receive", dying)
+        story.run()
+    assert story.night().worked == 0
+
+
 @pytest.mark.parametrize("seed", [*range(5), 394])
 def test_a_story(tmp_path: Path, tiny_net: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     nights(tmp_path, tiny_net, seed, monkeypatch)
