@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -31,6 +32,7 @@ hypothesis.settings.load_profile("busy machine")
 
 _OWN = tempfile.TemporaryDirectory(prefix="colorize-tests-")
 _CACHE = Path(_OWN.name) / "cache"
+TINY = str(Path(_OWN.name) / "tiny.onnx")  # where the fixture `tiny_net` is asked for
 os.environ["XDG_CACHE_HOME"] = str(_CACHE)  # never the user's own
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each of a thousand processes would compile the program anew
     os.environ["PYTHONPYCACHEPREFIX"] = str(Path(_OWN.name) / "bytecode")
@@ -42,6 +44,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 # One process and one engine: a run under these is quick to begin, and gives the same bytes everywhere.
 SETTINGS = Settings(engine="opencv", precision="float32", executor="serial")
+TINY_SETTINGS = replace(
+    SETTINGS, model=TINY
+)  # where nothing hangs on the colours; the fixture `tiny_net` makes the net
 
 
 def landscape(seed: int, height: int = 60, width: int = 80) -> np.ndarray:
@@ -95,7 +100,11 @@ def manifest(output: Path) -> dict[str, dict[str, str]]:
 
 
 def manifest_of(text: str) -> dict[str, dict[str, str]]:
-    return {row["source"]: row for row in csv.DictReader(StringIO(text, newline=""), strict=True)}
+    """The rows of a manifest by source."""
+    lines = list(csv.DictReader(StringIO(text, newline=""), strict=True))
+    found = {row["source"]: row for row in lines}
+    assert len(found) == len(lines), "a source stands there twice"
+    return found
 
 
 def rows(output: Path) -> dict[str, Row]:
@@ -133,14 +142,13 @@ def user_cache() -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_net(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A net of the release's topology, so small that a picture takes it milliseconds."""
+def tiny_net() -> Path:
+    """A net of the release's topology, so small that a picture takes it milliseconds: what `TINY` names."""
     pytest.importorskip("onnx", reason="makes a tiny net; extra: import")
     from pipeline.nets.convert.release_topology import write_release_onnx
 
-    path = tmp_path_factory.mktemp("net") / "tiny.onnx"
-    write_release_onnx(path, width=0.0625, size=32)
-    return path
+    write_release_onnx(Path(TINY), width=0.0625, size=32)
+    return Path(TINY)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,11 @@ from pipeline.ground.errors import ItemError, OutputError
 from pipeline.ground.items import Filed
 from pipeline.media.medium import lost_part
 from pipeline.run import driver
-from tests.conftest import SETTINGS, Colorize, write_archive
+from tests.conftest import TINY, Colorize, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
+TINY_RUN = ("--model", TINY, "--engine", "opencv", "--precision", "float32", "--executor", "serial")
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -136,7 +140,9 @@ def test_a_hard_link_as_own_note_is_replaced_not_written(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["owner.json", "journal.sqlite", "lock", "journal.copy.sqlite", "../manifest.csv"])
-@pytest.mark.parametrize("command", [["status"], ["verify"], ["prune"], ["recover"], ["run", "{}/scans", "-o"]])
+@pytest.mark.parametrize("command", [
+    ["status"], ["verify"], ["prune"], ["recover"], ["run", "{}/scans", *TINY_RUN, "-o"],
+], ids=lambda words: words[0])  # fmt: skip
 def test_an_own_file_that_is_a_pipe_is_not_waited_for(
     tmp_path: Path, colorize: Colorize, name: str, command: list[str]
 ) -> None:
@@ -174,8 +180,7 @@ def test_every_command_leaves_a_stored_path_that_leads_out_alone(
     before = contents(tmp_path / "scans") | {str(victim): victim.read_bytes()}
     for command in (["status", output], ["status", output, "--list", "gone"], ["verify", output], ["prune", output],
                     ["reject", output, output / "box 9" / "victim.jpg"],
-                    ["run", tmp_path / "scans", "-o", output, "--engine", "opencv",
-                     "--precision", "float32"]):  # fmt: skip
+                    ["run", tmp_path / "scans", "-o", output, *TINY_RUN]):  # fmt: skip
         done = colorize(*command)
         assert done.returncode != 1, done.stderr
         assert "Traceback" not in done.stderr

@@ -132,6 +132,12 @@ def test_an_encoder_can_be_what_the_film_room_knows() -> None:
     assert {*options.CONTAINERS} - {"auto"} == {*containers.CONTAINERS}
 
 
+def test_a_file_of_settings_may_be_written_on_windows(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbfquality = 90\r\njobs = 1\r\n")
+    found = from_file(tmp_path / "a.toml")
+    assert (found.quality, found.jobs) == (90, 1)
+
+
 def test_missing_file_and_malformed_assignment() -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         gather(config=Path("/nowhere/at-all.toml"))

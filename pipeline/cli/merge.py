@@ -15,7 +15,7 @@ EPILOG = """\b
 Examples:
   colorize merge colour-1 colour-2 colour-3 -o colour
   colorize merge /shared/colour-* -o /shared/colour
-  colorize merge s3://museum/1 s3://museum/2 -o s3://museum/colour
+  colorize merge s3://museum/out-1 s3://museum/out-2 -o s3://museum/colour
 """
 
 

@@ -85,6 +85,7 @@ class Picture(Generic[Depth]):
         note: what a person should know, such as "first of 3 pages"; usually empty.
         page: number of the directory of a TIFF that it, or what it lies in, was read from, from 0.
         whole: height and width of a picture so large that `pixels` hold the half of it, rounded up; else None.
+        end: where the data end of a JPEG that lacks the marker of its end; 0 for any other.
     """
 
     pixels: NDArray[Depth]
@@ -94,6 +95,7 @@ class Picture(Generic[Depth]):
     note: str = ""
     page: int = 0
     whole: tuple[int, int] | None = None
+    end: int = 0
 
     @property
     def height(self) -> int:

@@ -18,7 +18,13 @@ from pipeline.ground.errors import SettingsError
 
 _PATIENCE: Final = 60.0  # seconds without a byte
 _SLOWEST: Final = 1 << 14  # bytes a second that an upload to Google takes at least
-_REFUSALS: Final = {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "BadHostKeyException"}
+_REFUSALS: Final = {  # what libraries call by a name alone, or in words of their own
+    "NoCredentialsError": "no credentials were found",
+    "PartialCredentialsError": "half of the credentials is missing",
+    "AuthenticationException": "the server takes no key of this user's",
+    "BadHostKeyException": "the server shows another key than known_hosts has",
+    "BadRequest": "a bad request, as one with a token that has run out",
+}
 _NO_CREDENTIALS: Final = {"DefaultCredentialsError", "MalformedError"}  # of Google, who says more
 # Google's `updated` is of what is said of a file, too, such as another class of storage by a rule of the bucket.
 _TIMES: Final = ("LastModified", "timeCreated", "mtime", "modified", "updated")
@@ -112,8 +118,10 @@ def _google_credentials() -> Any:
 def refusal(error: Exception) -> str:
     """Return why a storage does not let somebody in, as its library says it; empty: that is not what it says."""
     name, said = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror == "Bad Request":  # all that S3 says of a HEAD
+        name = "BadRequest"
     if name in _REFUSALS:
-        return name
+        return _REFUSALS[name]
     if name in _NO_CREDENTIALS or getattr(error, "status_code", None) in (401, 403):  # the latter of a WebDAV server
         return said
     if isinstance(error, OSError) and str(error).startswith("Forbidden: "):  # gcsfs: the address, and what Google says

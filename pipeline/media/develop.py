@@ -148,6 +148,8 @@ def _developed(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
         return _encoded(task)
     with task.source.open("rb") as file:
         data = file.read() if file.peek(3)[:3] == b"\xff\xd8\xff" else b""
+    if end := task.picture.end:
+        data = data[:end] + b"\xff\xd9" + data[end:]
     made, lost = _kept(task, data) if data else _made(task, NO_LUMA)
     return _interleaved(made, lost) if task.interleaved else (made, lost)
 
@@ -184,7 +186,7 @@ def _spliced(
     """Put colour into a grey JPEG: the source, of which `upright` are the pixels, or what was made of it."""
     chroma = _coded_chroma(task, grey_jpeg, jpeg, upright)  # its planes are gone when the file is put together
     edits, lost = _edits(task, grey_jpeg, jpeg)
-    own = upright is not None and not task.interleaved
+    own = upright is not None and not task.interleaved and not task.picture.end
     digest = bytes.fromhex(task.sha256) if own else None
     return joined(grey_jpeg, chroma, edits=edits, digest=digest, keep=own), lost
 

@@ -117,6 +117,15 @@ def test_charts_are_whole_and_keep_grey_nearly_grey() -> None:
         assert np.abs(found[:, side // 2, side // 2]).max() < 5
 
 
+def test_the_bluest_of_a_sky_is_no_patch_in_it() -> None:
+    chroma = np.linspace(18, 36, 7, dtype=np.float32)
+    for hue in (-105, -95, -85):
+        for spread in (9, 11, 13):
+            sky = chroma[None, :, None] * np.array([np.cos(np.radians(hue)), np.sin(np.radians(hue))], np.float32)
+            made = charted(sky, np.full((1, len(chroma)), spread, np.float32), chart("natural"))[0]
+            assert np.hypot(*(made[-1] - made[0])) < 1.8 * (chroma[-1] - chroma[0]), (hue, spread)
+
+
 def test_what_is_unsure_on_a_plane_does_not_mottle_it() -> None:
     guess = Guess(np.full((48, 48, 2), 20, np.float32), SPREAD)
     busy, plane = (

@@ -43,7 +43,7 @@ def test_a_missing_device_is_one_sentence_before_the_start(tmp_path: Path, color
     (tmp_path / "scans").mkdir()
     source = write_clip(tmp_path / "scans" / "reel.mp4", scenes(3, 64, 48))
     for call in (("video", source, tmp_path / "out.mp4"), ("run", source.parent, "-o", tmp_path / "colour")):
-        run = colorize(*call, "--encoder", "h264_nvenc")
+        run = colorize(*call, "--encoder", "h264_nvenc", "--engine", "opencv", "--precision", "float32")
         assert run.returncode == 2, run.stderr
         assert "needs an NVIDIA graphics card with NVENC" in run.stderr
         assert "h264 does without." in run.stderr

@@ -106,3 +106,17 @@ def test_a_cut_between_two_packets_is_heard_where_the_file_says_how_it_ends(name
         cut = tmp_path / f"cut-{name}"
         cut.write_bytes(data[:place])
         assert ends_early(cut, container), place
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.webm", "fast.mp4", "a.avi", "a.wmv"])
+def test_a_film_whose_rest_is_zeros_is_said_to_be_cut(name: str, tmp_path: Path) -> None:
+    """Room was made for a copy that broke off: the file is as long as it says, and FFmpeg is silent."""
+    told = {"container_options": {"movflags": "faststart"}} if name == "fast.mp4" else FORMATS[name]
+    frames = np.random.default_rng(7).integers(0, 255, (30, 128, 128, 3), np.uint8)
+    source = write_clip(tmp_path / name, list(frames), **told)
+    data = source.read_bytes()
+    cut = tmp_path / f"cut-{name}"
+    cut.write_bytes(data[: len(data) // 2] + bytes(len(data) - len(data) // 2))
+    assert (scan(source).cut_short, scan(cut).cut_short) == (False, True)
+    source.write_bytes(data + bytes(2 * len(data)))  # a disk gives whole blocks
+    assert not ends_early(source, scan(source).container)

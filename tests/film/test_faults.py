@@ -173,7 +173,9 @@ def test_faults_in_an_archive_each_have_their_reason(tmp_path: Path, colorize: C
     assert "packets or frames were concealed by the decoder" in found["damaged.mkv"]["reason"]
 
 
-def _killed_again_and_again(tmp_path: Path, colorize: Colorize, cache: Path, kills: int, frames: int) -> None:
+def _killed_again_and_again(
+    tmp_path: Path, colorize: Colorize, cache: Path, net: Path, kills: int, frames: int
+) -> None:
     """Kill runs at random moments, let them go on each time, and compare with a run that nobody disturbed.
 
     A film that is done before the kills are used up is coloured anew: no kill goes to a run that has nothing to do.
@@ -181,7 +183,7 @@ def _killed_again_and_again(tmp_path: Path, colorize: Colorize, cache: Path, kil
     scans, whole = tmp_path / "scans", tmp_path / "whole"
     scans.mkdir()
     write_clip(scans / "reel.mp4", scenes(frames, 64, 48), options={"preset": "ultrafast"}, sound=[("aac", "mono")])
-    command = ["run", scans, "-j", "2", "--no-progress", *ENGINE]
+    command = ["run", scans, "-j", "2", "--no-progress", "--model", net, *ENGINE]
     began = time.monotonic()
     assert colorize(*command, "-o", whole, timeout=_PATIENCE).returncode == 0
     usual = time.monotonic() - began
@@ -233,13 +235,13 @@ def _kill(run: subprocess.Popen[bytes]) -> None:
     time.sleep(0.5)  # workers see within a moment that their driver is gone
 
 
-def test_three_kills_at_random_moments(tmp_path: Path, colorize: Colorize, user_cache: Path) -> None:
-    _killed_again_and_again(tmp_path, colorize, user_cache, 3, 900)
+def test_three_kills_at_random_moments(tmp_path: Path, colorize: Colorize, user_cache: Path, tiny_net: Path) -> None:
+    _killed_again_and_again(tmp_path, colorize, user_cache, tiny_net, 3, 500)
 
 
 @pytest.mark.soak
-def test_twenty_kills_at_random_moments(tmp_path: Path, colorize: Colorize, user_cache: Path) -> None:
-    _killed_again_and_again(tmp_path, colorize, user_cache, 20, 3000)
+def test_twenty_kills_at_random_moments(tmp_path: Path, colorize: Colorize, user_cache: Path, tiny_net: Path) -> None:
+    _killed_again_and_again(tmp_path, colorize, user_cache, tiny_net, 20, 3000)
 
 
 HOUR = """

@@ -69,11 +69,13 @@ def test_films_and_photographs_in_one_run(tmp_path: Path, colorize: Colorize) ->
     assert "Nothing was left to do" in again.stdout
 
 
-def test_a_film_that_was_killed_goes_on_where_it_was(tmp_path: Path, colorize: Colorize, user_cache: Path) -> None:
+def test_a_film_that_was_killed_goes_on_where_it_was(
+    tmp_path: Path, colorize: Colorize, user_cache: Path, tiny_net: Path
+) -> None:
     scans, colour, whole = tmp_path / "scans", tmp_path / "colour", tmp_path / "whole"
     scans.mkdir()
-    write_clip(scans / "reel.mp4", scenes(1500, 96, 64), options={"preset": "ultrafast"})
-    command = ["run", scans, "-j", "2", "--encoder", "ffv1", *ENGINE]
+    write_clip(scans / "reel.mp4", scenes(900, 96, 64), options={"preset": "ultrafast"})
+    command = ["run", scans, "-j", "2", "--encoder", "ffv1", "--model", tiny_net, *ENGINE]
     assert colorize(*command, "-o", whole).returncode == 0
 
     run = subprocess.Popen(
@@ -95,10 +97,10 @@ def test_a_film_that_was_killed_goes_on_where_it_was(tmp_path: Path, colorize: C
     kept = {path.name: path.stat().st_mtime_ns for path in parts(colour)}
 
     (begun,) = read_status(colour).begun
-    assert (begun.key, begun.kind, begun.frames) == ("reel.mp4", "film", 1500)
-    assert 0 < begun.done < 1500
+    assert (begun.key, begun.kind, begun.frames) == ("reel.mp4", "film", 900)
+    assert 0 < begun.done < 900
     (line,) = [each for each in status_lines(read_status(colour)) if each.startswith("reel.mp4: ")]
-    assert re.fullmatch(r"reel.mp4: [\d,]+ of 1,500 frames, about \d+ s of one worker left", line)
+    assert re.fullmatch(r"reel.mp4: \d+ of 900 frames, about \d+ s of one worker left", line)
 
     assert colorize(*command, "-o", colour).returncode == 0
     assert read_status(colour).begun == ()

@@ -15,7 +15,7 @@ from pipeline.archive.journal import Journal
 from pipeline.ground.errors import LockedError, OutputError, SettingsError
 from pipeline.ground.files import Room
 from pipeline.ground.items import Kind, Status
-from pipeline.web.gallery import build, data
+from pipeline.web.gallery import build, data, studio
 from pipeline.web.gallery.facts import Facts
 from pipeline.web.gallery.items import File
 from pipeline.web.gallery.studio import DIED, Desk, Task, make_missing
@@ -300,7 +300,8 @@ class Deadly(File):
         return os._exit, (1,)
 
 
-def test_a_file_that_kills_its_decoder_takes_nothing_else_along(night: Night) -> None:
+def test_a_file_that_kills_its_decoder_takes_nothing_else_along(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studio, "_CHUNK", 2)  # what was in hand when it died is looked at again one by one
     for number in range(40):
         night.done(f"{number:02d}.jpg", number)
     (night.output / "tmp").mkdir()

@@ -79,7 +79,7 @@ Make = Callable[..., tuple[Result, Path]]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Make]:
+def make(tmp_path: Path, tiny_net: Path) -> Iterator[Make]:
     """Colorize the bytes of a source; returns the result and the output's path."""
     tmp = tmp_path / "out" / "unfinished"
     tmp.mkdir(parents=True)
@@ -91,7 +91,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
     ) -> tuple[Result, Path]:
         source = tmp_path / name
         source.write_bytes(data)
-        job = Job(replace(settings, **changes), resolve("embedded"), Engine("opencv", "float32"), tmp_path / "out", tmp)
+        job = Job(
+            replace(settings, **changes), resolve(str(tiny_net)), Engine("opencv", "float32"), tmp_path / "out", tmp
+        )
         output, verb = output or name, first_verb(kind, job.settings)
         found = source.stat()
         unit = Unit(verb, name, kind, source, output, output, found.st_size, found.st_mtime_ns, hints=hints)

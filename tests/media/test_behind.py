@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.ground.errors import ItemError
 from pipeline.media.photo.jpeg.segments import behind, parse
+from pipeline.media.photo.read import read
+from pipeline.run.verify import verify
 from tests.cli.bench import Bench, bench
 from tests.conftest import landscape
 
@@ -66,3 +71,46 @@ def test_that_the_index_of_further_pictures_is_left_out_is_said(bench: Bench) ->
         second = behind((bench.colour / name).read_bytes())
         assert parse(second).frame.width == 80
         assert second == behind((bench.scans / name).read_bytes())
+
+
+def of_samsung(*notes: bytes) -> bytes:
+    """What Samsung's telephones write behind a panorama: notes, and a directory of them."""
+    back, entries = sum(map(len, notes)), b""
+    for note in notes:
+        entries += struct.pack("<HHII", 0, 0x0A01, back, len(note))
+        back -= len(note)
+    directory = b"SEFH" + struct.pack("<II", 107, len(notes)) + entries
+    return b"".join(notes) + directory + struct.pack("<I", len(directory)) + b"SEFT"
+
+
+NO_END = {
+    "nothing": b"",
+    "notes": of_samsung(bytes(2) + b"\x01\x0aImage_UTC_Data17"),
+    "film": of_samsung(b"a note", FILM),
+}
+
+
+@pytest.mark.parametrize("name", NO_END)
+def test_a_picture_that_lacks_only_the_marker_of_its_end_is_whole(bench: Bench, name: str) -> None:
+    """Samsung's panoramas, which most programs refuse; what follows stays behind the copy, which has an end."""
+    bench.scans.mkdir()
+    for kind, data in jpegs().items():
+        (bench.scans / kind).write_bytes(data[:-2] + NO_END[name])
+    bench.run()
+    for kind, row in bench.manifest().items():
+        copy = (bench.colour / kind).read_bytes()
+        assert (row["status"], row["reason"].rpartition("; ")[2]) == ("done", "the marker of its end is missing"), kind
+        assert behind(copy) == NO_END[name]
+        grey = cv2.imdecode(np.frombuffer(jpegs()[kind], np.uint8), cv2.IMREAD_GRAYSCALE)
+        made = cv2.imdecode(np.frombuffer(copy, np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert np.array_equal(grey, made) or kind == "inks.jpg"
+    assert not any(finding.problems for finding in verify(bench.colour))
+
+
+@pytest.mark.parametrize("left", [1, 3, 40, 200])
+@pytest.mark.parametrize("rest", [b"", of_samsung(b"a note", FILM), bytes(50), bytes(9000), FILM], ids=len)
+def test_a_picture_that_lacks_more_is_cut(tmp_path: Path, left: int, rest: bytes) -> None:
+    for kind, data in jpegs().items():
+        (tmp_path / kind).write_bytes(data[: -2 - left] + rest)
+        with pytest.raises(ItemError, match=r"truncated|damaged"):
+            read(tmp_path / kind, max_megapixels=1)

@@ -168,7 +168,7 @@ def kill_and_resume(tmp_path: Path, cache: Path, *, pictures_in_all: int, kills:
     _, errors = last.communicate(timeout=300)
     assert last.returncode == 0, errors
     assert pictures(broken) == pictures(whole)
-    rows = manifest(broken)
+    rows = manifest(broken).values()
     assert sorted(row["source"] for row in rows) == sorted(
         str(path.relative_to(scans)) for path in scans.rglob("*.jpg")
     )
@@ -214,7 +214,7 @@ def test_a_signal_stops_in_good_order(tmp_path: Path, user_cache: Path, number: 
     assert "the same command goes on from here" in output
     found = statuses(colour)
     assert set(found.values()) == {"done"}
-    assert {row["output"] for row in manifest(colour)} == set(pictures(colour))
+    assert {row["output"] for row in manifest(colour).values()} == set(pictures(colour))
     assert len(found) < 120
     assert not leftovers(colour)
     resumed = start(scans, colour, user_cache, "--json")

@@ -24,7 +24,10 @@ from pipeline.run.executors import loky
 from pipeline.run.progress import Progress
 from pipeline.run.voice import Ended, Event, Voice
 from pipeline.run.worker import Worker
-from tests.conftest import SETTINGS, write_archive
+from tests.conftest import TINY, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 def rows(output: Path) -> int:
@@ -154,7 +157,7 @@ def test_an_input_that_goes_altogether_ends_the_run(tmp_path: Path, monkeypatch:
 
 def test_workers_that_cannot_start_blame_no_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_archive(tmp_path / "scans", 2)
-    settings = Settings(engine="opencv", precision="float32", jobs=1)
+    settings = Settings(model=TINY, engine="opencv", precision="float32", jobs=1)
     # A Job is no exit code: the worker ends at once.
     monkeypatch.setattr("pipeline.run.executors.loky._be_a_worker", lambda *_: os._exit(1))
     with pytest.raises(ColorizeError, match="die before they take a picture"):

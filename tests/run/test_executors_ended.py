@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -128,7 +129,7 @@ def test_time_goes_by_size_and_frames_and_not_by_a_sleep_of_the_driver(monkeypat
     assert [limits.limit(each, Settings()) for each in (unit, piece)] == [800.0, 3300.0]
     assert limits.limit(piece, Settings(item_timeout=7)) == 7.0
     moments = iter([0.0, 0.25, 9000.0, 9000.25])
-    monkeypatch.setattr(limits.time, "monotonic", lambda: next(moments))
+    monkeypatch.setattr(limits, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     awake = limits.Awake()
     assert [awake.now() for _ in range(3)] == [0.25, 1.25, 1.5]
 

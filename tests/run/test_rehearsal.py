@@ -6,11 +6,16 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pipeline.archive.database import journal_path
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.report import plan_lines
-from tests.conftest import SETTINGS, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 def test_renames_doubles_and_what_is_gone_are_told_beforehand(tmp_path: Path) -> None:

@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pipeline.run import driver
 from pipeline.run.report import summary_json, summary_lines
-from tests.conftest import SETTINGS, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 def test_what_systems_leave_behind_is_counted(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.run.single import colorize_picture
-from tests.conftest import SETTINGS, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 @pytest.mark.parametrize("absolute", [False, True], ids=["as asked for", "absolute, as Python 3.12 makes them"])

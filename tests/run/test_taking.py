@@ -13,7 +13,10 @@ from pipeline.archive.taking import taking
 from pipeline.ground import inside
 from pipeline.ground.errors import InputError
 from pipeline.run import driver
-from tests.conftest import SETTINGS, write_archive
+from tests.conftest import TINY_SETTINGS as SETTINGS
+from tests.conftest import write_archive
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 def below(folder: Path) -> list[str]:

@@ -12,7 +12,10 @@ from pipeline.ground.items import Result, Status, Unit, Verb
 from pipeline.ground.settings import Settings
 from pipeline.run import driver
 from pipeline.run.worker import Worker
-from tests.conftest import SETTINGS, landscape, manifest, write_archive, write_tiff
+from tests.conftest import TINY, landscape, manifest, write_archive, write_tiff
+from tests.conftest import TINY_SETTINGS as SETTINGS
+
+pytestmark = pytest.mark.usefixtures("tiny_net")
 
 
 def test_doubles_are_made_once_and_each_has_its_output(tmp_path: Path, verbs: Counter[Verb]) -> None:
@@ -71,7 +74,7 @@ def test_other_settings_make_them_anew_once(tmp_path: Path, verbs: Counter[Verb]
     driver.run_archive([scans], colour, SETTINGS)
     before = (colour / "again.jpg").read_bytes()
     verbs.clear()
-    vivid = Settings(engine="opencv", precision="float32", executor="serial", saturation=2.0)
+    vivid = Settings(model=TINY, engine="opencv", precision="float32", executor="serial", saturation=2.0)
     driver.run_archive([scans], colour, vivid)
     assert verbs == {Verb.LOOK: 2, Verb.MAKE: 1, Verb.REPEAT: 1}
     assert (colour / "again.jpg").read_bytes() != before
@@ -94,7 +97,7 @@ def test_doubles_of_several_pages(tmp_path: Path, executor: str) -> None:
     for name in ("copy.tif", "more.tif", "yet.tif"):
         shutil.copyfile(book, scans / name)
     write_archive(scans, 3)
-    settings = Settings(engine="opencv", precision="float32", executor=executor, jobs=2)
+    settings = Settings(model=TINY, engine="opencv", precision="float32", executor=executor, jobs=2)
     assert driver.run_archive([scans], colour, settings).counts == {"done": 7}
     reasons = Counter(row["reason"] for row in manifest(colour).values())
     assert sum(count for reason, count in reasons.items() if reason.startswith("same as")) == 3

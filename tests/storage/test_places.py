@@ -14,7 +14,7 @@ from pipeline.archive.discover import LINK_THERE
 from pipeline.ground import storage, storages
 from pipeline.ground.addresses import is_address
 from pipeline.ground.errors import InputError, OutputError, SettingsError, of_the_machine
-from pipeline.ground.files import lost_folder, sha256
+from pipeline.ground.files import lost_folder, sha256, words
 from pipeline.ground.settings import Settings
 from pipeline.ground.storage import Origin, as_fault, located, scan
 from pipeline.ground.storages import information
@@ -139,7 +139,16 @@ def test_what_a_library_says_is_told_without_what_is_secret() -> None:
     fault = as_fault(RuntimeError("GET https://me:secret@host/a?X-Amz-Signature=secret failed"))
     assert "secret" not in str(fault)
     assert fault.strerror == "GET https://host/a failed (RuntimeError)"
-    assert isinstance(as_fault(type("NoCredentialsError", (Exception,), {})()), PermissionError)
+    for name, word in (
+        ("NoCredentialsError", "no credentials were found"),
+        ("BadHostKeyException", "another key than"),
+    ):
+        refused = as_fault(type(name, (Exception,), {})())
+        assert isinstance(refused, PermissionError)
+        assert word in str(refused)
+    assert "a token that has run out" in str(as_fault(OSError(22, "Bad Request")))
+    fault = as_fault(type("SSHException", (Exception,), {"__module__": "paramiko"})("Server 'NAS' not found"))
+    assert words(fault) == "server 'NAS' not found"
     assert isinstance(as_fault(FileNotFoundError("x")), FileNotFoundError)
     for error in (OSError(None, "Unable to connect to port 22"), OSError(110, "Unable to connect to port 22")):
         assert as_fault(error).strerror == "Unable to connect to port 22"
@@ -164,8 +173,8 @@ def test_two_things_of_one_name_are_one_and_are_said(monkeypatch: pytest.MonkeyP
 
 
 def test_what_takes_no_address_says_so(archive: Path, tmp_path: Path, colorize: Colorize) -> None:
-    for words in (("original", "s3://bucket/a.jpg", "-o", "a.jpg"), ("image", "s3://bucket/a.jpg")):
-        said = colorize(*words)
+    for command in (("original", "s3://bucket/a.jpg", "-o", "a.jpg"), ("image", "s3://bucket/a.jpg")):
+        said = colorize(*command)
         assert said.returncode == 2
         assert "nothing else can be one" in " ".join(said.stderr.split()), said.stderr
     with pytest.raises(OutputError, match="nothing else can be one"):

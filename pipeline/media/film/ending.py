@@ -10,6 +10,9 @@ from typing import BinaryIO, Final, cast
 from pipeline.ground.opened import opened
 
 _TAIL: Final = 1 << 16
+_SECTORS: Final = 4096
+_OF_ITS_OWN: Final = 1024  # zeros that may be what a film ends with
+_PADDING: Final = (b"free", b"skip", b"wide")
 _TS_PACKETS: Final = (188, 192, 204)
 _TS_PACKET: Final = 188  # what stands ahead of one, or behind it, is not the next one's beginning
 _SEGMENT: Final = 0x18538067
@@ -37,7 +40,21 @@ def ends_early(path: Path, container: str) -> bool:
         return False
     with opened(path.absolute()) as source:
         file = cast(BinaryIO, source)
-        return look(file, file.seek(0, 2))
+        size = file.seek(0, 2)
+        return look(file, size) or (bool(zeros := _zeros(file, size)) and look(file, size - zeros))
+
+
+def _zeros(file: BinaryIO, size: int) -> int:
+    """Return how many zeros end a file, where they are so many that they stand for what a copy or a disk has lost."""
+    at = size
+    while at > 0:
+        block = _read(file, at - _TAIL, min(at, _TAIL))
+        at -= len(block)
+        if kept := len(block.rstrip(b"\0")):
+            at += kept
+            break
+    at += _OF_ITS_OWN
+    return size - at if size - at >= max(_SECTORS, size // 100) else 0
 
 
 def _read(file: BinaryIO, at: int, count: int) -> bytes:
@@ -60,7 +77,7 @@ def _boxes(file: BinaryIO, size: int) -> bool:
         if length < 8:  # 0: up to the end; else no box
             return False
         at += length
-    return at > size or kind == b"moof" or any(_read(file, at, 8))
+    return (at > size and kind not in _PADDING) or kind == b"moof" or any(_read(file, at, 8))
 
 
 def _announced(file: BinaryIO, at: int, length: int) -> int:

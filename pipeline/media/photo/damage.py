@@ -8,7 +8,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
-from pipeline.media.photo import gif, qoi, webp
+from pipeline.media.photo import gif, png, qoi, webp
 from pipeline.media.photo.decoders import AVIF, GIF, JPEG, JPEG2000, PNG, QOI, WEBP, Format
 from pipeline.media.photo.jpeg import warnings
 from pipeline.media.photo.words import LENGTH, TRUNCATED, ZEROS, heard
@@ -16,7 +16,7 @@ from pipeline.media.photo.words import LENGTH, TRUNCATED, ZEROS, heard
 # Arithmetic-coded data hold no such run; a lost sector is one.
 _HOLE: Final = bytes(256)
 # Formats that are looked into beyond what their decoders say.
-LOOKED_INTO: Final = (JPEG, WEBP, JPEG2000, QOI, AVIF, GIF)
+LOOKED_INTO: Final = (JPEG, PNG, WEBP, JPEG2000, QOI, AVIF, GIF)
 _TAIL: Final = 1 << 16
 _SOD: Final = b"\xff\x93"
 
@@ -36,7 +36,7 @@ def damage_of(format: Format, data: bytes, said: str, pixels: NDArray[Any], list
     """
     if format is JPEG:
         return warnings.damage_of(data, said, pixels, listen)
-    if format is not GIF and cut_short(format, data):  # its last byte is often left out
+    if format not in (GIF, PNG) and cut_short(format, data):  # their last bytes are often left out
         raise ItemError(TRUNCATED)
     return heard(said) or _CHECKS[format](data)
 
@@ -92,6 +92,7 @@ def _of_avif(data: bytes) -> str:
 
 
 _CHECKS: Final[dict[Format, Callable[[bytes], str]]] = {
+    PNG: png.damage_of,
     WEBP: webp.damage_of,
     JPEG2000: _of_codestream,
     QOI: qoi.damage_of,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import PngImagePlugin
 
 from pipeline.ground.errors import Cause, ItemError
+from pipeline.media.photo.words import TRUNCATED
 
 # Nothing honest comes near: a picture of a million tiny chunks is made to keep decoders busy.
 MOST_CHUNKS: Final = 10_000
@@ -108,3 +109,21 @@ def _unpacked(data: bytes, chunk: _Chunk) -> int:
         return len(engine.decompress(body[packed:], LARGEST_TEXT + 1))
     except zlib.error:
         return len(body)
+
+
+def damage_of(data: bytes) -> str:
+    """Return what is wrong with the chunks of a PNG's pixels, as a phrase: Pillow does not look at their checksums.
+
+    Raises:
+        ItemError: the file ends in one of them.
+    """
+    at, view = 8, memoryview(data)
+    while at + 12 <= len(data) and (name := data[at + 4 : at + 8]) != b"IEND":
+        end = at + 8 + int.from_bytes(view[at : at + 4], "big")
+        if name == b"IDAT":
+            if end + 4 > len(data):
+                raise ItemError(TRUNCATED)
+            if zlib.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+                return "a checksum is wrong"
+        at = end + 4
+    return ""

@@ -35,6 +35,7 @@ from pipeline.media.photo.decoders import (
 )
 from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.segments import check
+from pipeline.media.photo.jpeg.warnings import end_of
 from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
 from pipeline.media.photo.refusal import header_size, refusal
 from pipeline.media.photo.samples import Meaning, parted, scaled
@@ -148,6 +149,7 @@ class _Source:
         refused: what the decoders said that gave up, in their order.
         note: what was left out before any decoder saw it.
         half: OpenCV is to decode it at half the size.
+        end: as `Picture.end`.
     """
 
     file: io.BufferedReader
@@ -157,6 +159,7 @@ class _Source:
     refused: list[tuple[str, str]] = field(default_factory=list)
     note: str = ""
     half: bool = False
+    end: int = 0
     _data: bytes = b""
 
     def data(self) -> bytes:
@@ -166,6 +169,12 @@ class _Source:
             self._data = self.file.read()
             self.file.seek(0)
         return self._data
+
+    def close(self) -> None:
+        """Put the marker of its end behind the data of a JPEG that lacks nothing but that."""
+        self.end = end_of(self.data(), _listen)
+        if self.end:
+            self.leave_out(self.data()[: self.end] + b"\xff\xd9", "the marker of its end is missing")
 
     def leave_out(self, data: bytes, note: str) -> None:
         """Take these bytes for the file's."""
@@ -191,6 +200,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
         png.check(source.data())
     elif format is JPEG:
         check(source.data())
+        source.close()
     _open(source, limits)
     image = source.image
     source.half = limits.half and format is JPEG and image is not None and image.mode == "L" and large(image.size)
@@ -200,7 +210,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     phrase = _damage(source, decoded)
     profile = (image.info.get("icc_profile") or b"") if image else b""
     notes = (*guessed.notes(image, format, source.data()), _named(source, decoded), source.note)
-    picture = _picture(decoded, _meaning(source, decoded), profile, phrase, damaged, *notes)
+    picture = replace(_picture(decoded, _meaning(source, decoded), profile, phrase, damaged, *notes), end=source.end)
     if source.half and image is not None and decoded.decoder == OPENCV:
         turned = _orientation(source) >= 5
         picture = replace(picture, whole=image.size if turned else image.size[::-1])
@@ -299,7 +309,7 @@ _DECODERS: Final[dict[str, Callable[[_Source], Decoded]]] = {
 
 def _failure(source: _Source) -> ItemError:
     said = [text for _, text in source.refused]
-    short = damage.cut_short(source.format, source.data()) or _says_cut(said)
+    short = damage.cut_short(source.format, source.data()) or words.say_cut(said)
     known = refusal(_beginning(source), source.format.name) if source.image is None else None
     alone = source.format.order == (PILLOW,) and source.format not in damage.LOOKED_INTO
     if alone and known and known.cause is Cause.DAMAGED and not any(map(words.phrase_of, said)):
@@ -314,10 +324,6 @@ def _failure(source: _Source) -> ItemError:
 def _beginning(source: _Source) -> bytes:
     """Return what holds the header of a file: a JPEG's may come behind all of its metadata."""
     return source.data() if source.format is JPEG else source.head
-
-
-def _says_cut(said: list[str]) -> bool:
-    return bool(said) and all(words.phrase_of(each) == words.TRUNCATED for each in said if each)
 
 
 def _damage(source: _Source, decoded: Decoded) -> str:
@@ -335,7 +341,7 @@ def _listen(data: bytes) -> str:
     try:
         return with_opencv(data).said
     except Refused as refused:
-        return str(refused)
+        return str(refused) or "refused"
 
 
 def _named(source: _Source, decoded: Decoded) -> str:

@@ -54,6 +54,11 @@ def phrase_of(said: str) -> str:
     return next((phrase for pattern, phrase in WORDS if re.search(pattern, said.lower())), "")
 
 
+def say_cut(said: list[str]) -> bool:
+    """Tell whether all decoders that said something say that the file is cut short."""
+    return bool(said) and all(phrase_of(each) == TRUNCATED for each in said if each)
+
+
 def lacks(said: str) -> bool:
     """Tell whether a decoder says that it was not built for a file; OpenCV gives a black picture then."""
     return bool(_LACKING.search(said.lower()))

@@ -58,6 +58,7 @@ class Ray:
             ClusterError: it does not answer.
         """
         self.place = f"the Ray cluster at {address}" if address else "Ray on this machine"
+        _be_quiet()
         local = {} if address else {"num_cpus": jobs, "include_dashboard": False}
         try:
             with _own_signals():
@@ -156,6 +157,15 @@ def _own_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _be_quiet() -> None:
+    """Let Ray print nothing: who was lost says the run, and standard output may be somebody's JSON."""
+    with contextlib.suppress(ImportError, AttributeError):  # it has no setting for that
+        from ray._private import worker
+
+        assert worker.print_to_stdstream  # some version may call it otherwise
+        worker.print_to_stdstream = lambda *_, **__: None
 
 
 # Workers are one thread each; Ray hands on what the processes that begin them have.

@@ -6,7 +6,7 @@ progressive ones those of the lowest coefficient do. So the bits are coded anew,
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -73,10 +73,16 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
         ItemError: it cannot be decoded.
     """
     with captured_stderr():  # `read` has heard what there is to say
-        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+        grey = _decoded(data)
+        if grey is None:  # only the marker of its end may be missing
+            grey = _decoded(data + b"\xff\xd9")
     if grey is None:
         raise ItemError("its luma cannot be decoded by itself")
-    return grey  # type: ignore[return-value]
+    return np.asarray(grey, np.uint8)
+
+
+def _decoded(data: bytes) -> Any:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
 
 
 def _is_metadata(marker: int) -> bool:

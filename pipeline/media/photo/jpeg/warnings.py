@@ -17,6 +17,8 @@ from pipeline.media.photo.words import SCANS, STEP, TRUNCATED, ZEROS, heard
 
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ENDS_EARLY: Final = "premature end of data segment"
+_END: Final = b"\xff\xd9"
+_FIRST_SCAN: Final = b"\xff\xda"
 _ZEROS: Final = bytes(256)
 _FEW: Final = 4  # bytes that a careless writer may leave
 _CUT_SHARE: Final = 8  # reading out of step may lose a few rows, a cut loses more
@@ -38,6 +40,8 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
         ItemError: it is cut short.
     """
     if not said.strip():
+        if data.find(_END, data.find(_FIRST_SCAN)) < 0:  # zeros in the place of what is lost are read as blocks
+            raise ItemError(TRUNCATED)
         return _unheard(data)
     if "premature end of jpeg" in said.lower():
         raise ItemError(TRUNCATED)
@@ -47,6 +51,46 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
     if phrase and _ENDS_EARLY in said.lower() and _is_cut(data, pixels):
         raise ItemError(TRUNCATED)
     return phrase or _unheard(data)
+
+
+def end_of(data: bytes, listen: Callable[[bytes], str]) -> int:
+    """Return where the data of a picture end that lacks nothing but the marker of its end; 0 for any other.
+
+    So Samsung's telephones write panoramas: their own notes, or a film, follow at once. With the marker put there a
+    decoder has nothing to say, for it has found data for every block.
+
+    Args:
+        data: the whole file.
+        listen: decodes a file and returns what libjpeg prints, be it that nothing can be decoded.
+    """
+    if _can_be_parsed(data):
+        return 0
+    end = len(data[: len(data) - _length_of_notes(data)].rstrip(b"\0"))  # zeros would be read as blocks that are lost
+    closed = data[:end] + _END
+    return 0 if not _can_be_parsed(closed) or listen(closed).strip() or _unheard(closed) else end
+
+
+def _length_of_notes(data: bytes) -> int:
+    """Return the bytes of what Samsung's telephones write behind a picture; 0 where there is nothing of theirs.
+
+    It ends with a directory, whose entries say how far before it they begin: a decoder cannot tell them from data.
+    """
+    size = int.from_bytes(data[-8:-4], "little")
+    at = len(data) - 8 - size
+    if data[-4:] != b"SEFT" or at < 0 or data[at : at + 4] != b"SEFH":
+        return 0
+    count = min(int.from_bytes(data[at + 8 : at + 12], "little"), size // 12)
+    entries = range(at + 12, at + 12 + 12 * count, 12)
+    back = [int.from_bytes(data[entry + 4 : entry + 8], "little") for entry in entries]
+    return min(len(data), 8 + size + max(back, default=0))
+
+
+def _can_be_parsed(data: bytes) -> bool:
+    try:
+        parse(data)
+    except ItemError:
+        return False
+    return True
 
 
 def _unheard(data: bytes) -> str:
@@ -99,7 +143,7 @@ def _cleaned(data: bytes) -> bytes:
         if APP0 <= part.marker <= APP0 + 15 or part.marker == COM:
             continue
         made.append(data[part.body - 4 : next(scans).end if part.marker == SOS else part.end])
-    return b"".join((*made, b"\xff\xd9"))
+    return b"".join((*made, _END))
 
 
 def _is_cut(data: bytes, pixels: NDArray[Any]) -> bool:
