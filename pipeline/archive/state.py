@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import socket
 import tempfile
 import time
@@ -150,7 +151,7 @@ def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
     if keeper and keeper.token == coming:  # of a run that was killed before it had written that down
         token = coming
     if keeper and keeper.pid and not take_over and (keeper.token != token or keeper.host != socket.gethostname()):
-        raise _at_work(there, stood, keeper)
+        raise _at_work(there, stood, keeper, shelf.typed(output))
     if not anew:
         _check(output, there, keeper, token, begun=begun)
     # Another one each time: a copy of the state folder, or one that was put back, is older than what stands there.
@@ -168,7 +169,7 @@ def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
     return mine
 
 
-def _at_work(there: Shelf, stood: Stood | None, keeper: Keeper) -> LockedError:
+def _at_work(there: Shelf, stood: Stood | None, keeper: Keeper, typed: str) -> LockedError:
     """Say who is at work there, and when that run last wrote what tells of it: a dead one is known by that."""
     heard = [stood.mtime_ns] if stood else []
     with suppress(OSError):
@@ -178,7 +179,7 @@ def _at_work(there: Shelf, stood: Stood | None, keeper: Keeper) -> LockedError:
     who = f"process {keeper.pid} on {keeper.host}, since {keeper.since}{last}"
     return LockedError(
         f"{there.address} is in use by another run ({who}): "
-        f"wait for its end, or stop it. If it is dead: `colorize recover {there.address} --take-over`."
+        f"wait for its end, or stop it. If it is dead: `colorize recover {typed} --take-over`."
     )
 
 
@@ -298,7 +299,7 @@ def looked_into(address: Origin) -> Iterator[Path]:
         except OSError as error:
             raise shelf.lost(there, error, "read") from None
         if keeper and keeper.pid:
-            raise _at_work(there, stood, keeper)
+            raise _at_work(there, stood, keeper, shlex.quote(str(address)))
         shelf.stand(folder, there)
         try:
             try:

@@ -173,8 +173,8 @@ def test_two_things_of_one_name_are_one_and_are_said(monkeypatch: pytest.MonkeyP
 
 
 def test_what_takes_no_address_says_so(archive: Path, tmp_path: Path, colorize: Colorize) -> None:
-    for words in (("original", "s3://bucket/a.jpg", "-o", "a.jpg"), ("image", "s3://bucket/a.jpg")):
-        said = colorize(*words)
+    for command in (("original", "s3://bucket/a.jpg", "-o", "a.jpg"), ("image", "s3://bucket/a.jpg")):
+        said = colorize(*command)
         assert said.returncode == 2
         assert "nothing else can be one" in " ".join(said.stderr.split()), said.stderr
     with pytest.raises(OutputError, match="nothing else can be one"):
