@@ -62,6 +62,17 @@ def test_a_file_whose_rest_is_zeros_is_said(tmp_path, capfd, name, share):
             assert np.array_equal(made, whole)  # of a small fax the last bytes are padding
 
 
+def test_the_end_of_a_thumbnail_is_not_that_of_the_picture(tmp_path):
+    thumbnail, picture = saved(GREY[::4, ::4], "JPEG"), saved(GREY, "JPEG", quality=95)
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0" + thumbnail
+    data = picture[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + picture[2:]
+    assert np.array_equal(seen(tmp_path, data).pixels, seen(tmp_path, picture).pixels)
+    for share in (0.5, 0.7, 0.9):
+        at = len(data) - int(len(picture) * (1 - share))
+        with pytest.raises(ItemError, match="truncated"):
+            seen(tmp_path, data[:at] + bytes(60_000))
+
+
 def test_a_png_that_lacks_only_its_last_chunk_is_whole(tmp_path, capfd):
     assert np.array_equal(seen(tmp_path, SOURCES["PNG"][:-12]).pixels, GREY)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -201,16 +202,27 @@ def check(data: bytes) -> None:
 
 def frame_header(data: bytes) -> tuple[int, bytes]:
     """Return marker and parameters of the first frame header, JPEG-LS's too; 0 where a scan or nothing comes first."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (SOS, _EOI):
-        marker, end = data[at + 1], at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if marker == 0xFF:  # a fill byte (B.1.1.2)
-            at += 1
-            continue
+    for marker, at, end in _headers(data):
         if marker in _FRAMES or marker == SOF_LS:
             return marker, data[at + 4 : end]
-        at = end
     return 0, b""
+
+
+def first_scan(data: bytes) -> int:
+    """Return where the first scan of the picture begins, not that of a thumbnail in its EXIF; -1 where none does."""
+    return data.find(b"\xff\xda", max((end for *_, end in _headers(data)), default=2))
+
+
+def _headers(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, beginning and end of each segment before the first scan, or before what is none."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] not in (SOS, _EOI):
+        if data[at + 1] == 0xFF:  # a fill byte (B.1.1.2)
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        yield data[at + 1], at, end
+        at = end
 
 
 def _segment(data: bytes, at: int) -> Segment:

@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.ground.errors import ItemError
-from pipeline.media.photo.jpeg.segments import APP0, COM, SOS, Jpeg, incomplete, parse
+from pipeline.media.photo.jpeg.segments import APP0, COM, SOS, Jpeg, first_scan, incomplete, parse
 from pipeline.media.photo.words import SCANS, STEP, TRUNCATED, ZEROS, heard
 
 _EXTRANEOUS: Final = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 _ENDS_EARLY: Final = "premature end of data segment"
 _END: Final = b"\xff\xd9"
-_FIRST_SCAN: Final = b"\xff\xda"
 _ZEROS: Final = bytes(256)
 _FEW: Final = 4  # bytes that a careless writer may leave
 _CUT_SHARE: Final = 8  # reading out of step may lose a few rows, a cut loses more
@@ -40,7 +39,7 @@ def damage_of(data: bytes, said: str, pixels: NDArray[Any], listen: Callable[[by
         ItemError: it is cut short.
     """
     if not said.strip():
-        if data.find(_END, data.find(_FIRST_SCAN)) < 0:  # zeros in the place of what is lost are read as blocks
+        if data.find(_END, first_scan(data)) < 0:  # zeros in the place of what is lost are read as blocks
             raise ItemError(TRUNCATED)
         return _unheard(data)
     if "premature end of jpeg" in said.lower():
