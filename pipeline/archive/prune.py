@@ -16,6 +16,7 @@ from pipeline.archive.moves import finish_moves
 from pipeline.archive.outputs import Outputs, State
 from pipeline.archive.own import resolved
 from pipeline.archive.places import Root, keys_of, known_places, places_of, source_path
+from pipeline.archive.recover import keep_copy
 from pipeline.archive.renames import is_unwanted
 from pipeline.archive.spelling import escape, unescape
 from pipeline.ground import files, inside, shelf
@@ -81,6 +82,8 @@ def prune(output: Path) -> Pruned:
             removed, forgotten = removed + there, forgotten + 1
             with journal.transaction():
                 journal.forget([key])
+        if forgotten:  # what is only in a copy would come back with it
+            keep_copy(journal, least=1)
         write_manifest(journal, output)
     return Pruned(removed, forgotten, stuck)
 

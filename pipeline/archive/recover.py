@@ -273,10 +273,15 @@ def _told(row: dict[str, str]) -> dict[str, Any] | None:
     return dict.fromkeys(COLUMNS, "") | {"attempts": 1} | told | numbers | own
 
 
-def keep_copy(journal: Journal) -> None:
-    """Leave a checked copy of the journal beside it; where that fails, the last one stays."""
-    if journal.db.total_changes <= _OF_A_RUN and (journal.output / FOLDER / COPY).exists():
-        return  # nothing but the run's own row was written: a million items need not be copied for that
+def keep_copy(journal: Journal, *, least: int = _OF_A_RUN + 1) -> None:
+    """Leave a checked copy of the journal beside it; where that fails, the last one stays.
+
+    Args:
+        journal: what is copied.
+        least: changes for which that is done. A run's own row is too little: a million items need not be copied for it.
+    """
+    if journal.db.total_changes < least and (journal.output / FOLDER / COPY).exists():
+        return
     part = f"{COPY}.{os.getpid()}"
     with suppress(OSError, OutputError), inside.opened(journal.output, FOLDER) as folder:
         try:

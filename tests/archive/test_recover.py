@@ -134,6 +134,16 @@ def test_prune_takes_outputs_of_gone_sources_and_leaves_what_was_changed(hashed:
     assert set(hashed.statuses()) == {"1.jpg", "ä=3.jpg", "notes.txt"}
 
 
+def test_what_was_pruned_since_the_journal_was_copied_does_not_come_back(hashed: Archive) -> None:
+    finish(hashed, copy=True)
+    (hashed.source / "1.jpg").unlink()
+    hashed.run()
+    assert prune(hashed.output) == (1, 1, [])
+    lose(hashed.output)
+    recover(hashed.output)
+    assert set(hashed.statuses()) == {"a/2.jpg", "ä=3.jpg", "notes.txt"}
+
+
 def test_what_is_rejected_stays_away_until_it_is_wanted_again(hashed: Archive) -> None:
     finish(hashed)
     assert reject(hashed.output, [hashed.output / "1.jpg", Path("a/2.jpg")]).taken == ["1.jpg", "a/2.jpg"]
