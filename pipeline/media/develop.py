@@ -219,12 +219,15 @@ def _edits(task: Task, data: bytes, jpeg: Jpeg) -> tuple[list[Any], tuple[str, .
 
 
 def _made(task: Task, reason: str, rest: bytes = b"") -> tuple[Bytes, tuple[str, ...]]:
-    """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike; `rest` stays behind."""
+    """Code the luma as a grey JPEG and put colour beside it, so that all JPEGs are made alike.
+
+    All that stands behind the picture of a source that is a JPEG is `rest`, and stays.
+    """
     grey = grey_of(eight_bits(task.picture.pixels))
     ab = predict(task.picture.pixels, task.net, task.tools.look)
     jpeg = bytes(encode(grey, "jpg", task.settings.quality))
     cb, cr = planes(luma.decoded(jpeg), ab, task.tools.look, half=task.half)
-    metadata = _carried(task, left=not rest).without(reason)
+    metadata = _carried(task, left=False).without(reason)
     data, lost = marks.written(splice(jpeg, cb, cr, keep=False), metadata)
     return data + rest, (*metadata.lost, *lost)
 
