@@ -13,6 +13,7 @@ import re
 
 from pipeline.ground.items import Kind
 from pipeline.media.photo.decoders import FORMATS, JPEG, MARKS, TIFF
+from pipeline.media.photo.refusal import UNREAD
 
 # Enough for three packets of an MPEG transport stream and the stream headers of Ogg and ASF.
 HEAD = 4096
@@ -34,27 +35,14 @@ _FILM_SUFFIXES = _words(
     ".vob .webm .wmv .wtv .y4m"
 )
 
-# Of pictures that nobody here can decode; most camera raw files begin as a TIFF does.
+# Of pictures that nobody here can decode; most camera raw files begin as a TIFF does. What `refusal` says of the last
+# four it says of fewer or more bytes.
 _PICTURES = (
+    *UNREAD,
     b"\x8aMNG\r\n\x1a\n",
     b"\x8bJNG\r\n\x1a\n",
-    b"IIU\x00",  # Panasonic
-    b"IIRO",  # Olympus
-    b"IIRS",
-    b"MMOR",
     b"II\xbc",  # JPEG XR
-    b"II\x1a\x00\x00\x00HEAPCCDR",  # Canon CRW
-    b"\x00MRM",  # Minolta
-    b"FUJIFILMCCD-RAW",
-    b"FOVb",  # Sigma
-    b"gimp xcf",
     b"\x00\x00\x00\x0cJXL \r\n\x87\n",
-    b"\x76\x2f\x31\x01",  # OpenEXR
-    b"#?RADIANCE",
-    b"#?RGBE",
-    b"SDPX",  # DPX, Cineon: frames of a film scanned as pictures
-    b"XPDS",
-    b"\x80\x2a\x5f\xd7",
 )
 _FILMS = (
     b"FLV\x01",

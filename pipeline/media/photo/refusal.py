@@ -17,6 +17,24 @@ _MNG = "MNG and JNG are not supported; save it as PNG or JPEG"
 _METAFILE = "a Windows metafile is not supported; save it as TIFF or PNG"
 # A format whose files begin with nothing of its own: that one cannot be opened says little.
 _UNMARKED = "TGA"
+# First bytes of pictures that no decoder here reads and no name is needed to know, and what is said of them.
+UNREAD: dict[bytes, str] = {
+    b"FUJIFILMCCD-RAW": RAW,
+    b"IIRO": RAW,
+    b"IIRS": RAW,
+    b"MMOR": RAW,
+    b"IIU\0": RAW,
+    b"II\x1a\0\0\0HEAPCCDR": RAW,
+    b"\0MRM": RAW,
+    b"FOVb": RAW,
+    b"gimp xcf": "XCF is not supported; save it as TIFF or PNG",
+    b"\x80\x2a\x5f\xd7": "Cineon is not supported; save it as TIFF",
+    b"v/1\x01": "OpenEXR is not supported; save it as TIFF",
+    b"#?RADIANCE": _HDR,
+    b"#?RGBE": _HDR,
+    b"SDPX": _DPX,
+    b"XPDS": _DPX,
+}
 # First bytes, cause, reason.
 _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"8BPS", Cause.NOT_SUPPORTED, "a Photoshop document is not supported; save it as TIFF"),
@@ -32,22 +50,7 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"BM", Cause.NOT_SUPPORTED, "damaged, or a kind of BMP that is not supported"),
     (b"\xff\x0a", Cause.NOT_SUPPORTED, _JXL),
     (b"\0\0\0\x0cJXL ", Cause.NOT_SUPPORTED, _JXL),
-    (b"FUJIFILMCCD-RAW", Cause.NOT_SUPPORTED, RAW),
     (b"II*\0\x10\0\0\0CR", Cause.NOT_SUPPORTED, RAW),
-    (b"IIRO", Cause.NOT_SUPPORTED, RAW),
-    (b"IIRS", Cause.NOT_SUPPORTED, RAW),
-    (b"MMOR", Cause.NOT_SUPPORTED, RAW),
-    (b"IIU\0", Cause.NOT_SUPPORTED, RAW),
-    (b"II\x1a\0\0\0HEAPCCDR", Cause.NOT_SUPPORTED, RAW),
-    (b"\0MRM", Cause.NOT_SUPPORTED, RAW),
-    (b"FOVb", Cause.NOT_SUPPORTED, RAW),
-    (b"gimp xcf", Cause.NOT_SUPPORTED, "XCF is not supported; save it as TIFF or PNG"),
-    (b"\x80\x2a\x5f\xd7", Cause.NOT_SUPPORTED, "Cineon is not supported; save it as TIFF"),
-    (b"v/1\x01", Cause.NOT_SUPPORTED, "OpenEXR is not supported; save it as TIFF"),
-    (b"#?RADIANCE", Cause.NOT_SUPPORTED, _HDR),
-    (b"#?RGBE", Cause.NOT_SUPPORTED, _HDR),
-    (b"SDPX", Cause.NOT_SUPPORTED, _DPX),
-    (b"XPDS", Cause.NOT_SUPPORTED, _DPX),
     (b"II\xbc\1", Cause.NOT_SUPPORTED, "JPEG XR is not supported; save it as TIFF"),
     (b"\x8aMNG", Cause.NOT_SUPPORTED, _MNG),
     (b"\x8bJNG", Cause.NOT_SUPPORTED, _MNG),
@@ -55,6 +58,7 @@ _OTHERS: tuple[tuple[bytes, Cause, str], ...] = (
     (b"PF", Cause.NOT_SUPPORTED, "PFM in colour is not supported; save it as TIFF"),
     (b"AT&T", Cause.NOT_SUPPORTED, "DjVu is not supported; save it as TIFF"),
     (b"version https://git-lfs", Cause.NO_PICTURE, "not a picture: it is a Git LFS pointer; fetch the file itself"),
+    *((mark, Cause.NOT_SUPPORTED, said) for mark, said in UNREAD.items()),
 )
 
 
