@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -110,8 +111,13 @@ def files_of(folder: Path) -> dict[str, str]:
 
 def manifest_of(output: Path) -> list[dict[str, str]]:
     """Return the manifest's rows without what is of a moment."""
-    with (output / "manifest.csv").open(encoding="utf-8", newline="") as file:
-        return [{key: text for key, text in row.items() if key not in _OF_A_MOMENT} for row in csv.DictReader(file)]
+    return lines_of((output / "manifest.csv").read_bytes().decode())
+
+
+def lines_of(text: str) -> list[dict[str, str]]:
+    """As `manifest_of`, of what stands in a manifest."""
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    return [{key: text for key, text in row.items() if key not in _OF_A_MOMENT} for row in rows]
 
 
 def finished_in(output: Path) -> dict[str, tuple[int, int]]:

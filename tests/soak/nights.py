@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
-import io
 import sqlite3
 import subprocess
 import time
@@ -16,7 +14,7 @@ from pathlib import Path
 import cv2
 
 from tests.conftest import ENTRY, landscape, write_tiff
-from tests.disk.disk import files_of, manifest_of
+from tests.disk.disk import files_of, lines_of, manifest_of
 from tests.film.clips import scenes, write_clip
 from tests.storage.servers import Bucket
 
@@ -24,7 +22,6 @@ PHOTOGRAPHS = 60
 OWN_NET = "box 3/003.jpg"  # chosen by a hint
 _OPTIONS = ("--engine", "opencv", "--precision", "float32", "--no-progress")
 _SECONDS = 600
-_LOCAL = ("seconds", "finished_at", "run_id")
 
 
 def write_scans(folder: Path) -> Path:
@@ -53,6 +50,17 @@ def recorded(output: Path) -> int:
     ):
         return int(db.execute("SELECT count(*) FROM items").fetchone()[0])
     return 0
+
+
+def called(what: str, where: dict[str, bool]) -> str:
+    """Return the name of a run that is told from those elsewhere."""
+    return "-".join([what, *where])
+
+
+def check_hinted(output: Path) -> None:
+    """See that the picture of `write_hint` was made by its net."""
+    manifest = (output / "manifest.csv").read_text(encoding="utf-8")
+    assert next(line for line in manifest.splitlines() if line.startswith(OWN_NET)).count("tiny") == 1
 
 
 @dataclass
@@ -95,6 +103,23 @@ class Nights:
         self.stack.callback(run.kill)
         return run
 
+    def at_work(self, what: str, **where: bool) -> tuple[str, subprocess.Popen[bytes]]:
+        """Begin a run and wait until it has done some; return its name, too."""
+        name = called(what, where)
+        run = self.begin(name, **where)
+        self.wait_for(name, run)
+        return name, run
+
+    def is_followed(self, serial: Path, **where: bool) -> None:
+        """Kill a driver; the next run does the rest."""
+        name, run = self.at_work("killed-driver", **where)
+        run.kill()
+        run.wait()
+        before = recorded(self.folder / name)
+        self.ends(name, self.begin(name, **where), serial)
+        print(f"{before} were recorded when it was killed")
+        assert 8 <= before < PHOTOGRAPHS
+
     def said(self, name: str) -> str:
         return (self.folder / f"{name}.log").read_text(encoding="utf-8").strip()
 
@@ -114,8 +139,7 @@ class Nights:
         if there:
             manifest = there.pop("manifest.csv").decode()
             made = {place: hashlib.sha256(data).hexdigest() for place, data in there.items()}
-            rows = list(csv.DictReader(io.StringIO(manifest, newline="")))
-            told = [{key: text for key, text in row.items() if key not in _LOCAL} for row in rows]
+            told = lines_of(manifest)
         else:
             made, told = files_of(self.folder / name), manifest_of(self.folder / name)
         made.pop("hints.toml", None)

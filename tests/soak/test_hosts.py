@@ -28,7 +28,7 @@ pytestmark = [
 pytest.importorskip("distributed", reason="Dask; extra: dask")
 pytest.importorskip("s3fs", reason="reads and writes s3://; extra: storage")
 pytest.importorskip("av", reason="a film is there, too; extra: film")
-from tests.soak.nights import OWN_NET, PHOTOGRAPHS, Nights, recorded, write_hint, write_scans  # noqa: E402
+from tests.soak.nights import Nights, called, check_hinted, write_hint, write_scans  # noqa: E402
 
 HOSTS = {"colorize-a": 81, "colorize-b": 82}  # and the third byte of the network between it and this one
 SCHEDULER_PORT = 8799
@@ -140,18 +140,12 @@ both = pytest.mark.parametrize("where", WHERE, ids=["folders", "INPUT in S3", "O
 places = pytest.mark.parametrize("where", [WHERE[0], WHERE[3]], ids=["folders", "both in S3"])
 
 
-def called(what: str, where: dict[str, bool]) -> str:
-    return "-".join([what, *where])
-
-
 @both
 def test_a_worker_that_is_killed_costs_nothing(
     room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
 ) -> None:
     cluster, nights = room
-    name = called("killed-worker", where)
-    run = nights.begin(name, **where)
-    nights.wait_for(name, run)
+    name, run = nights.at_work("killed-worker", **where)
     cluster.kill_one("colorize-a")
     nights.ends(name, run, serial)
     assert "A worker on colorize-a (10.77.81.2) was lost" in nights.said(name)
@@ -165,9 +159,7 @@ def test_a_host_that_is_cut_off_costs_nothing(
     room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
 ) -> None:
     cluster, nights = room
-    name = called("cut-off", where)
-    run = nights.begin(name, **where)
-    nights.wait_for(name, run)
+    name, run = nights.at_work("cut-off", **where)
     ip("link", "set", "cz82", "down")
     try:
         nights.ends(name, run, serial)
@@ -181,16 +173,7 @@ def test_a_host_that_is_cut_off_costs_nothing(
 def test_a_driver_that_is_killed_is_followed_by_another(
     room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
 ) -> None:
-    _, nights = room
-    name = called("killed-driver", where)
-    run = nights.begin(name, **where)
-    nights.wait_for(name, run)
-    run.kill()
-    run.wait()
-    before = recorded(nights.folder / name)
-    nights.ends(name, nights.begin(name, **where), serial)
-    print(f"{before} were recorded when it was killed")
-    assert 8 <= before < PHOTOGRAPHS
+    room[1].is_followed(serial, **where)
 
 
 @places
@@ -224,8 +207,7 @@ def test_a_net_that_a_hint_names_reaches_hosts_that_lack_it(
     finally:
         for each in HOSTS:
             cluster.renew(each)
-    manifest = (wanted / "manifest.csv").read_text(encoding="utf-8")
-    assert next(line for line in manifest.splitlines() if line.startswith(OWN_NET)).count("tiny") == 1
+    check_hinted(wanted)
 
 
 SHIM = "import pipeline\npipeline.__version__ = '0.0.1'\n"

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.soak
 pytest.importorskip("ray", reason="Ray; extra: ray")
 pytest.importorskip("s3fs", reason="reads and writes s3://; extra: storage")
 pytest.importorskip("av", reason="a film is there, too; extra: film")
-from tests.soak.nights import OWN_NET, PHOTOGRAPHS, Nights, recorded, write_hint, write_scans  # noqa: E402
+from tests.soak.nights import Nights, check_hinted, write_hint, write_scans  # noqa: E402
 
 _RAY = [sys.executable, "-c", "from ray.scripts.scripts import main; main()"]
 # On a busy machine a node is slow to say that it lives; Ray takes it for dead after some seconds.
@@ -102,18 +102,12 @@ WHERE = [{}, {"far": True}, {"far": True, "far_input": True}]
 places = pytest.mark.parametrize("where", WHERE, ids=["folders", "OUTPUT in S3", "both in S3"])
 
 
-def called(what: str, where: dict[str, bool]) -> str:
-    return "-".join([what, *where])
-
-
 @places
 def test_a_worker_that_is_killed_costs_nothing(
     room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
 ) -> None:
     cluster, nights = room
-    name = called("killed-worker", where)
-    run = nights.begin(name, **where)
-    nights.wait_for(name, run)
+    name, run = nights.at_work("killed-worker", **where)
     for victim in actors(cluster.head):  # one of them may have nothing in hand
         os.kill(victim, signal.SIGKILL)
     nights.ends(name, run, serial)
@@ -125,16 +119,7 @@ def test_a_worker_that_is_killed_costs_nothing(
 def test_a_driver_that_is_killed_is_followed_by_another(
     room: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
 ) -> None:
-    _, nights = room
-    name = called("killed-driver", where)
-    run = nights.begin(name, **where)
-    nights.wait_for(name, run)
-    run.kill()
-    run.wait()
-    before = recorded(nights.folder / name)
-    nights.ends(name, nights.begin(name, **where), serial)
-    print(f"{before} were recorded when it was killed")
-    assert 8 <= before < PHOTOGRAPHS
+    room[1].is_followed(serial, **where)
 
 
 def test_a_node_joins_and_leaves_while_a_run_works(room: tuple[Cluster, Nights], serial: Path) -> None:
@@ -157,8 +142,7 @@ def test_a_net_that_a_hint_names_makes_that_picture(room: tuple[Cluster, Nights]
         write_hint(nights.folder / each, tiny_net)
     wanted = nights.serial("hint-alone")
     nights.ends("hint", nights.begin("hint", far=True), wanted)
-    manifest = (wanted / "manifest.csv").read_text(encoding="utf-8")
-    assert next(line for line in manifest.splitlines() if line.startswith(OWN_NET)).count("tiny") == 1
+    check_hinted(wanted)
 
 
 def test_a_node_of_another_version_is_named(room: tuple[Cluster, Nights], tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -13,6 +11,7 @@ from pipeline.archive.state import housed
 from pipeline.ground.storage import located
 from pipeline.run.driver import run_archive
 from pipeline.run.summary import Summary
+from tests.conftest import manifest_of
 from tests.storage.servers import Bucket
 from tests.storage.test_run import LOCAL, settings
 
@@ -44,8 +43,7 @@ def outputs(bucket: Bucket) -> dict[str, bytes]:
 
 
 def rows(bucket: Bucket) -> dict[str, dict[str, str]]:
-    text = bucket.get(f"{PLACE}/manifest.csv").decode()
-    return {row["source"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+    return manifest_of(bucket.get(f"{PLACE}/manifest.csv").decode())
 
 
 def plain(bucket: Bucket) -> dict[str, dict[str, str]]:

@@ -17,9 +17,10 @@ from pipeline.ground.storage import brought, located
 from pipeline.run.driver import list_archive, run_archive
 from pipeline.run.verify import Luma, verify
 from pipeline.web.gallery.build import Options, make_gallery
+from tests.conftest import manifest
 from tests.review.conftest import serve
 from tests.storage.servers import Bucket, Proxy
-from tests.storage.test_run import ADDRESS, archive, bucket, files, rows, run, settings
+from tests.storage.test_run import ADDRESS, archive, bucket, files, run, settings
 
 __all__ = ["archive", "bucket"]
 PAGES = "pages/minutes 1931.tif"
@@ -88,7 +89,7 @@ def test_approved_pictures_steer_the_others(archive: Path, line: Proxy, tmp_path
         run_archive(inputs, made, settings(tiny_net), quiet=True)
         (made / "hints.toml").write_text(f'["{PICTURE}"]\ndecision = "approved"\n')
         assert run_archive(inputs, made, settings(tiny_net, series="folder"), quiet=True).worked == 1
-    steered = rows(tmp_path / "far")["box 0/picture 007.jpg"]
+    steered = manifest(tmp_path / "far")["box 0/picture 007.jpg"]
     assert steered["reason"] == "steered by 1 approved picture of its folder"
     assert files(tmp_path / "far") == files(tmp_path / "near")
 

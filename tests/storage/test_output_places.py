@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import random
 import signal
@@ -24,7 +23,7 @@ from pipeline.ground.errors import OutputError, SettingsError
 from pipeline.ground.storage import located
 from pipeline.run.driver import run_archive
 from pipeline.run.verify import verify
-from tests.conftest import ENTRY, environment, landscape, write_archive, write_tiff
+from tests.conftest import ENTRY, environment, landscape, manifest, write_archive, write_tiff
 from tests.storage import servers, test_run
 from tests.storage.far import run
 
@@ -66,11 +65,6 @@ def spelled(name: str, address: str) -> str:
 
 def wanted(near: Path, address: str) -> dict[str, bytes]:
     return {spelled(name, address): data for name, data in test_run.files(near).items()}
-
-
-def rows(there: Path) -> dict[str, dict[str, str]]:
-    with (there / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
 
 
 def test_it_gets_what_a_folder_gets_and_then_nothing_is_to_do(
@@ -116,8 +110,8 @@ def test_what_a_person_did_stays_and_what_is_not_ours_is_not_written_over(
     (there / spelled(ODD, address)).unlink()
     run(archive, state, tiny_net, address)
     assert test_run.files(there) == before | {PICTURE: b"retouched"}
-    assert rows(there)[PICTURE]["status"] == "edited"
-    assert {row["status"] for row in rows(there).values()} == {"done", "edited", "failed"}
+    assert manifest(there)[PICTURE]["status"] == "edited"
+    assert {row["status"] for row in manifest(there).values()} == {"done", "edited", "failed"}
 
 
 def test_it_moves_and_goes_with_its_source(
@@ -133,7 +127,7 @@ def test_it_moves_and_goes_with_its_source(
     assert PICTURE not in made
     reject(housed(located(address), state), [located(f"{address}/box 9/harbour.jpg")])
     assert "box 9/harbour.jpg" not in test_run.files(there)
-    assert rows(there)["box 9/harbour.jpg"]["status"] == "rejected"
+    assert manifest(there)["box 9/harbour.jpg"]["status"] == "rejected"
 
 
 def test_a_lost_state_folder_loses_nothing(
@@ -157,9 +151,9 @@ def test_a_file_in_the_way_of_a_folder_fails_what_belongs_there(
     there.mkdir()
     (there / "box 0").write_bytes(b"mine")
     assert run(archive, tmp_path / "state", tiny_net, address).exit_code == 3
-    assert rows(there)[PICTURE]["reason"].startswith("a file is in the way of the folder")
+    assert manifest(there)[PICTURE]["reason"].startswith("a file is in the way of the folder")
     assert (there / "box 0").read_bytes() == b"mine"
-    assert sum(row["status"] == "done" for row in rows(there).values()) == 6
+    assert sum(row["status"] == "done" for row in manifest(there).values()) == 6
 
 
 def test_it_is_what_shares_become_and_a_share_itself(
@@ -201,7 +195,7 @@ def test_kills_leave_nothing_half(
     (there / ".colorize" / "tmp" / "0.part").write_bytes(b"of a run that was killed")
     assert run(archive, tmp_path / "state", tiny_net, address).exit_code == 0
     assert test_run.files(there) == whole
-    assert {row["status"] for row in rows(there).values()} == {"done"}
+    assert {row["status"] for row in manifest(there).values()} == {"done"}
     assert list((there / ".colorize" / "tmp").iterdir()) == []
 
 

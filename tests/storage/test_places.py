@@ -19,9 +19,9 @@ from pipeline.ground.settings import Settings
 from pipeline.ground.storage import Origin, as_fault, located, scan
 from pipeline.ground.storages import information
 from pipeline.run.driver import run_archive
-from tests.conftest import Colorize, landscape, write_archive, write_tiff
+from tests.conftest import Colorize, landscape, manifest, write_archive, write_tiff
 from tests.storage import servers
-from tests.storage.test_run import files, plain, rows, settings
+from tests.storage.test_run import files, plain, settings
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def alike(archive: Path, address: str, output: Path, net: Path) -> None:
     """Run over a folder and over the same in a storage, twice."""
     run_archive([archive], output / "near", settings(net), quiet=True)
     far = run_archive([located(address)], output / "far", settings(net), quiet=True)
-    assert far.exit_code == 0, rows(output / "far")
+    assert far.exit_code == 0, manifest(output / "far")
     assert files(output / "far") == files(output / "near")
     assert plain(output / "far") == plain(output / "near")
     assert run_archive([located(address)], output / "far", settings(net), quiet=True).worked == 0
@@ -47,7 +47,7 @@ def test_sftp_gives_what_the_folder_gives(archive: Path, home: Path, tmp_path: P
         (archive / "link.jpg").symlink_to(archive / "box 0" / "picture 000.jpg")
         (archive / "loop").symlink_to(archive)
         run_archive([located(f"sftp://{where}{archive}")], tmp_path / "far", settings(tiny_net), quiet=True)
-    assert {rows(tmp_path / "far")[each]["reason"] for each in ("link.jpg", "loop")} == {LINK_THERE}
+    assert {manifest(tmp_path / "far")[each]["reason"] for each in ("link.jpg", "loop")} == {LINK_THERE}
 
 
 def test_an_sftp_server_whose_key_is_not_known_is_not_believed(archive: Path, home: Path) -> None:

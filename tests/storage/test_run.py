@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import time
@@ -19,7 +18,7 @@ from pipeline.ground.settings import Settings
 from pipeline.ground.storage import located
 from pipeline.run.driver import list_archive, run_archive
 from pipeline.run.summary import Summary
-from tests.conftest import Colorize, landscape, write_archive, write_tiff
+from tests.conftest import Colorize, landscape, manifest, write_archive, write_tiff
 from tests.storage import servers
 from tests.storage.servers import KEYS, Bucket, Proxy
 
@@ -63,20 +62,15 @@ def files(output: Path) -> dict[str, bytes]:
     }
 
 
-def rows(output: Path) -> dict[str, dict[str, str]]:
-    with (output / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        return {row["source"]: row for row in csv.DictReader(file)}
-
-
 def reasons(output: Path) -> set[str]:
-    return {row["reason"] for row in rows(output).values()}
+    return {row["reason"] for row in manifest(output).values()}
 
 
 LOCAL = ("seconds", "finished_at", "run_id")
 
 
 def plain(output: Path) -> dict[str, dict[str, str]]:
-    return {key: {name: row[name] for name in row if name not in LOCAL} for key, row in rows(output).items()}
+    return {key: {name: row[name] for name in row if name not in LOCAL} for key, row in manifest(output).items()}
 
 
 def test_a_bucket_gives_what_the_same_folder_gives_byte_for_byte_and_then_nothing_is_to_do(
@@ -113,7 +107,7 @@ def test_another_content_of_the_same_size_and_second_is_made_anew_and_what_is_go
     assert told["box 0/picture 000.jpg"] == "source changed"
     summary = run(output, tiny_net)
     assert summary.worked == 1
-    assert rows(output)["box 1/picture 001.jpg"]["status"] == "gone"
+    assert manifest(output)["box 1/picture 001.jpg"]["status"] == "gone"
     assert (output / "box 1" / "picture 001.jpg").exists()
 
 
@@ -126,7 +120,7 @@ def test_names_that_no_file_can_have_are_said_and_markers_of_folders_are_not(
     bucket.put("scans/what? #1 100%.jpg", (archive / "box 1" / "picture 001.jpg").read_bytes())
     bucket.put("scans/what? #1 100%.tif", (archive / "pages" / "minutes 1931.tif").read_bytes())
     run(tmp_path / "colour", tiny_net)
-    found = rows(tmp_path / "colour")
+    found = manifest(tmp_path / "colour")
     assert "that no file can have" in found["box 0/"]["reason"]
     assert found["/"]["reason"].startswith("1 names")
     assert found["what? #1 100%.jpg"]["status"] == "done"
@@ -211,7 +205,7 @@ def test_tags_that_are_no_hashes_cost_a_second_look_and_tags_that_never_stay_fai
 
     line.deed = encrypted
     assert run(tmp_path / "far", tiny_net).exit_code == 0, reasons(tmp_path / "far")
-    assert {row["status"] for row in rows(tmp_path / "far").values()} == {"done", "unsupported"}
+    assert {row["status"] for row in manifest(tmp_path / "far").values()} == {"done", "unsupported"}
 
     def restless(method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes, None]:
         return changed(headers, f'"{os.urandom(16).hex()}"', body), body, None
@@ -219,7 +213,7 @@ def test_tags_that_are_no_hashes_cost_a_second_look_and_tags_that_never_stay_fai
     line.deed = restless
     with pytest.raises(InputError, match="failed by a fault of the system"):
         run(tmp_path / "other", tiny_net)
-    told = {row["reason"] for row in rows(tmp_path / "other").values() if row["status"] == "failed"}
+    told = {row["reason"] for row in manifest(tmp_path / "other").values() if row["status"] == "failed"}
     assert told == {"reading failed: it was changed while it was fetched, or does not arrive whole"}
     assert files(tmp_path / "other") == {}
 

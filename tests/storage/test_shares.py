@@ -18,7 +18,7 @@ from pipeline.ground.errors import LockedError, OutputError
 from pipeline.ground.storage import located
 from pipeline.run.driver import run_archive
 from pipeline.run.verify import verify
-from tests.conftest import Colorize, landscape, write_archive, write_tiff
+from tests.conftest import Colorize, landscape, manifest, manifest_of, write_archive, write_tiff
 from tests.storage import test_run
 from tests.storage.far import PLACE, everything, run
 from tests.storage.servers import KEYS, Bucket, Proxy
@@ -75,8 +75,8 @@ def test_shares_of_an_input_in_a_storage_are_what_one_run_over_the_folder_makes(
     for number in (1, 2, 3):
         one = settings(tiny_net, shard=f"{number}/3")
         assert run_archive([located("s3://museum/scans")], tmp_path / f"{number}", one, quiet=True).exit_code == 0
-    parts = [test_run.rows(tmp_path / f"{number}").keys() for number in (1, 2, 3)]
-    assert sum(map(len, parts)) == len(set().union(*parts)) == len(test_run.rows(near))
+    parts = [manifest(tmp_path / f"{number}").keys() for number in (1, 2, 3)]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == len(manifest(near))
     assert min(map(len, parts)) > 0
     assert sum(set(MUELLER) <= {Path(key).name for key in part} for part in parts) == 0, "they lie in two folders"
     found = merged([tmp_path / "1", tmp_path / "2", tmp_path / "3"], tmp_path / "all")
@@ -92,7 +92,7 @@ def test_shares_of_an_input_in_a_storage_are_what_one_run_over_the_folder_makes(
 def test_shares_in_a_storage_become_one_folder_and_one_there(
     archive: Path, near: Path, shares: list[Path], bucket: Bucket, line: Proxy, tmp_path: Path, tiny_net: Path
 ) -> None:
-    before, count = everything(bucket), len(test_run.rows(near))
+    before, count = everything(bucket), len(manifest(near))
     found = merged(shares, tmp_path / "all")
     assert (found.taken, found.problems, found.gaps) == (count, [], [])
     assert test_run.files(tmp_path / "all") == test_run.files(near)
@@ -110,16 +110,9 @@ def test_shares_in_a_storage_become_one_folder_and_one_there(
     assert run_archive([archive], home, settings(tiny_net), quiet=True).worked == 0
     assert [path for path in line.whole[read:] if path.endswith((".jpg", ".tif"))] == [], "nothing is read for that"
     assert [each for each in verify(home) if each.problems] == []
-    told = {key: {name: row[name] for name in row if name not in LOCAL} for key, row in manifest(bucket).items()}
+    said = manifest_of(bucket.get(f"{PLACE}/all/manifest.csv").decode())
+    told = {key: {name: row[name] for name in row if name not in LOCAL} for key, row in said.items()}
     assert told == test_run.plain(near)
-
-
-def manifest(bucket: Bucket) -> dict[str, dict[str, str]]:
-    import csv
-    import io
-
-    text = bucket.get(f"{PLACE}/all/manifest.csv").decode()
-    return {row["source"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
 
 
 def test_folders_become_an_output_in_a_storage_and_what_a_person_did_stays(
@@ -135,7 +128,7 @@ def test_folders_become_an_output_in_a_storage_and_what_a_person_did_stays(
     assert there(bucket, "all") == test_run.files(near) | {other: b"mine"}
     home = housed(located(ALL), tmp_path / "state", known=True)
     assert run_archive([archive], home, settings(tiny_net), quiet=True).exit_code == 3
-    assert manifest(bucket)[picture]["status"] == "edited"
+    assert manifest_of(bucket.get(f"{PLACE}/all/manifest.csv").decode())[picture]["status"] == "edited"
     assert there(bucket, "all") == test_run.files(near) | {other: b"mine"}
 
 
@@ -171,5 +164,5 @@ def test_the_command_takes_addresses(near: Path, bucket: Bucket, tmp_path: Path,
     made = colorize("merge", near, "-o", ALL, **access)
     assert made.returncode == 0, made.stderr
     assert made.stderr.startswith(f"What is known of {ALL} is kept in {tmp_path}/states/colorize/s3-museum-colour-all-")
-    assert made.stdout == f"{len(test_run.rows(near))} items taken over, 0 were there already.\n"
+    assert made.stdout == f"{len(manifest(near))} items taken over, 0 were there already.\n"
     assert there(bucket, "all") == test_run.files(near)
