@@ -109,6 +109,7 @@ class Proxy:
     changed: Change = lambda path, body: body  # what is passed on of what is sent
     dropped: tuple[str, ...] = ()  # headers and parameters that the server does not understand, in small letters
     asked: list[tuple[str, str]] = field(default_factory=list)
+    given: list[dict[str, str]] = field(default_factory=list)  # headers of all that was asked, in small letters
     whole: list[str] = field(default_factory=list)  # paths that were asked for from end to end
     silent: bool = False
 
@@ -135,6 +136,7 @@ def proxy(endpoint: str) -> Iterator[Proxy]:
 
         def do_GET(self) -> None:
             made.asked.append((self.command, self.path))
+            made.given.append({name.lower(): value for name, value in self.headers.items()})
             if self.command == "GET" and "Range" not in self.headers:
                 made.whole.append(self.path)
             sent_up = self.rfile.read(int(self.headers.get("Content-Length") or 0))
