@@ -23,8 +23,11 @@ _REFUSALS: Final = {  # what libraries call by a name alone, or in words of thei
     "PartialCredentialsError": "half of the credentials is missing",
     "AuthenticationException": "the server takes no key of this user's",
     "BadHostKeyException": "the server shows another key than known_hosts has",
-    "BadRequest": "a bad request, as one with a token that has run out",
+    "BadRequest": "a bad request, as one with a token that has run out, or with another AWS_DEFAULT_REGION than the "
+    "bucket's",
 }
+_SENT_ON: Final = {301, 302, 307}
+_OF_REGIONS: Final = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 _NO_CREDENTIALS: Final = {"DefaultCredentialsError", "MalformedError"}  # of Google, who says more
 # Google's `updated` is of what is said of a file, too, such as another class of storage by a rule of the bucket.
 _TIMES: Final = ("LastModified", "timeCreated", "mtime", "modified", "updated")
@@ -65,8 +68,35 @@ def forget(scheme: str, host: str) -> None:
 def _s3() -> Any:
     from s3fs import S3FileSystem
 
+    class Following(S3FileSystem):  # type: ignore[misc,unused-ignore]
+        """Follows to the region that a server names; one that sends on and names none is not asked for ever."""
+
+        async def set_session(self, *given: Any, **named: Any) -> Any:
+            client = await super().set_session(*given, **named)
+            client.meta.events.register("needs-retry.s3.HeadBucket", _ask_no_further, unique_id="ask-no-further")
+            return client
+
     patience = {"connect_timeout": 20, "read_timeout": _PATIENCE}
-    return S3FileSystem(config_kwargs=patience, use_listings_cache=False, skip_instance_cache=True)
+    return Following(config_kwargs=patience, use_listings_cache=False, skip_instance_cache=True)
+
+
+def _ask_no_further(request_dict: Mapping[str, Any], response: Any, **_: Any) -> None:
+    """Let a bucket be asked for its region once: botocore asks again where the answer sends it on without saying."""
+    if response is not None and "x-amz-bucket-region" not in response[1]["ResponseMetadata"]["HTTPHeaders"]:
+        request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
+
+
+def elsewhere(error: Exception) -> str:
+    """Return what to say where S3 has a bucket in another region and botocore could not follow; else empty."""
+    answer = getattr(error.__cause__, "response", None)
+    if not isinstance(error, OSError) or not isinstance(answer, dict):
+        return ""
+    said, meta = answer.get("Error", {}), answer.get("ResponseMetadata", {})
+    region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region") or said.get("Region") or "")
+    if meta.get("HTTPStatusCode") in _SENT_ON or said.get("Code") in _OF_REGIONS:
+        named = f"in the region {region}" if region else "in another region, and the server does not say in which"
+        return f"its bucket is {named}: set AWS_DEFAULT_REGION, and AWS_ENDPOINT_URL where that region has its own"
+    return ""
 
 
 def _google() -> Any:

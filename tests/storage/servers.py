@@ -120,7 +120,7 @@ class Proxy:
 
 
 # "": it is passed on; "cut": it is not, and the line breaks; "unheard": it is, and the line breaks before the answer;
-# a number and a word: it is refused with them.
+# a number and a word: it is refused with them, and with the bucket's region where that stands behind them.
 FATES = ("", "cut", "unheard", "403 AccessDenied")
 
 
@@ -179,11 +179,14 @@ def proxy(endpoint: str) -> Iterator[Proxy]:
             self.close_connection = True
             self.connection.close()
 
-        def _refuse(self, status: str, code: str) -> None:
-            body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
+        def _refuse(self, status: str, code: str, region: str = "") -> None:
+            named = f"<Region>{region}</Region>" if region else ""
+            body = f"<Error><Code>{code}</Code><Message>{code}</Message>{named}</Error>".encode()
             if "/storage/v1/" in self.path:
                 body = json.dumps({"error": {"code": int(status), "message": code}}).encode()
             self.send_response(int(status))
+            if region:
+                self.send_header("x-amz-bucket-region", region)
             self.send_header("Content-Length", str(0 if self.command == "HEAD" else len(body)))
             self.end_headers()
             if self.command != "HEAD":
