@@ -24,7 +24,7 @@ from typing import Any, Final, TypeVar
 
 from pipeline.ground.addresses import spelled
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.storages import elsewhere, file_system, forget, information, refusal
+from pipeline.ground.storages import elsewhere, file_system, forget, information, names_no_bucket, refusal
 
 _PAUSES: Final = (0.5, 2.0, 6.0)  # seconds before what failed is tried again
 _PASSED: Final = 8 << 20  # bytes that are asked for at once when a file is read through
@@ -32,7 +32,7 @@ _JUMPED: Final = 1 << 16  # when it is read here and there
 _AT_ONCE: Final = 256  # beginnings of files that are asked for together
 # What this machine says of its own disk, and what no second try makes otherwise.
 _OF_DISKS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT})
-_FINAL: Final = _OF_DISKS | {errno.EADDRNOTAVAIL}
+_FINAL: Final = _OF_DISKS | {errno.EADDRNOTAVAIL, errno.ENOTDIR}
 
 _sftp: Final = threading.RLock()
 
@@ -361,10 +361,12 @@ def as_fault(error: Exception) -> OSError:
         return OSError(errno.EADDRNOTAVAIL, where)
     if why := refusal(error):
         return PermissionError(errno.EACCES, f"permission denied ({why})")
-    if isinstance(error, FileNotFoundError) or type(error).__name__ == "ParamValidationError":  # a name of no bucket
+    if isinstance(error, FileNotFoundError) or names_no_bucket(error):
         return FileNotFoundError(errno.ENOENT, "no such file or folder")
     if isinstance(error, PermissionError):
         return PermissionError(errno.EACCES, "permission denied")
+    if isinstance(error, NotADirectoryError):
+        return NotADirectoryError(errno.ENOTDIR, "a file is in the way")
     if isinstance(error, OSError) and error.errno in _OF_DISKS:
         return error
     if type(error).__name__ == "InsufficientStorage":

@@ -23,6 +23,7 @@ _REFUSALS: Final = {  # what libraries call by a name alone, or in words of thei
     "PartialCredentialsError": "half of the credentials is missing",
     "AuthenticationException": "the server takes no key of this user's",
     "BadHostKeyException": "the server shows another key than known_hosts has",
+    "UnknownHost": "known_hosts does not have this server",
     "BadRequest": "a bad request, as one with a token that has run out, or with another AWS_DEFAULT_REGION than the "
     "bucket's",
 }
@@ -86,11 +87,21 @@ def _ask_no_further(request_dict: Mapping[str, Any], response: Any, **_: Any) ->
         request_dict["context"].setdefault("s3_redirect", {})["redirected"] = True
 
 
+def _answer(error: Exception) -> Mapping[str, Any]:
+    """Return what S3 has answered, of an error of s3fs; else nothing."""
+    answer = getattr(error.__cause__, "response", None)
+    return answer if isinstance(error, OSError) and isinstance(answer, dict) else {}
+
+
+def names_no_bucket(error: Exception) -> bool:
+    """Tell whether there can be no bucket of a name: botocore and Google say so in words of their own."""
+    no_name = google_code(error) == "400" and "bucket name" in str(error)
+    return no_name or type(error).__name__ == "ParamValidationError"
+
+
 def elsewhere(error: Exception) -> str:
     """Return what to say where S3 has a bucket in another region and botocore could not follow; else empty."""
-    answer = getattr(error.__cause__, "response", None)
-    if not isinstance(error, OSError) or not isinstance(answer, dict):
-        return ""
+    answer = _answer(error)
     said, meta = answer.get("Error", {}), answer.get("ResponseMetadata", {})
     region = str(meta.get("HTTPHeaders", {}).get("x-amz-bucket-region") or said.get("Region") or "")
     if meta.get("HTTPStatusCode") in _SENT_ON or said.get("Code") in _OF_REGIONS:
@@ -157,6 +168,9 @@ def refusal(error: Exception) -> str:
     if isinstance(error, OSError) and str(error).startswith("Forbidden: "):  # gcsfs: the address, and what Google says
         return " ".join(str(error).partition("\n")[2].split()) or "Forbidden"
     cause = error.__cause__
+    answer = {} if isinstance(error, PermissionError) else _answer(error)
+    if answer.get("ResponseMetadata", {}).get("HTTPStatusCode") in (401, 403):  # by a word that s3fs does not know
+        return str(answer["Error"].get("Message") or said)
     if google_code(error) not in ("401", "403") or getattr(cause, "retryable", False):
         return ""
     return str(cause.args[0]) if cause and cause.args else said
@@ -192,6 +206,14 @@ def _sftp(address: str) -> Any:
     import paramiko
     from fsspec.implementations.sftp import SFTPFileSystem
 
+    class UnknownHost(Exception): ...
+
+    class Refusing(paramiko.MissingHostKeyPolicy):  # type: ignore[misc,unused-ignore]
+        """paramiko's own says so in words alone, as it says of a line that breaks."""
+
+        def missing_host_key(self, *_: Any) -> None:
+            raise UnknownHost
+
     class Known(SFTPFileSystem):  # type: ignore[misc]
         """fsspec's own takes any key that a server shows."""
 
@@ -200,7 +222,7 @@ def _sftp(address: str) -> Any:
             self.client.load_system_host_keys()
             with suppress(OSError):
                 self.client.load_system_host_keys("/etc/ssh/ssh_known_hosts")
-            self.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+            self.client.set_missing_host_key_policy(Refusing())
             self.client.connect(self.host, timeout=20, banner_timeout=20, auth_timeout=20, **self.ssh_kwargs)
             self.ftp = self.client.open_sftp()
             self.ftp.get_channel().settimeout(_PATIENCE)

@@ -189,6 +189,8 @@ class Handler(BaseHTTPRequestHandler):
         uploading, loading = parts[0] == "upload", parts[0] == "download"
         names = parts[parts.index("b") + 1 :]
         bucket = names[0]
+        if not re.fullmatch(r"[a-z0-9][-a-z0-9_.]+", bucket):
+            raise Refused(400, "invalid", f"Invalid bucket name: '{bucket}'")
         if bucket not in self.museum.buckets:
             raise Refused(404, "notFound", "The specified bucket does not exist.")
         if uploading:

@@ -156,6 +156,22 @@ def test_a_file_in_the_way_of_a_folder_fails_what_belongs_there(
     assert sum(row["status"] == "done" for row in manifest(there).values()) == 6
 
 
+def test_a_file_that_comes_in_the_way_of_a_folder_fails_what_belongs_there_alone(
+    archive: Path, address: str, there: Path, tmp_path: Path, tiny_net: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = shelf.put
+
+    def comes_late(to: shelf.Shelf, data: Path, place: str) -> int:
+        if place == PICTURE:
+            (there / "box 0").write_bytes(b"mine, since a moment")
+        return put(to, data, place)
+
+    monkeypatch.setattr(shelf, "put", comes_late)
+    assert run(archive, tmp_path / "state", tiny_net, address).exit_code == 3
+    assert manifest(there)[PICTURE]["reason"] == "cannot be written: a file is in the way"
+    assert sum(row["status"] == "done" for row in manifest(there).values()) == 6
+
+
 def test_it_is_what_shares_become_and_a_share_itself(
     archive: Path, near: Path, address: str, there: Path, tmp_path: Path, tiny_net: Path
 ) -> None:

@@ -53,7 +53,7 @@ def test_sftp_gives_what_the_folder_gives(archive: Path, home: Path, tmp_path: P
 def test_an_sftp_server_whose_key_is_not_known_is_not_believed(archive: Path, home: Path) -> None:
     with servers.sftp(home) as where:
         (home / ".ssh" / "known_hosts").write_text("")
-        with pytest.raises(OSError, match="not found in known_hosts"):
+        with pytest.raises(OSError, match="known_hosts does not have this server"):
             located(f"sftp://{where}{archive}").stat()
 
 

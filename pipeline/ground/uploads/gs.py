@@ -27,10 +27,9 @@ class Google(Way):
     def look(self, at: Origin) -> Stood | None:
         """See `uploads.look`."""
         try:
-            said = tried(at, lambda fs: _only(fs, "GET", _OBJECT, *_object(at)))
+            return tried(at, lambda fs: _stood(_only(fs, "GET", _OBJECT, *_object(at))))
         except FileNotFoundError:
             return None
-        return Stood(*information(said), str(said["generation"]))
 
     def carry(self, body: Body, to: Origin, over: Stood | None, tmp: Origin) -> str:
         """See `uploads.carry`."""
@@ -68,6 +67,12 @@ class Google(Way):
                 raise
             # The same bytes: the copy was made, and the answer was lost.
         _removed(old, stood)
+
+
+def _stood(said: Mapping[str, Any]) -> Stood:
+    if "generation" not in said:
+        raise OSError(errno.EIO, "what answers there does not speak as Google's storage does")
+    return Stood(*information(said), str(said["generation"]))
 
 
 def _object(at: Origin) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any, BinaryIO
 
 from pipeline.ground.storage import Taken
@@ -12,8 +13,13 @@ class WebDav(Renaming):
     """By webdav4."""
 
     def _make(self, fs: Any, folder: str) -> None:
-        if not fs.exists(folder):
+        try:
+            found = fs.info(folder)
+        except FileNotFoundError:
             fs.makedirs(folder, exist_ok=True)
+        else:
+            if found["type"] != "directory":
+                raise NotADirectoryError(errno.ENOTDIR, "a file is in the way")
 
     def _send(self, fs: Any, file: BinaryIO, part: str, size: int) -> int:
         from webdav4.fsspec import translate_exceptions
