@@ -48,7 +48,7 @@ def filled(output: Path, count: int, alike: bool) -> tuple[Journal, Iterator[Res
             else:
                 waiting.append(each)
             sizes = (each.seen.source_size, each.seen.source_mtime_ns) if waiting else (0, 0)
-            journal.db.execute(CLAIM, (each.key, each.key, "", "r", bool(waiting), *sizes, "photo"))
+            journal.db.execute(CLAIM, (each.key, each.key, "", "r", bool(waiting), *sizes, "photo", ""))
     journal.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     journal.close()
     return Journal(output), iter(waiting)

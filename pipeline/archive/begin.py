@@ -66,7 +66,9 @@ def begin(
                 todo[kind] -= 1
             journal.put(decision.result, kind=kind, fingerprint=fingerprint(kind, found.key), run_id=run_id)
         elif decision.action in (Action.TODO, Action.HOLD) and names is not None:
-            claim = Claim(found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns)
+            claim = Claim(
+                found.key, kind, names.output, names.copy_output, found.size, found.mtime_ns, stood=decision.stood
+            )
             journal.claim(claim, run_id=run_id)
             todo[kind] += 1
             if decision.action is Action.HOLD:

@@ -8,17 +8,22 @@ from collections.abc import Iterator, Sequence
 from pipeline.archive.runs import Runs
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground.items import Kind
+from pipeline.ground.items import Kind, Stamp
 
 CLAIM = (
-    "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind, "
+    "stood) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _OWNERS = (
     "SELECT key FROM claims WHERE output = :name AND output != '' UNION "
     "SELECT key FROM claims WHERE copy_output = :name AND copy_output != '' UNION "
     "SELECT key FROM items WHERE output = :name AND output != ''"
 )
+
+
+def _stood(said: str) -> tuple[Stamp | None, Stamp | None]:
+    output, copy = json.loads(said) if said else (None, None)
+    return output and (output[0], output[1]), copy and (copy[0], copy[1])
 
 
 class Claims(Runs):
@@ -28,7 +33,8 @@ class Claims(Runs):
         """Say that files of these names are about to be written for an item; see `dispossess`."""
         names = (escape(claim.output), escape(claim.copy_output))
         with self.speaking():
-            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
+            stood = json.dumps(claim.stood) if any(claim.stood) else ""
+            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind, stood)
             self.db.execute(CLAIM, values)
 
     def dispossess(self, run_id: str) -> None:
@@ -88,7 +94,7 @@ class Claims(Runs):
     def claims(self, run_id: str) -> Iterator[Claim]:
         """Yield what a run is to do, by key; other things may be recorded meanwhile."""
         query = (
-            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns, source_size > 0 AND ("
+            "SELECT key, kind, output, copy_output, source_size, source_mtime_ns, stood, source_size > 0 AND ("
             "EXISTS (SELECT 1 FROM claims other WHERE pending AND other.source_size = claims.source_size "
             "AND other.key != claims.key) OR EXISTS (SELECT 1 FROM items WHERE status IN ('done', 'gone') "
             "AND items.source_size = claims.source_size AND items.key != claims.key)) "
@@ -98,8 +104,9 @@ class Claims(Runs):
         while True:
             with self.speaking():
                 found = self.db.execute(query, (run_id, last)).fetchall()
-            for key, kind, output, copy_output, size, mtime_ns, company in found:
-                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns, bool(company))
+            for key, kind, output, copy_output, size, mtime_ns, stood, company in found:
+                names = (unescape(output), unescape(copy_output))
+                yield Claim(key, Kind(kind), *names, size, mtime_ns, bool(company), _stood(stood))
             if not found:
                 return
             last = found[-1][0]

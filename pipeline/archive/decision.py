@@ -9,7 +9,7 @@ from pipeline.archive.discover import Found
 from pipeline.archive.journal import Known
 from pipeline.archive.names import Names
 from pipeline.ground.errors import Cause
-from pipeline.ground.items import Forecast, Result, Seen, Status
+from pipeline.ground.items import Forecast, Result, Seen, Stamp, Status
 
 
 class Action(StrEnum):
@@ -50,6 +50,7 @@ class Decision(NamedTuple):
         adopt: the time of its output, where times are to be taken over: the contents are the same.
         forecast: of a film that is to be done, what it will take; put in by the run.
         because: what it hangs on, for the program.
+        stood: of what is to be done, see `Unit`.
     """
 
     found: Found
@@ -60,6 +61,7 @@ class Decision(NamedTuple):
     adopt: int | None = None
     forecast: Forecast | None = None
     because: Because = Because.OTHER
+    stood: tuple[Stamp | None, Stamp | None] = (None, None)
 
 
 def settled(found: Found, status: Status, cause: Cause, reason: str) -> Decision:

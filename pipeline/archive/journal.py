@@ -84,7 +84,7 @@ class Journal(Claims):
             before = self._earlier(result.key, "") if not output else None
             self.db.execute(RECORD, [values[name] for name in COLUMNS])
             if output:
-                self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind))
+                self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind, ""))
                 self.drop_fact(f"{LEFT}{output}")
             else:
                 self._narrow(result.key)

@@ -192,7 +192,7 @@ def _take_rows(rows: Sequence[Row], share: Journal, into: Journal, room: files.R
             elif (placed := _placed(row, place, share, into, room, merged)) is not None:
                 into.db.execute(RECORD, [getattr(placed, name) for name in COLUMNS])
                 if row.output:
-                    claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', ?, 0, 0, 0, ?)"
+                    claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', ?, 0, 0, 0, ?, '')"
                     into.db.execute(claim, (row.key, row.output, row.run_id, row.kind))
                 merged.taken += 1
 
@@ -263,7 +263,7 @@ def _carry(row: Row, share: Path, place: str, output: Path, room: files.Room) ->
             files.publish(scratch, to, room, found)
             return row
         as_made = files.sha256(scratch) == row.output_sha256
-        mtime_ns = shelf.put(there, scratch, to)
+        mtime_ns = shelf.put(there, scratch, to, None)
         return replace(row, output_mtime_ns=mtime_ns) if as_made else row
     except OSError as error:
         if error.errno in _NO_ROOM:

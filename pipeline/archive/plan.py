@@ -92,7 +92,19 @@ class Plan:
             row = known.get(found.key)
             here = row is not None and row.status in _STAYING and self._of_these_inputs(row.run_id)
             self._census.see(found.key, made=here)
-            yield self._decision(found, names.get(found.key), row, found.key in begun)
+            yield self._sighted(self._decision(found, names.get(found.key), row, found.key in begun), row)
+
+    def _sighted(self, decision: Decision, row: Known | None) -> Decision:
+        """Say of what is to be done in a storage what stands at its names: a worker writes over nothing else.
+
+        What an earlier run has made and a listing does not show, or not yet, is ours still.
+        """
+        sight, names = self._outputs.sight, decision.names
+        if not sight.far or names is None or decision.action not in (Action.TODO, Action.HOLD):
+            return decision
+        ours = {unescape(row.output): (row.output_size, row.output_mtime_ns)} if row is not None else {}
+        output, copy = (sight.stamp(name) or ours.get(name) for name in (names.output, names.copy_output))
+        return decision._replace(stood=(output, copy))
 
     def _meet(self, found: Found, row: Known | None) -> None:
         same = row is not None and (found.size, found.mtime_ns) == (row.source_size, row.source_mtime_ns)

@@ -204,7 +204,7 @@ def _take_back(journal: Journal, output: Path) -> Counter[str]:
                 continue
             taken[_OURS if values["status"] in MADE else values["status"]] += 1
             journal.db.execute(RECORD, [values[name] for name in COLUMNS])
-            claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', '', 0, 0, 0, ?)"
+            claim = "INSERT OR REPLACE INTO claims VALUES (?, ?, '', '', 0, 0, 0, ?, '')"
             journal.db.execute(claim, (row["source"], row["output"], row["kind"]))
     return taken
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.ground.items import Kind
+from pipeline.ground.items import Kind, Stamp
 
 APPLICATION_ID = 0x436F6C72  # "Colr": tells our file from any other SQLite database
 
@@ -97,6 +97,10 @@ MIGRATIONS = (
     UPDATE items SET cause = 'by hint' WHERE status = 'rejected' AND reason = 'not wanted, by a hint';
     UPDATE items SET unsure = 1 WHERE instr(reason, ' (doubtful)') OR instr(was_reason, ' (doubtful)');
     """,
+    """
+    -- What the plan saw at an item's names in a storage, as JSON: nothing else is written over there. Empty: nothing.
+    ALTER TABLE claims ADD COLUMN stood TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 
@@ -123,6 +127,7 @@ class Claim:
 
     Attributes:
         company: another item, finished or to be done, has a source of the same size.
+        stood: see `Unit`.
     """
 
     key: str
@@ -132,3 +137,4 @@ class Claim:
     size: int
     mtime_ns: int
     company: bool = False
+    stood: tuple[Stamp | None, Stamp | None] = (None, None)

@@ -141,7 +141,7 @@ def kept(output: Path, *, anew: bool = False, take_over: bool = False) -> Iterat
     finally:
         with suppress(OSError, OutputError, Taken):
             _let_go(there, mine)
-        shelf.stand(output, replace(there, since_ns=0))
+        shelf.stand(output, there)
 
 
 def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
@@ -158,12 +158,7 @@ def _take(output: Path, there: Shelf, *, anew: bool, take_over: bool) -> Keeper:
     _write_note(output, there.address, token, begun=begun and not anew, coming=coming)
     mine = Keeper(coming, socket.gethostname(), str(output), os.getpid(), now())
     _write(there, mine, stood)
-    found = _tried(there, mine)
-    if stood and keeper and (keeper.pid or stood.mtime_ns // _SECOND == found.since_ns // _SECOND):
-        time.sleep(1)  # what the last run has written is older than this one, to the second that storages know
-        _write(there, mine, uploads.look(_keeper_of(there)))
-        found = _tried(there, mine)
-    shelf.stand(output, found)
+    shelf.stand(output, _tried(there, mine))
     _write_note(output, there.address, coming, begun=True)
     return mine
 
@@ -320,7 +315,7 @@ def _write(there: Shelf, keeper: Keeper, over: Stood | None) -> None:
 
 
 def _tried(there: Shelf, mine: Keeper) -> Shelf:
-    """Try whether the storage keeps what it is told not to write over; return it with its time."""
+    """Try whether the storage keeps what it is told not to write over; return it with the answer."""
     at = _keeper_of(there)
     blind = True
     try:
@@ -330,7 +325,7 @@ def _tried(there: Shelf, mine: Keeper) -> Shelf:
     stood, keeper = read_keeper(there)
     if stood is None or keeper != mine:
         raise LockedError(f"{there.address} was just taken by another run: wait for its end, or stop it.")
-    return replace(there, since_ns=stood.mtime_ns, blind=blind)
+    return replace(there, blind=blind)
 
 
 def _let_go(there: Shelf, mine: Keeper) -> None:

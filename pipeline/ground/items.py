@@ -244,6 +244,9 @@ class Twin:
     metadata: str = ""
 
 
+Stamp = tuple[int, int]  # size and time in nanoseconds of a file, as its storage says them
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """What a worker is given: a few hundred bytes, never pixels.
@@ -264,6 +267,7 @@ class Unit:
         twin: of a repeat, whose output is copied.
         alone: no other worker is at work meanwhile: it may take all the memory.
         hints: what a person says of this picture.
+        stood: what the plan saw at `output` and at `copy_output`, where OUTPUT lies in a storage; None: nothing.
     """
 
     verb: Verb
@@ -282,6 +286,7 @@ class Unit:
     twin: Twin | None = None
     alone: bool = False
     hints: Hints = NO_HINTS
+    stood: tuple[Stamp | None, Stamp | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)

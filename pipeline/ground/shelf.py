@@ -20,6 +20,7 @@ from typing import Final
 
 from pipeline.ground import files, inside, uploads
 from pipeline.ground.errors import Cause, ItemError, OutputError
+from pipeline.ground.items import Stamp
 from pipeline.ground.storage import Entry, Origin, Taken, brought, fetch, scan
 from pipeline.ground.uploads import Body, Stood
 
@@ -36,13 +37,11 @@ class Shelf:
 
     Attributes:
         address: of OUTPUT.
-        since_ns: when the run began, by the storage's clock: the plan has seen what is older.
         blind: the storage writes over what it was told not to; names are looked at just before they are written.
         state: the state folder that a person has named; None: it is the user's own.
     """
 
     address: Origin
-    since_ns: int = 0
     blind: bool = False
     state: Path | None = None
 
@@ -182,6 +181,14 @@ class Sight:
             raise FileNotFoundError(errno.ENOENT, "no such file or folder")
         return entry.stat()
 
+    def stamp(self, place: str) -> Stamp | None:
+        """Return size and time of what stands there; None: nothing is seen. Raises `OutputError`."""
+        try:
+            found = self.look(place)
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
+
     def _entries(self, folder: str, shelf: Shelf) -> dict[str, Entry]:
         if folder not in self._folders:
             self._folders[folder] = self._listed(folder, shelf)
@@ -293,8 +300,14 @@ def tmp_of(shelf: Shelf) -> Origin:
     return _at(shelf, _TMP)
 
 
-def put(shelf: Shelf, data: Path, place: str) -> int:
-    """Let a finished output stand in the storage, checked; nothing is replaced that came since the run began.
+def put(shelf: Shelf, data: Path, place: str, seen: Stamp | None) -> int:
+    """Let a finished output stand in the storage, checked; nothing is replaced that the plan has not seen.
+
+    Args:
+        shelf: where.
+        data: a file of this machine.
+        place: its own.
+        seen: what the plan saw there; None: nothing.
 
     Returns:
         Its time there.
@@ -307,7 +320,7 @@ def put(shelf: Shelf, data: Path, place: str) -> int:
     if to.scheme in ("s3", "gs") and len(os.fsencode(to.inner.partition("/")[2])) > _LONGEST_KEY:
         raise ItemError("cannot be written: its path is too long", Cause.SYSTEM)
     try:
-        return _put(shelf, data, to)
+        return _put(shelf, data, to, seen)
     except FileNotFoundError as error:
         if not data.exists():
             raise OutputError(f"The file {data} is gone: another run has taken over this output.") from None
@@ -318,10 +331,10 @@ def put(shelf: Shelf, data: Path, place: str) -> int:
         raise lost(shelf, error) from None
 
 
-def _put(shelf: Shelf, data: Path, to: Origin) -> int:
+def _put(shelf: Shelf, data: Path, to: Origin, seen: Stamp | None) -> int:
     over, ours = uploads.look(to), None
     for _ in range(_TRIES):
-        if over is not None and over != ours and over.mtime_ns // 10**9 >= shelf.since_ns // 10**9:
+        if over is not None and over != ours and (over.size, over.mtime_ns) != seen:
             if _is_the_same(over, data, to):  # brought by a worker that could not say so any more
                 return over.mtime_ns
             raise ItemError("something that this program did not write has taken its name", Cause.IN_THE_WAY)

@@ -224,12 +224,13 @@ class Tools:
     def deliver(self, data: files.Bytes | Path, unit: Unit) -> Filed:
         """Publish an item's output, with its source's times where they are to be kept."""
         times = unit.source.stat() if self.settings.keep_times else None
-        return self.stand(unit.output, lambda place: files.publish(data, place, self.room, times))
+        return self.stand(unit, unit.output, lambda place: files.publish(data, place, self.room, times))
 
-    def stand(self, place: str, write: Callable[[str], files.Written]) -> Filed:
+    def stand(self, unit: Unit, place: str, write: Callable[[str], files.Written]) -> Filed:
         """Let a finished output stand at its place, in OUTPUT or in a storage.
 
         Args:
+            unit: whose output it is.
             place: its own.
             write: writes it to a place of OUTPUT, and returns its size and hash.
         """
@@ -237,7 +238,8 @@ class Tools:
             return Filed(place, *write(place))
         scratch = self.scratch(".up")
         written = write(scratch.relative_to(self.job.output).as_posix())
-        mtime_ns = shelf.put(self.job.shelf, scratch, place)
+        seen = unit.stood[0 if place == unit.output else 1]
+        mtime_ns = shelf.put(self.job.shelf, scratch, place, seen)
         _uploaded.append(scratch)  # the plan of a run that follows a kill tells by it what is ours
         while len(_uploaded) > _KEPT:
             with suppress(OSError):
@@ -275,7 +277,7 @@ class Tools:
         return Result(unit.key, Status.COPIED, Cause.IN_COLOUR, reason, filed=self._copied(unit), seen=seen)
 
     def _copied(self, unit: Unit) -> Filed:
-        return self.stand(unit.copy_output, lambda place: files.copy_bytes(unit.source, place, self.room))
+        return self.stand(unit, unit.copy_output, lambda place: files.copy_bytes(unit.source, place, self.room))
 
     def done(self, unit: Unit, filed: Filed, seen: Seen, reason: str = "") -> Result:
         """Say of a unit that it was colorized into `filed`."""

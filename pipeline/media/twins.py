@@ -29,7 +29,7 @@ def repeat(unit: Unit, tools: Tools) -> Result:
         filed = Filed(unit.output, *files.repeat(place, unit.output, tools.room, times))
     else:
         with shelf.as_file(root, place) as made:
-            filed = tools.stand(unit.output, lambda to: files.copy_bytes(made, to, tools.room))
+            filed = tools.stand(unit, unit.output, lambda to: files.copy_bytes(made, to, tools.room))
     reason = f"same as {twin.key}; {twin.reason}".removesuffix("; ")
     return Result(
         unit.key,

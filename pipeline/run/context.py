@@ -116,6 +116,7 @@ class Context:
             parts_place="" if verb is Verb.MAKE else parts_place(claim.key),
             on_color=self.listed.get(claim.key, ""),
             hints=self.hints.of(claim.key),
+            stood=claim.stood,
         )
 
     @property

@@ -12,7 +12,7 @@ from pipeline.archive.journal import Journal
 from pipeline.ground.errors import OutputError
 
 RUN = ("INSERT INTO runs VALUES ('r', '2026-01-01T00:00:00Z', '', '[\"a\"]', '{}', '', 'h', 1, '1', NULL, 0)",)
-CLAIM = ("INSERT INTO claims VALUES ('a', 'a', '', 'r', 0, 0, 0, 'photo')",)
+CLAIM = ("INSERT INTO claims VALUES ('a', 'a', '', 'r', 0, 0, 0, 'photo', '')",)
 
 
 def hurt(tmp_path: Path, *statements: str) -> None:

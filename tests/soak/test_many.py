@@ -76,7 +76,7 @@ def fill(scans: Path, colour: Path, count: int) -> None:
             rows = ([(same | {"key": key, "output": key})[name] for name in COLUMNS] for key in places(count))
             journal.db.executemany(RECORD, rows)
             claims = ((key, key, run_id) for key in places(count))
-            journal.db.executemany("INSERT INTO claims VALUES (?, ?, '', ?, 0, 0, 0, 'photo')", claims)
+            journal.db.executemany("INSERT INTO claims VALUES (?, ?, '', ?, 0, 0, 0, 'photo', '')", claims)
         journal.finish_run(run_id, 0)
         write_manifest(journal, colour)
 

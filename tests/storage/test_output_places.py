@@ -20,6 +20,7 @@ from pipeline.archive.recover import recover
 from pipeline.archive.state import housed
 from pipeline.ground import shelf, storage, storages, uploads
 from pipeline.ground.errors import OutputError, SettingsError
+from pipeline.ground.items import Stamp
 from pipeline.ground.storage import located
 from pipeline.run.driver import run_archive
 from pipeline.run.verify import verify
@@ -114,6 +115,32 @@ def test_what_a_person_did_stays_and_what_is_not_ours_is_not_written_over(
     assert {row["status"] for row in manifest(there).values()} == {"done", "edited", "failed"}
 
 
+@pytest.mark.parametrize("before", [False, True], ids=["new", "made anew"])
+def test_what_comes_after_the_plan_stays_whatever_its_time(
+    before: bool, archive: Path, address: str, there: Path, tmp_path: Path, tiny_net: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    if before:
+        run(archive, tmp_path / "state", tiny_net, address)
+    made, put = test_run.files(there) if before else {}, shelf.put
+
+    def comes_late(to: shelf.Shelf, data: Path, place: str, seen: Stamp | None) -> int:
+        if place == PICTURE:
+            (there / PICTURE).parent.mkdir(parents=True, exist_ok=True)
+            (there / PICTURE).write_bytes(b"mine, of 2001")
+            os.utime(there / PICTURE, (1e9, 1e9))
+        return put(to, data, place, seen)
+
+    monkeypatch.setattr(shelf, "put", comes_late)
+    assert run(archive, tmp_path / "state", tiny_net, address, saturation=0.5).exit_code == 3
+    assert (there / PICTURE).read_bytes() == b"mine, of 2001"
+    assert manifest(there)[PICTURE]["reason"] == "something that this program did not write has taken its name"
+    assert test_run.files(there)["box 3/picture 003.jpg"] != made.get("box 3/picture 003.jpg")
+    monkeypatch.setattr(shelf, "put", put)
+    run(archive, tmp_path / "state", tiny_net, address, saturation=0.5, retry_failed=True)
+    assert (there / PICTURE).read_bytes() == b"mine, of 2001", "nor by the next run"
+
+
 def test_it_moves_and_goes_with_its_source(
     archive: Path, near: Path, address: str, there: Path, tmp_path: Path, tiny_net: Path
 ) -> None:
@@ -161,10 +188,10 @@ def test_a_file_that_comes_in_the_way_of_a_folder_fails_what_belongs_there_alone
 ) -> None:
     put = shelf.put
 
-    def comes_late(to: shelf.Shelf, data: Path, place: str) -> int:
+    def comes_late(to: shelf.Shelf, data: Path, place: str, seen: Stamp | None) -> int:
         if place == PICTURE:
             (there / "box 0").write_bytes(b"mine, since a moment")
-        return put(to, data, place)
+        return put(to, data, place, seen)
 
     monkeypatch.setattr(shelf, "put", comes_late)
     assert run(archive, tmp_path / "state", tiny_net, address).exit_code == 3
