@@ -211,6 +211,20 @@ def test_a_host_that_does_not_share_output_is_named_at_the_start(place: Place) -
         place.run(Made(look=look))
 
 
+def test_a_worker_that_still_tries_when_all_is_done_is_named(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.run.executors.remote.MUSTER", 0.1)
+    tried = threading.Event()
+
+    def look(ticket: member.Ticket, host: str) -> member.Report:
+        assert host == "host-a" or tried.wait(60)
+        return replace(member.look(ticket), host=host)
+
+    found = place.run(Made(look=look))
+    tried.set()
+    assert {result.engine for result in found.values()} == {"host-a"}
+    assert [each for each in place.told if each.startswith("The worker on host-b has done nothing")]
+
+
 def test_a_host_that_writes_somewhere_else_is_named(place: Place) -> None:
     def look(ticket: member.Ticket, host: str) -> member.Report:
         report = member.look(ticket)

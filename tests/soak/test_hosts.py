@@ -250,6 +250,7 @@ def test_a_host_that_cannot_work_is_named(
     print(nights.said(name))
     if run.returncode == 0 and "AWS_ENDPOINT_URL" in variables and "colorize-c" not in nights.said(name):
         nights.ends(name, run, serial)  # it had not given up yet when they had done everything
+        assert "The worker on 10.77.82.2 has done nothing" in nights.said(name)
         return
     assert "The worker on colorize-c (10.77.82.2)" in nights.said(name)
     assert words.format(**known) in nights.said(name)

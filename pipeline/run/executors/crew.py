@@ -268,6 +268,15 @@ class Crew:
             raise ClusterError(sentence)
         self._once(f"{sentence} It is left out.")
 
+    def name_late(self) -> None:
+        """Say, when all is done, which workers were still trying whether they can work: they may be of no use."""
+        for hand in self.hands.values():
+            if hand.report is None:
+                self._once(
+                    f"The worker on {hand.host} has done nothing: when all else was done it was still trying whether "
+                    "it reaches INPUT and OUTPUT. See whether it does before the next run."
+                )
+
     def _once(self, sentence: str) -> None:
         if sentence not in self._told:
             self._told.add(sentence)

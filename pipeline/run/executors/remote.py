@@ -58,6 +58,8 @@ class Remote:
         crew = Crew(self._fleet(), self._job, self._roots, self._say, self._most)
         try:
             yield from _Round(crew, self._job, take, stop, self._say).answers(first)
+            if not stop.requested:
+                crew.name_late()
         finally:
             crew.close()
 
