@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pipeline.ground.errors import SettingsError
 
@@ -134,7 +134,20 @@ def _google() -> Any:
     patience = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=_PATIENCE)
     token = "anon" if os.environ.get("STORAGE_EMULATOR_HOST") else _google_credentials()
     fresh = {"use_listings_cache": False, "skip_instance_cache": True}
-    return Patient(token=token, access="read_write", requests_timeout=patience, **fresh)
+    proxy = _proxy(os.environ.get("STORAGE_EMULATOR_HOST") or "https://storage.googleapis.com")
+    session = {"proxy": proxy} if proxy else {}  # aiohttp reads no variables unless it takes passwords of ~/.netrc, too
+    return Patient(token=token, access="read_write", requests_timeout=patience, session_kwargs=session, **fresh)
+
+
+def _proxy(address: str) -> str:
+    """Return the proxy by which an address is reached, says the environment (https_proxy, no_proxy); empty: by none."""
+    from urllib.request import getproxies, proxy_bypass
+
+    where = urlsplit(address)
+    proxy = getproxies().get(where.scheme, "")
+    if not proxy or proxy_bypass(where.netloc):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _once(call: Any) -> Any:

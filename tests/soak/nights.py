@@ -16,6 +16,7 @@ import cv2
 from tests.conftest import ENTRY, landscape, write_tiff
 from tests.disk.disk import files_of, lines_of, manifest_of
 from tests.film.clips import scenes, write_clip
+from tests.storage.google import Museum
 from tests.storage.servers import Bucket
 
 PHOTOGRAPHS = 60
@@ -69,7 +70,7 @@ class Nights:
 
     Attributes:
         folder: where all OUTPUTs lie.
-        scans: the archive; also s3://museum/scans.
+        scans: the archive; also `scans` in the bucket.
         variables: of the driver's environment.
         options: that name the cluster.
         bucket: a storage.
@@ -80,13 +81,14 @@ class Nights:
     scans: Path
     variables: dict[str, str]
     options: tuple[str, ...]
-    bucket: Bucket
+    bucket: Bucket | Museum
     stack: ExitStack
 
     def command(self, name: str, *more: str, far_input: bool = False, far: bool = False) -> list[str]:
-        source = "s3://museum/scans" if far_input else str(self.scans)
+        museum = f"{self.bucket.scheme}://museum"
+        source = f"{museum}/scans" if far_input else str(self.scans)
         home = self.folder / name
-        place = [f"s3://museum/{name}", "--state", str(home)] if far else [str(home)]
+        place = [f"{museum}/{name}", "--state", str(home)] if far else [str(home)]
         return [*ENTRY, "run", source, "-o", *place, *_OPTIONS, *(more or self.options)]
 
     def serial(self, name: str) -> Path:

@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import CHECKOUT, environment
-from tests.storage import servers
+from tests.storage import google, servers
 
 pytestmark = [
     pytest.mark.soak,
@@ -32,7 +33,7 @@ from tests.soak.nights import Nights, called, check_hinted, write_hint, write_sc
 
 HOSTS = {"colorize-a": 81, "colorize-b": 82}  # and the third byte of the network between it and this one
 SCHEDULER_PORT = 8799
-S3_PORT = 8798
+S3_PORT, GS_PORT = 8798, 8797
 # A host that does not answer is noticed after this; Dask takes no less than 11 s.
 QUICK = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s"}
 
@@ -95,8 +96,9 @@ class Cluster:
             "--nworkers", f"{count}", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard",
             "--local-directory", str(self._folder / called),
         ]  # fmt: skip
-        bucket = {"AWS_ENDPOINT_URL": f"http://10.77.{network}.1:{S3_PORT}"}
-        return self._start(words, self._variables | servers.KEYS | bucket | variables)
+        here = f"http://10.77.{network}.1"
+        buckets = {"AWS_ENDPOINT_URL": f"{here}:{S3_PORT}", "STORAGE_EMULATOR_HOST": f"{here}:{GS_PORT}"}
+        return self._start(words, self._variables | servers.KEYS | buckets | variables)
 
     def renew(self, name: str) -> None:
         """End the workers of a host and begin others."""
@@ -131,6 +133,17 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Cluster, Ni
 
 
 @pytest.fixture(scope="module")
+def at_google(room: tuple[Cluster, Nights]) -> tuple[Cluster, Nights]:
+    """The same, and a bucket of Google's instead."""
+    cluster, nights = room
+    museum = nights.stack.enter_context(google.serving("0.0.0.0", GS_PORT))
+    museum.fill(nights.scans)
+    (nights.folder / "google").mkdir()
+    variables = nights.variables | museum.access(museum.endpoint)
+    return cluster, replace(nights, folder=nights.folder / "google", bucket=museum, variables=variables)
+
+
+@pytest.fixture(scope="module")
 def serial(room: tuple[Cluster, Nights]) -> Path:
     return room[1].serial("serial")
 
@@ -152,6 +165,19 @@ def test_a_worker_that_is_killed_costs_nothing(
     again = nights.begin(name, **where)
     nights.ends(name, again, serial)
     assert "Nothing was left to do." in nights.said(name)
+
+
+@pytest.mark.parametrize("where", WHERE[2:], ids=["OUTPUT", "both"])
+def test_a_worker_that_is_killed_costs_nothing_at_googles(
+    at_google: tuple[Cluster, Nights], serial: Path, where: dict[str, bool]
+) -> None:
+    test_a_worker_that_is_killed_costs_nothing(at_google, serial, where)
+
+
+def test_a_driver_that_is_killed_is_followed_by_another_at_googles(
+    at_google: tuple[Cluster, Nights], serial: Path
+) -> None:
+    at_google[1].is_followed(serial, far=True, far_input=True)
 
 
 @places

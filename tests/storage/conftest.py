@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -82,27 +79,6 @@ def near(archive: Path, tmp_path: Path, tiny_net: Path) -> Path:
     """The same archive, coloured into a folder."""
     run_archive([archive], tmp_path / "near", settings(tiny_net), quiet=True)
     return tmp_path / "near"
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    tick(monkeypatch)
-
-
-def tick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the server's clock go on when it is looked at, and when the program waits for it; the same each time."""
-    now = datetime(2026, 11, 27)
-
-    def sleep(seconds: float) -> None:
-        nonlocal now
-        now += timedelta(seconds=seconds)
-
-    def there() -> datetime:
-        sleep(0.1)
-        return now
-
-    monkeypatch.setattr("moto.s3.models.utcnow", there)
-    monkeypatch.setattr("pipeline.archive.state.time", SimpleNamespace(sleep=sleep, time=time.time))
 
 
 @pytest.fixture(autouse=True)

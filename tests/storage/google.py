@@ -298,10 +298,10 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Museum]:
+def serving(address: str = "127.0.0.1", port: int = 0) -> Iterator[Museum]:
     pytest.importorskip("gcsfs", reason="speaks with gs://; extra: gs")
     museum = Museum()
-    server = Server(("127.0.0.1", 0), type("Serving", (Handler,), {"museum": museum}))
+    server = Server((address, port), type("Serving", (Handler,), {"museum": museum}))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     museum.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
     try:

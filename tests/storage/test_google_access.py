@@ -18,9 +18,11 @@ import pytest
 
 pytest.importorskip("gcsfs", reason="speaks with gs://; extra: gs")
 
-from pipeline.ground import storages
+from pipeline.ground import storages, uploads
 from pipeline.ground.errors import SettingsError
-from pipeline.ground.storage import as_fault, located
+from pipeline.ground.storage import Origin, as_fault, located
+from tests.storage import google, servers
+from tests.storage.conftest import reach
 
 
 def test_a_token_that_has_run_out_is_said_as_google_says_it() -> None:
@@ -53,7 +55,7 @@ def test_what_is_missing_is_said_with_the_extra_that_brings_it(monkeypatch: pyte
 
 
 PROBE = """
-from pipeline.ground import storages
+from pipeline.ground import storages, uploads
 storages.file_system("gs", "museum")
 found = storages._google_credentials()
 print(type(found).__module__, getattr(found, "service_account_email", found))
@@ -122,3 +124,40 @@ def test_credentials_are_those_of_the_machine_of_a_file_or_none_and_that_is_know
     for name, said in (("key.json", "refresh_token"), ("gone.json", "was not found")):
         refused = probed(home, GOOGLE_APPLICATION_CREDENTIALS=str(home / name))
         assert said in refused.stderr.splitlines()[-1], refused.stderr
+
+
+def test_a_proxy_of_the_environment_is_taken_unless_that_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = located("gs://museum/a.jpg")
+    assert isinstance(at, Origin)
+    with google.serving() as museum, servers.proxy(museum.endpoint) as line:
+        reach({"STORAGE_EMULATOR_HOST": "http://storage.invalid", "http_proxy": line.address}, monkeypatch)
+        monkeypatch.setenv("no_proxy", "example.org")
+        uploads.carry(b"ours", at, None, at.parent)
+        assert museum.get("a.jpg") == at.open().read() == b"ours"
+        assert {path.partition(".invalid/")[0] for _, path in line.asked} == {"http://storage"}
+        asked = len(line.asked)
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", museum.endpoint)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        storages.file_system.cache_clear()
+        assert at.open().read() == b"ours"
+        assert len(line.asked) == asked
+    storages.file_system.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, ""),
+        ({"https_proxy": "http://proxy:3128"}, "http://proxy:3128"),
+        ({"HTTPS_PROXY": "proxy:3128"}, "http://proxy:3128"),
+        ({"https_proxy": "http://proxy:3128", "no_proxy": "localhost,.googleapis.com"}, ""),
+        ({"http_proxy": "http://proxy:3128"}, ""),
+    ],
+)
+def test_which_proxy_that_is(variables: dict[str, str], wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("https_proxy", "http_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert storages._proxy("https://storage.googleapis.com") == wanted

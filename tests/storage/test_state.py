@@ -27,7 +27,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def test_a_copy_of_a_state_folder_keeps_what_stands_there_until_the_other_has_worked(
-    archive: Path, bucket: Bucket, reached: None, clock: None, tmp_path: Path, tiny_net: Path
+    archive: Path, bucket: Bucket, reached: None, tmp_path: Path, tiny_net: Path
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
     run(archive, one, tiny_net)
@@ -44,7 +44,7 @@ def test_a_copy_of_a_state_folder_keeps_what_stands_there_until_the_other_has_wo
 
 
 def test_a_state_folder_that_was_put_back_is_older_than_what_stands_there(
-    archive: Path, bucket: Bucket, reached: None, clock: None, tmp_path: Path, tiny_net: Path
+    archive: Path, bucket: Bucket, reached: None, tmp_path: Path, tiny_net: Path
 ) -> None:
     state = tmp_path / "state"
     run(archive, state, tiny_net)
@@ -67,7 +67,7 @@ def test_a_state_folder_that_was_put_back_is_older_than_what_stands_there(
 
 @pytest.mark.parametrize("moment", [0, 1])
 def test_a_run_that_dies_when_it_takes_the_storage_keeps_nobody_out(
-    moment: int, archive: Path, bucket: Bucket, reached: None, clock: None, tmp_path: Path, tiny_net: Path,
+    moment: int, archive: Path, bucket: Bucket, reached: None, tmp_path: Path, tiny_net: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     class Died(BaseException): ...
@@ -90,7 +90,7 @@ def test_a_run_that_dies_when_it_takes_the_storage_keeps_nobody_out(
 
 
 def test_commands_that_are_named_take_the_address(
-    archive: Path, bucket: Bucket, reached: None, clock: None, tmp_path: Path, tiny_net: Path
+    archive: Path, bucket: Bucket, reached: None, tmp_path: Path, tiny_net: Path
 ) -> None:
     (archive / "broken.jpg").write_bytes((archive / "box 0" / "picture 000.jpg").read_bytes()[:300])
     said = "\n".join(summary_lines(run(archive, tmp_path / "my state", tiny_net)))

@@ -96,7 +96,7 @@ class InBucket:
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_story_there(
-    tmp_path: Path, tiny_net: Path, seed: int, bucket: Bucket, reached: None, clock: None,
+    tmp_path: Path, tiny_net: Path, seed: int, bucket: Bucket, reached: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     nights(tmp_path, tiny_net, seed, monkeypatch, InBucket(bucket, "colour", tmp_path / "state"), count=2)
@@ -105,7 +105,7 @@ def test_a_story_there(
 @pytest.mark.soak
 @pytest.mark.parametrize("hundred", range(100, 400, 100))
 def test_many_stories_there(
-    tmp_path: Path, tiny_net: Path, hundred: int, bucket: Bucket, reached: None, clock: None,
+    tmp_path: Path, tiny_net: Path, hundred: int, bucket: Bucket, reached: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     for seed in range(hundred, hundred + 100):
