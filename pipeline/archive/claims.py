@@ -26,9 +26,10 @@ class Claims(Runs):
 
     def claim(self, claim: Claim, *, run_id: str) -> None:
         """Say that files of these names are about to be written for an item; see `dispossess`."""
-        names = (escape(claim.output), escape(claim.copy_output))
+        output = escape(claim.output)
+        copy_output = escape(claim.copy_output) if claim.copy_output != claim.output else ""  # said once, indexed once
         with self.speaking():
-            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
+            values = (claim.key, output, copy_output, run_id, 1, claim.size, claim.mtime_ns, claim.kind)
             self.db.execute(CLAIM, values)
 
     def dispossess(self, run_id: str) -> None:
@@ -52,7 +53,7 @@ class Claims(Runs):
         query = "SELECT output, copy_output FROM claims WHERE key = ?"
         with self.speaking():
             output, copy_output = self.db.execute(query, (key,)).fetchone()
-        return str(output), str(copy_output)
+        return str(output), str(copy_output or output)
 
     def keep(self, key: str) -> None:
         """Let an item that was to be done stay as it is."""
@@ -99,7 +100,9 @@ class Claims(Runs):
             with self.speaking():
                 found = self.db.execute(query, (run_id, last)).fetchall()
             for key, kind, output, copy_output, size, mtime_ns, company in found:
-                yield Claim(key, Kind(kind), unescape(output), unescape(copy_output), size, mtime_ns, bool(company))
+                yield Claim(
+                    key, Kind(kind), unescape(output), unescape(copy_output or output), size, mtime_ns, bool(company)
+                )
             if not found:
                 return
             last = found[-1][0]
