@@ -2,7 +2,8 @@
 
 Everything is the program's own but decoding and the net: sources are links of a few small files, and an executor in
 this process answers at once, with a link of a finished picture in its place. Plan, schedule, journal, manifest, the
-second run and the run that is killed half way and resumed are real. All times are the processor's.
+second run and the run that is killed half way and resumed are real. All times are the processor's; what the links cost
+is told apart from the driver's work. `TOGETHER=1` in the environment lets answers come one by one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -30,13 +32,14 @@ from pipeline.ground.items import Answer, Filed, Result, Seen, Status, Unit, Ver
 from pipeline.ground.settings import Settings
 from pipeline.media.medium import Job
 from pipeline.run import driver
-from pipeline.run.executors.executor import Take
+from pipeline.run.executors.executor import TOGETHER, Take
 from pipeline.run.signals import Stop
 from pipeline.run.voice import Begun, Ended, Event, Voice
 
 _LINKS = 50_000  # of one file; ext4 allows 65,000
 _FOLDER = 500  # files
 _COUNTS = (10_000, 100_000, 1_000_000)
+_COLOURED = hashlib.sha256(b"coloured").hexdigest()
 _PICTURE = b"\xff\xd8\xff\xe0" + bytes(100)
 
 
@@ -63,48 +66,73 @@ def link_all(folder: Path, count: int, data: bytes = _PICTURE) -> os.stat_result
 
 
 class AtOnce:
-    """Implements `Executor`: each picture is another one, and finished as soon as it is taken."""
+    """Implements `Executor`: each picture is another one, and finished as soon as it is taken.
 
-    def __init__(self, job: Job) -> None:
-        """Take the job; ten thousand outputs are links of one file."""
-        self._job, self._made = job, 0
+    Attributes:
+        seconds: of the processor that its own work took.
+    """
+
+    def __init__(self, job: Job, together: int = TOGETHER) -> None:
+        """Take the job, and how many answers come at a time; ten thousand outputs are links of one file."""
+        self._together, self.at_hand, self.seconds = together, 0, 0.0
+        self._output, self._tmp, self._made, self._folder = str(job.output), str(job.tmp_dir), 0, ""
 
     def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         """See `Executor.answers`."""
-        while not stop.requested and (unit := take()) is not None:
-            digest = hashlib.sha256(unit.key.encode()).hexdigest()
-            seen = Seen(unit.size, unit.mtime_ns, digest, "neutral", 0.5, 4000, 3000, 8)
-            made = Result(unit.key, Status.DONE, seen=seen, model="stub", engine="stub", seconds=0.001)
-            yield unit, made if unit.verb is Verb.LOOK else replace(made, filed=self._publish(unit.output))
+        while not stop.requested and (units := list(islice(iter(take, None), self._together))):
+            began = time.thread_time()
+            answers = deque((unit, self._answer(unit)) for unit in units)
+            self.seconds += time.thread_time() - began
+            while answers:
+                self.at_hand = len(answers) - 1
+                yield answers.popleft()
+
+    def _answer(self, unit: Unit) -> Result:
+        digest = hashlib.sha256(unit.key.encode()).hexdigest()
+        seen = Seen(unit.size, unit.mtime_ns, digest, "neutral", 0.5, 4000, 3000, 8)
+        filed = None if unit.verb is Verb.LOOK else self._publish(unit.output)
+        return Result(unit.key, Status.DONE, seen=seen, filed=filed, model="stub", engine="stub", seconds=0.001)
 
     def _publish(self, place: str) -> Filed:
-        output = self._job.output / place
-        output.parent.mkdir(parents=True, exist_ok=True)
-        part = self._job.tmp_dir / f"{self._made // 10_000}.whole"
+        output, part, link = f"{self._output}/{place}", f"{self._tmp}/{self._made // 10_000}.whole", f"{self._tmp}/link"
+        folder = output.rpartition("/")[0]
+        if folder != self._folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._folder = folder
         if self._made % 10_000 == 0:
-            part.write_bytes(b"coloured")
-        link = self._job.tmp_dir / "link"
+            Path(part).write_bytes(b"coloured")
         os.link(part, link)
-        link.replace(output)
+        os.replace(link, output)  # noqa: PTH105 - a `Path` costs more than the call
         self._made += 1
-        return Filed(place, 8, hashlib.sha256(b"coloured").hexdigest())
+        return Filed(place, 8, _COLOURED, mtime_ns=os.lstat(output).st_mtime_ns)
 
 
-def one_run(scans: Path, output: Path, die_after: int) -> None:
-    """Run in this process, print what it cost; killed by itself after so many outcomes, 0: never."""
+def one_run(scans: Path, output: Path, die_after: int = 0, tell_each: int = 0) -> None:
+    """Run in this process, print what it cost.
+
+    Args:
+        scans, output: INPUT and OUTPUT.
+        die_after: killed by itself after so many outcomes; 0: never.
+        tell_each: after so many outcomes, print what this thread's work has cost until then, in seconds; 0: never.
+    """
     began, marks, ended = time.process_time(), dict[str, float](), 0
+    made, work_began = list[AtOnce](), 0.0
 
     def hear(event: Event) -> None:
-        nonlocal ended
+        nonlocal ended, work_began
         if isinstance(event, Begun):
             marks["plan"] = time.process_time() - began
+            work_began = time.thread_time()
         elif isinstance(event, Ended):
             ended += 1
             if ended == die_after:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if tell_each and ended % tell_each == 0:
+                print(time.thread_time() - work_began - made[-1].seconds, flush=True)
 
     def executor(context: Any, jobs: int, tmp_dir: Path, progress: Any) -> AtOnce:
-        return AtOnce(context.job(tmp_dir))
+        made.append(AtOnce(context.job(tmp_dir), int(os.environ.get("TOGETHER", TOGETHER))))
+        return made[-1]
 
     drawings = list[float]()
 
@@ -123,7 +151,7 @@ def one_run(scans: Path, output: Path, die_after: int) -> None:
         summary = driver.run_archive([scans], output, settings, bar=False, quiet=True, voice=Voice(listeners=(hear,)))
     peak = memory()["peak"] or 0
     cost = {"all": time.process_time() - began, "peak": peak / 2**20, "worked": summary.worked, **marks}
-    cost |= {"drawings": len(drawings), "drawn": sum(drawings)}
+    cost |= {"drawings": len(drawings), "drawn": sum(drawings), "links": sum(each.seconds for each in made)}
     print(json.dumps(cost | {str(status): count for status, count in summary.counts.items()}))
 
 
@@ -146,9 +174,10 @@ def told(folder: Path, count: int) -> Iterator[str]:
     first = in_a_process(scans, output)
     assert (first["done"], first["worked"]) == (count, count), first
     size = journal_path(output).stat().st_size
-    each = (first["all"] - first["plan"] - first["drawn"]) / count * 1e6
+    each = (first["all"] - first["plan"] - first["drawn"] - first["links"]) / count * 1e6
     yield (
-        f"{count:9,}: plan {first['plan'] / count * 1e6:4.0f} us, work {each:4.0f} us an item; driver's peak "
+        f"{count:9,}: plan {first['plan'] / count * 1e6:4.0f} us, work {each:4.0f} us an item "
+        f"(and {first['links'] / count * 1e6:.0f} us links); driver's peak "
         f"{first['peak']:4.0f} MiB; journal {size / count:4.0f} bytes an item, {size / 1e6:6.1f} MB; "
         f"manifest drawn {first['drawings']} times, {first['drawn'] / count * 1e6:.0f} us an item"
     )
@@ -169,7 +198,7 @@ def told(folder: Path, count: int) -> Iterator[str]:
 def main() -> None:
     """Print a table."""
     if sys.argv[1] == "--run":
-        one_run(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+        one_run(Path(sys.argv[2]), Path(sys.argv[3]), *map(int, sys.argv[4:]))
         return
     for count in [int(each) for each in sys.argv[2:]] or _COUNTS:
         for line in told(Path(sys.argv[1]), count):

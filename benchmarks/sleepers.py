@@ -96,7 +96,7 @@ class Sleepers:
 
 def _made(unit: Unit) -> Answer:
     seen = Seen(source_size=unit.size, source_mtime_ns=unit.mtime_ns, source_sha256="0" * 64, verdict="neutral")
-    return Result(unit.key, Status.DONE, filed=Filed(unit.output, 1, "0" * 64), seen=seen, model="stub", engine="stub")
+    return Result(unit.key, Status.DONE, filed=Filed(unit.output, 1, "0" * 64, mtime_ns=1), seen=seen)
 
 
 def write_pictures(folder: Path, count: int) -> None:
@@ -108,12 +108,12 @@ def write_pictures(folder: Path, count: int) -> None:
         path.write_bytes(picture + b"\0" * number)
 
 
-def pace(source: Path, workers: int, seconds: float, items: int) -> float:
-    """Return pictures a second of a run over so many workers.
+def pace(source: Path, workers: int, seconds: float, items: int) -> tuple[float, float]:
+    """Return pictures a second of a run over so many workers, and processor time of the driver's thread for each, in s.
 
     Counted are those of the second round on, in the time since the first answer: the first round comes all at once.
     """
-    moments: list[float] = []
+    moments: list[tuple[float, float]] = []
 
     def on_fleet(job: Any, jobs: int, roots: Any, say: Callable[[str], None]) -> Remote:
         def opened() -> Fleet:
@@ -124,7 +124,7 @@ def pace(source: Path, workers: int, seconds: float, items: int) -> float:
     ended = Progress.ended
 
     def note(progress: Progress, result: Result) -> None:
-        moments.append(time.monotonic())
+        moments.append((time.monotonic(), time.thread_time()))
         ended(progress, result)
 
     with (
@@ -135,7 +135,8 @@ def pace(source: Path, workers: int, seconds: float, items: int) -> float:
     ):
         settings = Settings(executor="dask", cluster="stub", engine="opencv", precision="float32")
         driver.run_archive([source], Path(output), settings, bar=False, quiet=True)
-    return (items - workers) / (moments[-1] - moments[0] + 1e-9)
+    took, work = (moments[-1][at] - moments[0][at] + 1e-9 for at in (0, 1))
+    return (items - workers) / took, work / len(moments)
 
 
 def dask_pace(workers: int, calls: int, deep: int) -> float:
@@ -168,9 +169,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_pictures(Path(folder), items)
             wanted = workers / seconds if seconds else float("inf")
-            found = pace(Path(folder), workers, seconds, items)
+            found, work = pace(Path(folder), workers, seconds, items)
             print(
-                f"{workers:5d} workers, {seconds:4.1f} s a picture: {wanted:7.0f}/s wanted, {found:7.0f}/s", flush=True
+                f"{workers:5d} workers, {seconds:4.1f} s a picture: {wanted:7.0f}/s wanted, {found:7.0f}/s; "
+                f"the driver's thread {work * 1e6:4.0f} us a picture",
+                flush=True,
             )
     for deep in (2, 64):
         found = dask_pace(2, 2000, deep)

@@ -31,10 +31,11 @@ class Claims(Runs):
 
     def claim(self, claim: Claim, *, run_id: str) -> None:
         """Say that files of these names are about to be written for an item; see `dispossess`."""
-        names = (escape(claim.output), escape(claim.copy_output))
+        output = escape(claim.output)
+        copy_output = escape(claim.copy_output) if claim.copy_output != claim.output else ""  # said once, indexed once
         with self.speaking():
             stood = json.dumps(claim.stood) if any(claim.stood) else ""
-            values = (claim.key, *names, run_id, 1, claim.size, claim.mtime_ns, claim.kind, stood)
+            values = (claim.key, output, copy_output, run_id, 1, claim.size, claim.mtime_ns, claim.kind, stood)
             self.db.execute(CLAIM, values)
 
     def dispossess(self, run_id: str) -> None:
@@ -58,7 +59,7 @@ class Claims(Runs):
         query = "SELECT output, copy_output FROM claims WHERE key = ?"
         with self.speaking():
             output, copy_output = self.db.execute(query, (key,)).fetchone()
-        return str(output), str(copy_output)
+        return str(output), str(copy_output or output)
 
     def keep(self, key: str) -> None:
         """Let an item that was to be done stay as it is."""
@@ -105,7 +106,7 @@ class Claims(Runs):
             with self.speaking():
                 found = self.db.execute(query, (run_id, last)).fetchall()
             for key, kind, output, copy_output, size, mtime_ns, stood, company in found:
-                names = (unescape(output), unescape(copy_output))
+                names = (unescape(output), unescape(copy_output or output))
                 yield Claim(key, Kind(kind), *names, size, mtime_ns, bool(company), _stood(stood))
             if not found:
                 return

@@ -185,21 +185,21 @@ class Database:
             finally:
                 copy.close()
 
-    @contextmanager
-    def speaking(self) -> Iterator[None]:
-        """Turn what SQLite raises into a sentence."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
+    def speaking(self) -> _Speaking:
+        """Turn what SQLite raises in the block into a sentence."""
+        return _Speaking(self)
+
+    def sentence(self, error: sqlite3.DatabaseError | UnicodeDecodeError) -> OutputError:
+        """Return the sentence on what SQLite raised."""
+        if isinstance(error, sqlite3.OperationalError):
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                raise OutputError(f"No space is left for {self.path}: make room and run again.") from None
-            raise OutputError(f"The journal {self.path} cannot be used: {error}.{self._advice()}") from None
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            said = "it holds what is no text" if isinstance(error, UnicodeDecodeError) else error
-            raise OutputError(
-                f"The journal {self.path} is damaged ({said}): "
-                f"`colorize recover {shelf.typed(self.output)}` takes back what its copy and the manifest know."
-            ) from None
+                return OutputError(f"No space is left for {self.path}: make room and run again.")
+            return OutputError(f"The journal {self.path} cannot be used: {error}.{self._advice()}")
+        said = "it holds what is no text" if isinstance(error, UnicodeDecodeError) else error
+        return OutputError(
+            f"The journal {self.path} is damaged ({said}): "
+            f"`colorize recover {shelf.typed(self.output)}` takes back what its copy and the manifest know."
+        )
 
     def _advice(self) -> str:
         kind = file_system(self.output) if not self.shared else ""
@@ -226,6 +226,22 @@ class Database:
             self.db.execute("COMMIT")
             if durable:
                 self.db.execute("PRAGMA synchronous = NORMAL")
+
+
+class _Speaking:
+    """See `Database.speaking`; no generator, for it is entered several times for each item."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
+            raise self._database.sentence(error) from None
 
 
 def _has_log(path: Path) -> bool:

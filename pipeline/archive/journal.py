@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +22,18 @@ _KNOWN = (
     "source_sha256, run_id, output_sha256, output_mtime_ns, was FROM "
 )
 
+
+# What claims and row say of an item before it is recorded; NULL where there is none.
+_STANDS = (
+    "SELECT claims.output, claims.copy_output, claims.source_size, claims.source_mtime_ns, items.status, items.output, "
+    "items.output_size, items.output_sha256 FROM (SELECT ? AS key) AS one LEFT JOIN claims ON claims.key = one.key "
+    "LEFT JOIN items ON items.key = one.key"
+)
+# Of a claim whose names stay: their indexes are not written.
+_MADE = (
+    "UPDATE claims SET run_id = ?, pending = 0, source_size = 0, source_mtime_ns = 0, kind = ?, stood = '' "
+    "WHERE key = ?"
+)
 
 LEFT = "left "  # a fact: an output whose item failed since, as it was written, with its place
 
@@ -60,10 +72,15 @@ class Journal(Claims):
         Returns:
             What an earlier run made of the item under another name that is nobody else's now, or None.
         """
+        return self.record_all([(result, kind, fingerprint)], run_id=run_id)[0]
+
+    def record_all(self, ended: Sequence[tuple[Result, Kind, str]], *, run_id: str) -> list[Filed | None]:
+        """As `record`, of several in one step: results, kinds and fingerprints. All are written, or none."""
         with self.transaction():
-            earlier = self.put(result, kind=kind, fingerprint=fingerprint, run_id=run_id)
-            if result.cause is Cause.IN_THE_WAY:  # a worker met it: it came since the plan, and is somebody's
-                self.db.execute("DELETE FROM claims WHERE key = ?", (result.key,))
+            earlier = [self.put(each, kind=kind, fingerprint=by, run_id=run_id) for each, kind, by in ended]
+            for result, _, _ in ended:
+                if result.cause is Cause.IN_THE_WAY:  # a worker met it: it came since the plan, and is somebody's
+                    self.db.execute("DELETE FROM claims WHERE key = ?", (result.key,))
         return earlier
 
     def put(self, result: Result, *, kind: Kind, fingerprint: str, run_id: str) -> Filed | None:
@@ -73,23 +90,25 @@ class Journal(Claims):
         values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
         values["output_mtime_ns"] = self._time_of(result.filed)
         with self.speaking():
-            if not values["source_mtime_ns"]:
+            stands = self.db.execute(_STANDS, (result.key,)).fetchone()
+            claimed, found, (status, made, made_size, digest) = stands[:2], stands[2:4], stands[4:]
+            if not values["source_mtime_ns"] and None not in found:
                 # Its worker died, or never got at the source: that it failed holds for what was found.
-                query = "SELECT source_size, source_mtime_ns FROM claims WHERE key = ?"
-                found = self.db.execute(query, (result.key,)).fetchone()
-                if found is not None:
-                    values["source_size"], values["source_mtime_ns"] = found
-            earlier = self._earlier(result.key, output) if output else None
-            older = self._older(result.key, output) if output else ""
-            before = self._earlier(result.key, "") if not output else None
+                values["source_size"], values["source_mtime_ns"] = found
+            other = made not in (None, "", output) and status in KEPT
+            earlier = Filed(unescape(made), made_size, digest) if other else None
             self.db.execute(RECORD, [values[name] for name in COLUMNS])
-            if output:
-                self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind, ""))
-                self.drop_fact(f"{LEFT}{output}")
+            if not output:
+                self._narrow(result.key, claimed)
+                if earlier is not None:
+                    self.put_fact(f"{LEFT}{made}", json.dumps([made_size, digest]))
+                return None
+            older = self._older(claimed, {output, made})
+            if claimed == (output, older):
+                self.db.execute(_MADE, (run_id, kind, result.key))
             else:
-                self._narrow(result.key)
-                if before is not None:
-                    self.put_fact(f"{LEFT}{escape(before.place)}", json.dumps([before.size, before.sha256]))
+                self.db.execute(CLAIM, (result.key, output, older, run_id, 0, 0, 0, kind, ""))
+            self.drop_fact(f"{LEFT}{output}")
             kept = earlier is not None and (self.owners(earlier.place) or is_one(self.output, earlier.place, place))
         return None if kept else earlier
 
@@ -102,33 +121,20 @@ class Journal(Claims):
                 return found.st_mtime_ns if found.st_size == filed.size else 0
         return 0
 
-    def _earlier(self, key: str, output: str) -> Filed | None:
-        query = "SELECT status, output, output_size, output_sha256 FROM items WHERE key = ? AND output NOT IN ('', ?)"
-        found = self.db.execute(query, (key, output)).fetchone()
-        return Filed(unescape(found[1]), found[2], found[3]) if found and found[0] in KEPT else None
-
-    def _older(self, key: str, output: str) -> str:
-        """Return another claimed name under which something of ours lies that no row has any more, or nothing.
+    def _older(self, claimed: Sequence[str | None], known: Set[str | None]) -> str:
+        """Return a claimed name under which something of ours lies that no row has any more, or nothing.
 
         Such as the copy of a picture that was skipped since. What the row has is removed; see `remove_superseded`.
         """
-        query = (
-            "SELECT claims.output, claims.copy_output, coalesce(items.output, '') "
-            "FROM claims LEFT JOIN items USING (key) WHERE key = ?"
-        )
-        *claimed, made = self.db.execute(query, (key,)).fetchone() or ("",)
         for name in claimed:
-            if name not in ("", output, made) and shelf.is_taken(self.output, unescape(name)):
-                return str(name)
+            if name and name not in known and shelf.is_taken(self.output, unescape(name)):
+                return name
         return ""
 
-    def _narrow(self, key: str) -> None:
+    def _narrow(self, key: str, claimed: Sequence[str | None]) -> None:
         # What lies at a claimed name now is left over from us. A name still free may be taken by its owner's own
         # hand ("I coloured the broken one myself"), so it is ours no more.
-        found = self.db.execute("SELECT output, copy_output FROM claims WHERE key = ?", (key,)).fetchone()
-        if found is None:
-            return
-        left = [name if name and shelf.is_taken(self.output, unescape(name)) else "" for name in found]
+        left = [name if name and shelf.is_taken(self.output, unescape(name)) else "" for name in claimed]
         if any(left):
             query = "UPDATE claims SET output = ?, copy_output = ?, pending = 0 WHERE key = ?"
             self.db.execute(query, (*left, key))

@@ -41,8 +41,9 @@ def follow(journal: Journal, old: str, result: Result) -> Kind:
         What the item was claimed as.
     """
     new, away = result.key, _leave(journal, old, result.key)
-    query = "SELECT kind, output, copy_output, source_mtime_ns FROM claims WHERE key = ?"
-    kind, output, copy_output, mtime_ns = journal.db.execute(query, (new,)).fetchone()
+    output, copy_output = journal.claimed(new)
+    query = "SELECT kind, source_mtime_ns FROM claims WHERE key = ?"
+    kind, mtime_ns = journal.db.execute(query, (new,)).fetchone()
     journal.db.execute("UPDATE items SET source_mtime_ns = ? WHERE key = ?", (mtime_ns, away))
     if result.status is Status.DONE:
         journal.unmark(away)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
 from pipeline.archive.spelling import cell
 from pipeline.ground.inside import is_inside
-from pipeline.ground.items import PICTURED, Kind, Result
+from pipeline.ground.items import PICTURED, Kind, Result, Seen
 
 
 def _column(header: str = "", decimals: int | None = None) -> Any:
@@ -90,6 +91,8 @@ _PLAIN = frozenset({"status", "verdict", "source_sha256", "output_sha256", "fini
 _NUMBERS = {name: kind for name, kind in get_type_hints(Row).items() if name in HEADERS and kind is not str}
 _MOST = 2**53
 _HEADER = (b"source", b"output", b"status")
+_SEEN = tuple(each.name for each in fields(Seen))
+_seen_values = attrgetter(*_SEEN)
 _SHOWN = tuple((each.name, each.metadata["decimals"]) for each in fields(Row) if each.metadata["header"])
 # Reasons carry what libraries said; a NUL or a bare carriage return there would break readers of CSV.
 _CONTROL = dict.fromkeys((*range(32), 127), " ")
@@ -121,7 +124,7 @@ def row_of(
         "kind": kind,
         "status": result.status,
         "reason": _text(result.reason),
-        **{each.name: getattr(seen, each.name) for each in fields(seen)},
+        **dict(zip(_SEEN, _seen_values(seen), strict=True)),
         "model": _text(result.model),
         "engine": result.engine,
         "seconds": result.seconds,
@@ -172,7 +175,7 @@ def _number(kind: Any, text: str) -> int | float | None:
 
 def _text(value: str) -> str:
     # A reason may quote a name that is not UTF-8; SQLite takes none of that.
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def is_header(line: bytes) -> bool:

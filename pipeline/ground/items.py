@@ -173,7 +173,7 @@ class Filed:
         size: in bytes.
         sha256: in hexadecimal.
         dated: it has the times that it was to have.
-        mtime_ns: its time, where a storage has said it; else 0.
+        mtime_ns: its time, where who wrote it has looked; else 0.
     """
 
     place: str

@@ -26,7 +26,7 @@ def repeat(unit: Unit, tools: Tools) -> Result:
         raise ItemError(f"the output of {twin.key}, its double, was changed; the next run makes it anew", Cause.SYSTEM)
     times = unit.source.stat() if tools.settings.keep_times else None
     if tools.job.shelf is None:
-        filed = Filed(unit.output, *files.repeat(place, unit.output, tools.room, times))
+        filed = tools.seen(Filed(unit.output, *files.repeat(place, unit.output, tools.room, times)))
     else:
         with shelf.as_file(root, place) as made:
             filed = tools.stand(unit, unit.output, lambda to: files.copy_bytes(made, to, tools.room))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +14,18 @@ from pipeline.archive.own import MANIFEST
 from pipeline.archive.pieces import Begun, Pieces
 from pipeline.archive.schema import Claim
 from pipeline.ground.errors import OF_THE_SYSTEM, Cause, ColorizeError, InputError
-from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Halt, Result, Status, Unit, Verb
+from pipeline.ground.items import MADE, PROBLEMS, Alone, Answer, Filed, Halt, Result, Status, Unit, Verb
 from pipeline.ground.storage import Origin
 from pipeline.media.table import IN_PIECES
 from pipeline.run.assembly import Assembly
 from pipeline.run.context import Context
-from pipeline.run.executors.executor import Executor
+from pipeline.run.executors.executor import TOGETHER, Executor
 from pipeline.run.progress import Progress
 from pipeline.run.schedule import Schedule
 from pipeline.run.signals import Stop
 from pipeline.run.twins import Twins
+
+_Ended = tuple[Unit, Result, str]  # and the fingerprint
 
 FAULTS_IN_A_ROW: Final = 10  # then the run ends: the next ten thousand would fail as well
 
@@ -40,6 +42,7 @@ class Collector:
         self._assemblies: dict[str, Assembly] = {}
         self._faults = 0  # of the system, in a row
         self._kept: set[str] = set()  # keys of items that failed, whose parts stay
+        self._ended: list[_Ended] = []  # to be recorded with what is at hand
         self._drawer = ManifestDrawer(context.output, bom=context.bom) if journal.shared else None
 
     def collect(self, executor: Executor, stop: Stop) -> ColorizeError | None:
@@ -53,16 +56,19 @@ class Collector:
                 for unit, answer in answers:
                     if isinstance(answer, Alone):
                         self._schedule.put_off(replace(unit, alone=True))
-                        continue
-                    error = self._halted_by(unit, answer)
-                    if error is not None:
+                    elif (error := self._halted_by(unit, answer)) is not None:
                         halted = halted or error
                         stop.code = stop.code or halted.exit_code  # nothing more is begun
                     elif isinstance(answer, Result):
                         self._receive(unit, answer)
+                    if not executor.at_hand or len(self._ended) >= TOGETHER:
+                        self._record()
         finally:
-            if self._drawer is not None:
-                self._drawer.wait()
+            try:
+                self._record()
+            finally:
+                if self._drawer is not None:
+                    self._drawer.wait()
         return halted
 
     def _draw_first(self) -> None:
@@ -128,7 +134,9 @@ class Collector:
         elif unit.verb is Verb.PIECE and assembly is None:
             self._late(unit, result, fingerprint)
         elif result.status not in MADE or ends:
-            self._finish(unit, assembly.finished(result) if assembly else result, fingerprint)
+            self._ended.append((unit, assembly.finished(result) if assembly else result, fingerprint))
+            if unit.kind in IN_PIECES:  # the next answer may be another piece of it
+                self._record()
         elif assembly is None:
             self._assemble(unit, self._pieces.scanned(unit, result, fingerprint))
         else:
@@ -143,20 +151,35 @@ class Collector:
         elif result.status in MADE:
             self._pieces.finished(unit, result, fingerprint)
 
-    def _finish(self, unit: Unit, result: Result, fingerprint: str) -> None:
-        if result.status in PROBLEMS:
-            self._context.note_failure(self._journal, result)
-        earlier = self._journal.record(result, kind=unit.kind, fingerprint=fingerprint, run_id=self._run_id)
-        remove_superseded(earlier, self._context.output)
-        self._schedule.close(unit.key)
-        self._schedule.put(self._twins.ended(unit.key))
-        self._assemblies.pop(unit.key, None)
-        if unit.kind in IN_PIECES:
-            if result.cause in OF_THE_SYSTEM | {Cause.TIME}:  # a later run goes on from what is there
-                self._kept.add(unit.key)
-            else:
-                self._pieces.remove(unit.key)
-        self._progress.ended(result)
+    def _record(self) -> None:
+        """Record what has ended, then let what hangs on it go on: nothing is told or removed before."""
+        ended, self._ended = self._ended, []
+        for (unit, result, _), earlier in self._recorded(ended):
+            remove_superseded(earlier, self._context.output)
+            self._schedule.close(unit.key)
+            self._schedule.put(self._twins.ended(unit.key))
+            self._assemblies.pop(unit.key, None)
+            if unit.kind in IN_PIECES:
+                if result.cause in OF_THE_SYSTEM | {Cause.TIME}:  # a later run goes on from what is there
+                    self._kept.add(unit.key)
+                else:
+                    self._pieces.remove(unit.key)
+            self._progress.ended(result)
+
+    def _recorded(self, ended: Sequence[_Ended]) -> Iterator[tuple[_Ended, Filed | None]]:
+        for _, result, _ in ended:
+            if result.status in PROBLEMS:
+                self._context.note_failure(self._journal, result)
+        given = [(result, unit.kind, fingerprint) for unit, result, fingerprint in ended]
+        try:
+            earlier = self._journal.record_all(given, run_id=self._run_id) if given else []
+        except ColorizeError:
+            if len(given) == 1:
+                raise
+            earlier = []
+        yield from zip(ended, earlier, strict=False)
+        for each in ended[len(earlier) :]:  # not all at once: then as many as there is room for
+            yield from self._recorded([each])
 
 
 def input_gone(inputs: Sequence[Path]) -> InputError | None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from tqdm import tqdm
 
 from pipeline.archive.spelling import printable
-from pipeline.ground.items import Result
+from pipeline.ground.items import PROBLEMS, Result
 from pipeline.run.voice import Ended, Said, Voice, problem_line, say
 
 LINE_EVERY = 60.0  # seconds
@@ -52,10 +52,10 @@ class Progress:
 
     def ended(self, result: Result) -> None:
         """Take an item's outcome: count it, and say what went wrong with it."""
-        outcome = Ended(result)
-        if outcome.problem:
+        problem = result.status in PROBLEMS
+        if problem:
             self._print(problem_line(result))
-        self.step(problem=outcome.problem)
+        self.step(problem=problem)
         self.voice.tell(Ended(result, self.count, self.total, self.problems))
 
     def _print(self, sentence: str) -> None:

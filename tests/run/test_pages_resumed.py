@@ -127,6 +127,8 @@ def test_finished_parts_outlive_a_failure_of_the_system(
 class Ahead:
     """An executor that has taken five units before it answers the first, as a pool of workers has."""
 
+    at_hand = 0
+
     def __init__(self, job: Job) -> None:
         self._worker = Worker(job)
 

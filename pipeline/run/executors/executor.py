@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Protocol
+from typing import Final, Protocol
 
 from pipeline.ground.errors import Cause
 from pipeline.ground.items import Answer, Result, Status, Unit
@@ -11,11 +11,18 @@ from pipeline.run.signals import Stop
 
 CRASHED = "its worker process died twice on this item (a crash of a decoder, or out of memory)"
 
+# So many answers at most are recorded in one step; a driver that is killed in the middle of it has to do them again.
+TOGETHER: Final = 64
+
 Take = Callable[[], Unit | None]
 
 
 class Executor(Protocol):
     """Does units and gives their answers in the order of their completion."""
+
+    @property
+    def at_hand(self) -> int:
+        """How many answers follow the one that was just given, without a wait: they may be recorded together."""
 
     def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         """Do all units there are.

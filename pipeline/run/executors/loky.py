@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -48,6 +48,7 @@ class Loky:
     def __init__(self, job: Job, jobs: int, *, on_crash: Callable[[int], None] = lambda suspects: None) -> None:
         """Take the job, the number of workers, and who is told how many suspects are about to be tried alone."""
         self._job, self._jobs, self._on_crash = job, jobs, on_crash
+        self.at_hand = 0
 
     def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         """See `Executor.answers`."""
@@ -133,7 +134,9 @@ class Loky:
                     flight.submit(unit)
                 if not flight.units or stop.at_once or flight.patience.is_over(stop):
                     break
-                yield from flight.landed()
+                landed = flight.landed()
+                for self.at_hand in range(len(landed) - 1, -1, -1):
+                    yield landed[-1 - self.at_hand]
                 if flight.late():
                     break
         finally:
@@ -181,7 +184,8 @@ class _Flight:
             self.units[future] = unit
             self._deadlines[future] = self._clock.now() + self._start + longest + limit(unit, self._job.settings)
 
-    def landed(self) -> Iterator[tuple[Unit, Answer]]:
+    def landed(self) -> list[tuple[Unit, Answer]]:
+        landed = list[tuple[Unit, Answer]]()
         finished, _ = wait(self.units, timeout=GLANCE, return_when=FIRST_COMPLETED)
         for future in finished:
             unit = self.units.pop(future)
@@ -192,7 +196,8 @@ class _Flight:
                 self._left.suspects.append(unit)
             else:
                 self._start = 0.0
-                yield unit, answer
+                landed.append((unit, answer))
+        return landed
 
     def late(self) -> bool:
         """Part those that are late from those that go with them; tell whether there are any."""

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.ground.errors import Cause, ClusterError, ModelError, OutputError
+from pipeline.ground.errors import Cause, ClusterError, ColorizeError, ModelError, OutputError
 from pipeline.ground.items import Answer, Halt, Result, Seen, Status, Unit
 from pipeline.media.medium import Job
 from pipeline.run import limits
 from pipeline.run.executors.crew import LOOK_AHEAD, Crew, Flight, Hand
-from pipeline.run.executors.executor import Take, crashed
+from pipeline.run.executors.executor import TOGETHER, Take, crashed
 from pipeline.run.executors.fleet import Fleet, Lost
 from pipeline.run.executors.member import Stranger
 from pipeline.run.signals import Stop
@@ -49,6 +49,12 @@ class Remote:
     ) -> None:
         """Take the job, what opens the fleet, INPUTs, whom sentences are told, how many workers are used at most."""
         self._job, self._fleet, self._roots, self._say, self._most = job, fleet, roots, say, most
+        self._round: _Round | None = None
+
+    @property
+    def at_hand(self) -> int:
+        """See `Executor.at_hand`."""
+        return self._round.at_hand if self._round else 0
 
     def answers(self, take: Take, stop: Stop) -> Generator[tuple[Unit, Answer]]:
         """See `Executor.answers`; also raises `ClusterError`."""
@@ -57,7 +63,8 @@ class Remote:
             return
         crew = Crew(self._fleet(), self._job, self._roots, self._say, self._most)
         try:
-            yield from _Round(crew, self._job, take, stop, self._say).answers(first)
+            self._round = _Round(crew, self._job, take, stop, self._say)
+            yield from self._round.answers(first)
             if not stop.requested:
                 crew.name_late()
         finally:
@@ -76,6 +83,7 @@ class _Round:
         self._patience = limits.Patience(self._clock)
         self._empty_since: float | None = None
         self._waiting_said = False
+        self.at_hand = 0  # see `Executor.at_hand`
 
     def answers(self, first: Unit) -> Generator[tuple[Unit, Answer]]:
         self._held.append(Flight(first))
@@ -179,21 +187,37 @@ class _Round:
     # What comes back.
 
     def _landed(self) -> Iterator[tuple[Unit, Answer]]:
-        for hand, flight, future in self._crew.landed(GLANCE):
-            error = future.exception()
-            if isinstance(error, Lost | Stranger):
-                yield from self._lost(hand)
-                continue
-            self._crew.has_landed(hand, flight)
-            self._lift(hand)
-            if self._alone.get(hand.member.host) is flight:
-                del self._alone[hand.member.host]
-            answer = _answer(flight.unit, future)
-            if self._is_of_its_host(hand, flight, answer):
-                self._crew.dismiss(hand, f"has lost what it works on ({_words(answer)})")
-                self._come_back([replace(flight, blames=flight.blames + 1, host=hand.member.host), *hand.flying])
-            else:
-                yield flight.unit, answer
+        answered = deque[tuple[Unit, Answer]]()
+        try:
+            for found in self._crew.landed(GLANCE):
+                answered.extend(self._answered(*found))
+                if len(answered) >= TOGETHER:
+                    yield from self._given(answered)
+        except ColorizeError:
+            yield from self._given(answered)
+            raise
+        yield from self._given(answered)
+
+    def _given(self, answered: deque[tuple[Unit, Answer]]) -> Iterator[tuple[Unit, Answer]]:
+        while answered:
+            self.at_hand = len(answered) - 1
+            yield answered.popleft()
+
+    def _answered(self, hand: Hand, flight: Flight, future: Future[Any]) -> Iterator[tuple[Unit, Answer]]:
+        error = future.exception()
+        if isinstance(error, Lost | Stranger):
+            yield from self._lost(hand)
+            return
+        self._crew.has_landed(hand, flight)
+        self._lift(hand)
+        if self._alone.get(hand.member.host) is flight:
+            del self._alone[hand.member.host]
+        answer = _answer(flight.unit, future)
+        if self._is_of_its_host(hand, flight, answer):
+            self._crew.dismiss(hand, f"has lost what it works on ({_words(answer)})")
+            self._come_back([replace(flight, blames=flight.blames + 1, host=hand.member.host), *hand.flying])
+        else:
+            yield flight.unit, answer
 
     def _lost(self, hand: Hand) -> Iterator[tuple[Unit, Answer]]:
         """Give a worker up, blame the unit at work, and let others do what it had in hand."""

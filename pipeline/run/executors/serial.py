@@ -15,6 +15,8 @@ from pipeline.run.worker import Worker
 class Serial:
     """Implements `Executor`."""
 
+    at_hand = 0
+
     def __init__(self, job: Job, net: Net | None = None) -> None:
         """Take the job, and its net where it is loaded already; else it is, when the first unit is there."""
         self._job, self._net = job, net
