@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from models.training.answers import Answers, load
 from pipeline.colour.chart import FARTHEST, SPREADS, STEP, charted
+from pipeline.colour.colourfulness import colourfulness
 from pipeline.colour.palette import PALETTES
 from pipeline.colour.palette import SPREADS as STEPS
 from pipeline.measure import figures
@@ -203,7 +204,7 @@ def colour_slopes(answers: Answers, ab: Floats) -> Floats:
     for step in np.eye(2, dtype=np.float32):
         slopes.append((pull * (_opponents(answers.pixels(ab + step)) - here)).sum(-1))
     pixels = here.shape[1] * here.shape[2]
-    whole = sum(figures.colourfulness(each) for each in (answers.shown * 255))
+    whole = sum(colourfulness(each) for each in (answers.shown * 255))
     return (np.stack(slopes, -1) * 100 / pixels / whole).astype(np.float32)
 
 

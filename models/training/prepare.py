@@ -29,7 +29,6 @@ HELD_OUT_OF_1000 = 10
 SUFFIXES = {".webp", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"}
 
 Bytes = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 
 def is_held_out(name: str) -> bool:

@@ -21,7 +21,7 @@ from typing import Final
 from pipeline.ground import files, inside, uploads
 from pipeline.ground.errors import Cause, ItemError, OutputError
 from pipeline.ground.storage import Entry, Origin, Taken, brought, fetch, scan
-from pipeline.ground.uploads import Body, Stood
+from pipeline.ground.uploads import Stood
 
 _TMP: Final = ".colorize/tmp"
 _TRIES: Final = 3
@@ -268,7 +268,7 @@ def move(root: Path, place: str, to: str) -> None:
         raise FileExistsError(errno.EEXIST, "something has that name", to) from None
 
 
-def mirror(root: Path, place: str, body: Body | None = None) -> None:
+def mirror(root: Path, place: str) -> None:
     """Bring a file of the program's own to the storage too, where there is one, over what is there.
 
     Raises:
@@ -281,7 +281,7 @@ def mirror(root: Path, place: str, body: Body | None = None) -> None:
     try:
         for _ in range(_TRIES):
             with suppress(Taken):  # somebody else has written it, or it is gone, since it was looked at
-                uploads.carry(root / place if body is None else body, at, uploads.look(at), tmp_of(shelf))
+                uploads.carry(root / place, at, uploads.look(at), tmp_of(shelf))
                 return
     except OSError as error:
         raise lost(shelf, error) from None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pipeline.archive import discover
 from pipeline.archive.discover import Found, examine
 from pipeline.archive.places import check_places
+from pipeline.colour.colourfulness import colourfulness
 from pipeline.colour.reference import lab_of
 from pipeline.ground.errors import InputError, SettingsError
 from pipeline.ground.items import Kind
@@ -173,7 +174,7 @@ def _row(name: str, steady: str, clip: _Clip, pictures: Sequence[Pixels]) -> Cli
         frames=len(pictures),
         flicker=flicker(pictures, clip.shots),
         cdc=100 * cdc(pictures, clip.shots),
-        colourfulness=float(np.mean([figures.colourfulness(each) for each in pictures])),
+        colourfulness=float(np.mean([colourfulness(each) for each in pictures])),
         psnr=float(np.mean([figures.psnr(*pair) for pair in pairs])) if truth else None,
     )
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour import recipe
+from pipeline.colour.colourfulness import colourfulness
 from pipeline.colour.reference import lab_of
 from pipeline.ground import resources
 from pipeline.ground.errors import OutputError
@@ -139,7 +140,7 @@ def measure_picture(
     return Measured(
         name=name,
         rows={factor: _row(truth, ab * np.float32(factor)) for factor in dict.fromkeys((GREY, *saturations))},
-        colourfulness=figures.colourfulness(truth.picture),
+        colourfulness=colourfulness(truth.picture),
         counts=np.bincount(truth.bins, minlength=truth.bin_count).astype(np.float64),
         shift=figures.change_under_shift(ab, predict(figures.moved(truth.lightness))),
         blur=figures.change_under_blur(ab, predict(figures.blurred(truth.lightness))),
@@ -178,7 +179,7 @@ def _row(truth: _Truth, ab: Floats) -> Row:
     shares = figures.shares_within(figures.at_common_size(ab), figures.at_common_size(truth.ab)).ravel()
     return Row(
         *_distance(guess, truth.picture),
-        figures.colourfulness(guess),
+        colourfulness(guess),
         np.bincount(truth.bins, weights=shares, minlength=truth.bin_count).astype(np.float64),
         _cast_free(truth, figures.without_cast(ab)),
         faults(truth.lightness, ab, truth.ab),

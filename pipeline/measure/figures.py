@@ -56,18 +56,6 @@ def psnr(guess: Pixels, truth: Pixels) -> float:
     return float(10 * np.log10(255.0**2 / max(float(np.mean(difference**2)), 1e-6)))
 
 
-def colourfulness(picture: Pixels) -> float:
-    """Return M3 of Hasler and Suesstrunk, "Measuring colourfulness in natural images" (2003); 0 for grey.
-
-    Args:
-        picture: uint8 BGR (H, W, 3).
-    """
-    blue, green, red = np.moveaxis(picture.astype(np.float32), 2, 0)
-    red_green, yellow_blue = red - green, (red + green) / 2 - blue
-    spread = np.hypot(red_green.std(), yellow_blue.std())
-    return float(spread + 0.3 * np.hypot(red_green.mean(), yellow_blue.mean()))
-
-
 def ciede2000(first: Floats, second: Floats) -> NDArray[np.float64]:
     """Return the CIEDE2000 colour difference of each pixel, with kL = kC = kH = 1.
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from pipeline.colour.colourfulness import colourfulness
 from pipeline.measure import figures
 
 # From Sharma, Wu, Dalal 2005, table 1: neutral colours, hues across 0 and 180 degrees, blue, dark, far apart.
@@ -42,10 +43,10 @@ def test_psnr_of_a_known_error():
 
 
 def test_colourfulness_is_nothing_for_grey_and_known_for_one_colour():
-    assert figures.colourfulness(np.full((3, 3, 3), 77, np.uint8)) == 0
+    assert colourfulness(np.full((3, 3, 3), 77, np.uint8)) == 0
     blue = np.zeros((3, 3, 3), np.uint8)
     blue[:, :, 0] = 200
-    assert figures.colourfulness(blue) == pytest.approx(0.3 * 200)
+    assert colourfulness(blue) == pytest.approx(0.3 * 200)
 
 
 @pytest.mark.parametrize(("distance", "share"), [(0, 1), (0.5, 150 / 151), (1, 150 / 151), (150, 1 / 151), (151, 0)])

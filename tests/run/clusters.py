@@ -14,6 +14,8 @@ from tests.conftest import CHECKOUT, environment
 
 _DASK = """
 import logging, sys
+import dask
+dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"})  # its nannies stay, also where they die and die
 from distributed import LocalCluster
 if __name__ == "__main__":
     with LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, memory_limit=0,

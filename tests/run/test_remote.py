@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import threading
 import time
 from collections import Counter
@@ -32,7 +30,6 @@ from pipeline.run.executors.fleets import check_executor
 from pipeline.run.executors.lease import Leases
 from pipeline.run.executors.remote import Remote
 from pipeline.run.signals import Stop
-from tests.run.executor_bench import children
 
 Do = Callable[[str, Unit], Answer]
 
@@ -347,38 +344,3 @@ def test_nets_that_were_brought_and_are_asked_for_no_more_go(tmp_path: Path, mon
 def test_a_cluster_without_an_executor_for_it_is_a_mistake() -> None:
     with pytest.raises(SettingsError, match="--executor dask or ray"):
         check_executor(Settings(cluster="tcp://host:8786"))
-
-
-@pytest.mark.soak
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_dask_on_this_machine_leaves_signals_to_the_driver_and_no_process_behind(place: Place, tiny_net: Path) -> None:
-    dask = pytest.importorskip("pipeline.run.executors.dask", reason="extra: dask")
-    before = children()
-    fleet = dask.Dask("", 1)
-    try:
-        while not fleet.members():
-            time.sleep(0.05)
-        (name,) = fleet.members()
-        worker = fleet.call(name, "pid", os.getpid).result(30)
-        assert worker in children() - before
-        counted = fleet._client.run_on_scheduler(lambda dask_scheduler: sorted(dask_scheduler.task_prefixes))
-        assert counted == ["colorize-pid"]
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            os.kill(worker, number)
-        assert fleet.call(name, "pid", os.getpid).result(30) == worker
-        os.kill(worker, signal.SIGKILL)
-        with pytest.raises(Lost):
-            fleet.call(name, "pid", os.getpid).result(30)
-    finally:
-        fleet.close()
-    until = time.monotonic() + 10
-    while children() - before and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not children() - before
-
-
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    dask = pytest.importorskip("pipeline.run.executors.dask", reason="extra: dask")
-    monkeypatch.setattr(dask, "_CONNECT", 0.5)
-    with pytest.raises(ClusterError, match=r"the Dask scheduler at tcp://127\.0\.0\.1:9 does not answer"):
-        dask.Dask("tcp://127.0.0.1:9", 1)

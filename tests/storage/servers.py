@@ -101,11 +101,15 @@ def faithful(method: str, path: str, headers: dict[str, str], body: bytes) -> tu
 
 @dataclass
 class Proxy:
-    """Stands before a server of S3 or Google's; `deed` may be exchanged at any time."""
+    """Stands before a server of S3 or Google's; `deed` may be exchanged at any time.
+
+    Fates: "": it is passed on; "cut": it is not, and the line breaks; "unheard": it is, and the line breaks before the
+    answer; a number and a word ("403 AccessDenied"): it is refused with them.
+    """
 
     address: str = ""
     deed: Deed = faithful
-    fate: Fate = lambda method, path: ""  # of a request: see `FATES`
+    fate: Fate = lambda method, path: ""  # of a request: see above
     changed: Change = lambda path, body: body  # what is passed on of what is sent
     dropped: tuple[str, ...] = ()  # headers and parameters that the server does not understand, in small letters
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -116,11 +120,6 @@ class Proxy:
         path, _, query = path.partition("?")
         left = [each for each in query.split("&") if each.partition("=")[0].lower() not in self.dropped]
         return f"{path}?{'&'.join(left)}" if query else path
-
-
-# "": it is passed on; "cut": it is not, and the line breaks; "unheard": it is, and the line breaks before the answer;
-# a number and a word: it is refused with them.
-FATES = ("", "cut", "unheard", "403 AccessDenied")
 
 
 @contextmanager

@@ -13,8 +13,8 @@ import os
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import wait as wait_for
 from typing import Any, Final
 
@@ -26,6 +26,11 @@ from pipeline.ground.errors import ClusterError, first_line
 from pipeline.run.executors.child import ONE_THREAD
 from pipeline.run.executors.fleet import Lost, Member
 from pipeline.run.executors.roll import Roll
+
+# How long Dask waits for the next process where one was lost, before it closes the nanny: its own 15 s are too few on a
+# busy machine. Its clock knows nothing of a process that came up and was lost in its turn, and may close a nanny
+# that is about to be of use: those that are missing are begun anew with each refresh.
+_WAIT_FOR_NEXT: Final = "2 minutes"
 
 # Events say who comes and goes; one that was missed is made up for after so many seconds.
 _REFRESH: Final = 10.0
@@ -48,7 +53,8 @@ class Dask:
         for name in _QUIET:  # who was lost says the run
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._others = psutil.Process().children()
-        self._cluster = None if address else _local(jobs)
+        self._jobs, self._settings = jobs, contextlib.ExitStack()
+        self._cluster = None if address else self._local()
         self.place = f"the Dask scheduler at {address}" if address else "Dask on this machine"
         try:
             self._client = Client(address or self._cluster, timeout=_CONNECT, set_as_default=False, name="colorize")
@@ -87,6 +93,8 @@ class Dask:
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
         except Exception as error:
             raise ClusterError(f"{self.place} does not answer any more: {first_line(error)}.") from None
+        if self._cluster is not None:
+            self._cluster.scale(self._jobs)
         for address in set(self._names) - set(workers):
             self._gone(address)
         self._ending &= set(workers)
@@ -120,14 +128,26 @@ class Dask:
         done.add_done_callback(lambda _: _from_any_thread(lost))
         answer = asyncio.ensure_future(future._result())
         await asyncio.wait({answer, lost}, return_when=asyncio.FIRST_COMPLETED)
-        if done.done():
-            answer.cancel()
-        with contextlib.suppress(Exception), contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait({answer})
         future.release()
+        if answer.done():
+            self._hand_over(answer, member, done)
+        else:  # not cancelled: it may be gathering for others, too, and all of their answers would be lost with it
+            answer.add_done_callback(_noted)
         self._roll.finish(member, done)
-        with contextlib.suppress(Exception):  # lost at this very moment
-            _hand_over(answer, done)
+
+    def _hand_over(self, answer: asyncio.Future[Any], member: str, done: Future[Any]) -> None:
+        error = Lost() if answer.cancelled() else answer.exception()
+        if type(error).__name__ in _LOSSES:
+            # Where the news of its loss does not follow, the worker is as new: it is asked again whether it can work.
+            if self._names.get(address := member.split(" ", 1)[0]) == member:
+                del self._names[address]
+            self._roll.leave(member)
+            return
+        with contextlib.suppress(InvalidStateError):  # lost at this very moment
+            if error is None:
+                done.set_result(answer.result())
+            else:
+                done.set_exception(error)
 
     def end(self, member: str) -> None:
         """See `Fleet.end`; a worker without a nanny is told to close, and is left where it does not."""
@@ -153,7 +173,32 @@ class Dask:
             self._client.close(timeout=5)
         self._end_cluster()
 
+    def _local(self) -> LocalCluster:
+        settings = {
+            "distributed.worker.multiprocessing-method": "spawn",
+            "distributed.deploy.lost-worker-timeout": _WAIT_FOR_NEXT,
+        }
+        self._settings.enter_context(dask.config.set(settings))  # some are asked for when a worker is lost
+        try:
+            return LocalCluster(
+                n_workers=self._jobs,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
+                silence_logs=logging.CRITICAL + 1,
+                preload=["pipeline.run.executors.child"],
+                env=ONE_THREAD,
+            )
+        except Exception as error:
+            self._settings.close()
+            raise ClusterError(
+                f"Dask's workers cannot be started here: {first_line(error)}. Try fewer --jobs, or --executor loky."
+            ) from None
+
     def _end_cluster(self) -> None:
+        self._settings.close()
         if self._cluster is None:
             return
         for nanny in self._cluster.workers.values():
@@ -194,40 +239,11 @@ def _from_any_thread(lost: asyncio.Future[None]) -> None:
         lost.get_loop().call_soon_threadsafe(note)
 
 
-def _hand_over(answer: asyncio.Future[Any], done: Future[Any]) -> None:
-    if answer.cancelled():
-        done.set_exception(Lost())
-    elif (error := answer.exception()) is not None:
-        done.set_exception(Lost() if type(error).__name__ in _LOSSES else error)
-    else:
-        done.set_result(answer.result())
+def _noted(answer: asyncio.Future[Any]) -> None:
+    """Look at how something ended that nobody waits for any more: asyncio would complain otherwise."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 # What Dask raises where a worker is gone: by name, since their places change from version to version.
-_LOSSES: Final = {"KilledWorker", "FutureCancelledError", "CancelledError", "CommClosedError", "NoWorkerError"}
-
-
-def _local(jobs: int) -> LocalCluster:
-    try:
-        with _settings():
-            return LocalCluster(
-                n_workers=jobs,
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                memory_limit=0,
-                silence_logs=logging.CRITICAL + 1,
-                preload=["pipeline.run.executors.child"],
-                env=ONE_THREAD,
-            )
-    except Exception as error:
-        raise ClusterError(
-            f"Dask's workers cannot be started here: {first_line(error)}. Try fewer --jobs, or --executor loky."
-        ) from None
-
-
-@contextlib.contextmanager
-def _settings() -> Iterator[None]:
-    with dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}):
-        yield
+_LOSSES: Final = {"Lost", "KilledWorker", "FutureCancelledError", "CancelledError", "CommClosedError", "NoWorkerError"}

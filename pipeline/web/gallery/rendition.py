@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
+from pipeline.colour.colourfulness import colourfulness
 from pipeline.ground.errors import ItemError
 from pipeline.ground.pixels import eight_bits
 from pipeline.media.photo.decoders import JPEG
@@ -91,7 +92,8 @@ def render(path: Path, *, film: bool, side: int, max_megapixels: float) -> Rendi
 def _rendition(image: Image.Image, said: Said, moving: bytes) -> Rendition:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=_QUALITY, optimize=True)
-    return Rendition(file.getvalue(), *image.size, colourfulness(np.asarray(image.convert("RGB"))), said, moving)
+    colourful = colourfulness(np.asarray(image.convert("RGB"))[..., ::-1])
+    return Rendition(file.getvalue(), *image.size, colourful, said, moving)
 
 
 def _small(path: Path, side: int, max_megapixels: float) -> Image.Image:
@@ -151,14 +153,6 @@ def loop(frames: list[Image.Image]) -> bytes:
     file = io.BytesIO()
     frames[0].save(file, "WEBP", save_all=True, append_images=frames[1:], duration=200, loop=0, quality=60, method=2)
     return file.getvalue()
-
-
-def colourfulness(pixels: NDArray[np.uint8]) -> float:
-    """Return Hasler and Suesstrunk's M3 (2003) of RGB (H, W, 3) uint8."""
-    red, green, blue = np.moveaxis(pixels.astype(np.float32), 2, 0)
-    across, along = red - green, (red + green) / 2 - blue
-    spread = np.hypot(across.std(), along.std())
-    return float(spread + 0.3 * np.hypot(across.mean(), along.mean()))
 
 
 def said_by(path: Path) -> Said:
