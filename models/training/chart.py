@@ -94,7 +94,10 @@ BLUES = (-150.0, -130.0, -60.0, -40.0)
 YELLOWS = (72.0, 80.0, 105.0, 115.0)
 # Chroma from which the others get more, and from which on they get all of it: pale ones would cost CIEDE2000.
 STRONGER = (5.0, 16.0)
-QUIETER = {"natural": (Modesty(gain=(0.88,) * len(STEPS), knee=15.0, left=(1.0,) * len(STEPS)), 0.6, 0.14)}
+QUIETER = {
+    "natural": (Modesty(gain=(0.88,) * len(STEPS), knee=15.0, left=(1.0,) * len(STEPS)), 0.6, 0.14),
+    "vivid": (Modesty(gain=(1.04,) * len(STEPS), knee=15.0, left=(1.0,) * len(STEPS)), 0.8, 0.1),
+}
 
 AXIS = np.arange(-FARTHEST, FARTHEST + STEP / 2, STEP, dtype=np.float32)
 SIDE = len(AXIS)

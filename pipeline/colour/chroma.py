@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.lightness import grey_lightness
+from pipeline.colour.tones import Tones, in_srgb
 
 # JFIF (ITU-T T.871), the numbers of ITU-R BT.601: differences of red, green and blue from luma.
 RED_OF_CR: Final = 1.402
@@ -29,6 +30,7 @@ _LEVELS: Final = (0, 2, 4, 6, 9, 12, 16, 20, 26, 32, 44, 64, 96, 128, 160, 192, 
 # Measured on 1 MB of second-level cache.
 _STRIP_PIXELS: Final = 36864
 _BLOCK_COLUMNS: Final = 8192
+_LIGHT: Final = np.arange(4097) / 4095  # one step beyond white
 _MOST_ROWS: Final = 1024  # `cv2.remap` takes sources of at most 32,767 rows
 
 
@@ -46,13 +48,14 @@ class Strip(NamedTuple):
     cr: Plane
 
 
-def chroma_of(luma: Plane, lightness: Plane, a: Plane, b: Plane) -> tuple[Plane, Plane]:
+def chroma_of(luma: Plane, lightness: Plane, a: Plane, b: Plane, tones: Tones | None = None) -> tuple[Plane, Plane]:
     """Return the Cb and Cr that Lab (lightness, a, b) has in sRGB, drawn towards grey until `luma` can carry them.
 
     Args:
         luma: float32, any shape, 0..255: what Y will be.
         lightness: float32, the same shape, 0..100.
         a, b: float32, the same shape, Lab units.
+        tones: of a picture whose numbers, and so its luma, have another tone curve than sRGB's.
 
     Returns:
         cb, cr: float32, the same shape, 0 is grey; Y + 1.402 Cr and so on lie in 0..255. Where they had to be limited
@@ -60,7 +63,8 @@ def chroma_of(luma: Plane, lightness: Plane, a: Plane, b: Plane) -> tuple[Plane,
     """
     lab = cv2.merge((lightness, a, b))
     linear = cv2.cvtColor(lab.reshape(1, -1, 3), cv2.COLOR_LAB2LBGR)  # clipped to 0..1
-    blue, green, red = (_gamma(linear[0, :, channel]).reshape(luma.shape) for channel in range(3))
+    table = _gamma_table() if tones is None else tones.numbers_of(_LIGHT)
+    blue, green, red = (_gamma(linear[0, :, channel], table).reshape(luma.shape) for channel in range(3))
     own = np.float32(0.299) * red + np.float32(0.587) * green + np.float32(0.114) * blue
     cb = (blue - own) * np.float32(1 / BLUE_OF_CB)
     cr = (red - own) * np.float32(1 / RED_OF_CR)
@@ -80,11 +84,10 @@ def _share(luma: Plane, cb: Plane, cr: Plane) -> Plane:
     return share
 
 
-def _gamma(linear: Any) -> Plane:
-    """Return sRGB, 0..255, of linear light, 0..1, between the entries of a table (IEC 61966-2-1)."""
+def _gamma(linear: Any, table: Plane) -> Plane:
+    """Return the numbers, 0..255, of linear light, 0..1, between the entries of a table, float32 (4097,)."""
     index: Plane = linear * np.float32(4095)
     below = index.astype(np.uint16)
-    table = _gamma_table()
     low = np.take(table, below)
     value: Plane = low + (np.take(table, below + 1) - low) * (index - below)
     return value
@@ -92,13 +95,16 @@ def _gamma(linear: Any) -> Plane:
 
 @functools.cache
 def _gamma_table() -> Plane:
-    linear = np.arange(4097) / 4095
-    value = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (value * 255).astype(np.float32)
+    return (in_srgb(_LIGHT) * 255).astype(np.float32)
 
 
 def chroma_strips(
-    grey: NDArray[np.uint8] | NDArray[np.uint16], ab: Plane, size: tuple[int, int], step: int, band: int = 0
+    grey: NDArray[np.uint8] | NDArray[np.uint16],
+    ab: Plane,
+    size: tuple[int, int],
+    step: int,
+    band: int = 0,
+    tones: Tones | None = None,
 ) -> Iterator[Strip]:
     """Give the chroma of a picture, strip by strip.
 
@@ -108,11 +114,12 @@ def chroma_strips(
         size: (H, W) of the picture in pixels, before it was reduced by `step`.
         step: pixels of the picture to one of `grey`, 1 or 2.
         band: the strips of so many rows come before those of the rows below; 0: they come in any order.
+        tones: of a picture whose tone curve is another than sRGB's.
     """
     a, b = (np.ascontiguousarray(plane, dtype=np.float32) for plane in (ab[:, :, 0], ab[:, :, 1]))
     # In small and narrow pictures, and with a large ab, the table would cost more than every pixel by itself.
     worth = a.size * len(_LEVELS) < grey.size and a.shape[1] * len(_LEVELS) < 4 * grey.shape[1]
-    source = _Table(a, b) if worth else _Formula(a, b)
+    source = _Table(a, b, tones) if worth else _Formula(a, b, tones)
     down = _positions(a.shape[0], size[0], step, grey.shape[0])
     across = _positions(a.shape[1], size[1], step, grey.shape[1])
     for columns, rows in _rectangles(grey.shape[0], grey.shape[1], band or grey.shape[0]):
@@ -143,15 +150,15 @@ def _positions(nodes: int, full: int, step: int, count: int) -> Plane:
 class _Formula:
     """Each pixel by itself."""
 
-    def __init__(self, a: Plane, b: Plane) -> None:
-        self.a, self.b = a, b
+    def __init__(self, a: Plane, b: Plane, tones: Tones | None) -> None:
+        self.a, self.b, self.tones = a, b, tones
 
     def sample(self, grey: NDArray[np.uint8] | NDArray[np.uint16], y: Plane, x: Plane) -> tuple[Plane, Plane]:
         rows = slice(int(y[0]), int(y[-1]) + 2)
         mapped = np.broadcast_to((y - rows.start)[:, np.newaxis], x.shape)
         a, b = (_sampled(plane[rows], x, np.ascontiguousarray(mapped)) for plane in (self.a, self.b))
         luma = grey.astype(np.float32) * np.float32(255 / np.iinfo(grey.dtype).max)
-        return chroma_of(luma, lightness_of(luma), a, b)
+        return chroma_of(luma, lightness_of(luma, self.tones), a, b, self.tones)
 
 
 class _Table:
@@ -161,13 +168,13 @@ class _Table:
     one another, so that one call of `cv2.remap` looks up a whole strip.
     """
 
-    def __init__(self, a: Plane, b: Plane) -> None:
+    def __init__(self, a: Plane, b: Plane, tones: Tones | None) -> None:
         shape = (a.shape[0], len(_LEVELS), a.shape[1])
         levels = np.array(_LEVELS, np.float32)
-        by_level = (plane[:, np.newaxis] for plane in (levels, lightness_of(levels), a, b))
-        luma, lightness, *wide = (np.broadcast_to(plane, shape).reshape(-1, 1) for plane in by_level)
-        self.planes = [plane.reshape(a.shape[0], -1) for plane in chroma_of(luma, lightness, *wide)]
-        self.nodes = a.shape[1]
+        by_level = (plane[:, np.newaxis] for plane in (levels, lightness_of(levels, tones), a, b))
+        luma, lightness, a, b = (np.broadcast_to(plane, shape).reshape(-1, 1) for plane in by_level)
+        self.planes = [plane.reshape(shape[0], -1) for plane in chroma_of(luma, lightness, a, b, tones)]
+        self.nodes = shape[2]
 
     def sample(self, grey: NDArray[np.uint8] | NDArray[np.uint16], y: Plane, x: Plane) -> tuple[Plane, Plane]:
         at: Plane = cv2.LUT(grey, _level_of(256)) if grey.dtype == np.uint8 else np.take(_level_of(65536), grey)  # type: ignore[assignment]
@@ -199,8 +206,10 @@ def _mix(y: Plane, nodes: int) -> tuple[Plane, slice]:
     return mix, slice(low, low + mix.shape[1])
 
 
-def lightness_of(luma: Plane) -> Plane:
+def lightness_of(luma: Plane, tones: Tones | None = None) -> Plane:
     """Return the Lab lightness, 0..100, of grey values: float32, any shape, 0..255, also between whole numbers."""
+    if tones is not None:
+        return tones.lightness_of(luma)
     table = grey_lightness()
     below = np.minimum(luma.astype(np.uint8), np.uint8(254))
     low = np.take(table, below)

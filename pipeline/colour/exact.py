@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.chroma import BLUE_OF_CB, RED_OF_CR, chroma_strips
+from pipeline.colour.tones import Tones
 
 Sample = TypeVar("Sample", np.uint8, np.uint16)
 Plane = NDArray[np.float32]
@@ -21,7 +22,9 @@ _LESS: Final = (1.0, 0.9, 0.6, 0.3, 0.0)
 _SLACK: Final = np.float32(0.012)
 
 
-def exact_rgb(grey: NDArray[Sample], ab: Plane, *, saturation: float = 1.0) -> NDArray[Sample]:
+def exact_rgb(
+    grey: NDArray[Sample], ab: Plane, *, saturation: float = 1.0, tones: Tones | None = None
+) -> NDArray[Sample]:
     """Return a colour picture of which the usual luma, 0.299 R + 0.587 G + 0.114 B, is `grey`, each pixel of it.
 
     8 bits: so it is for all who take the luma in integers, whether they round or cut off: OpenCV's `cvtColor` (15
@@ -36,6 +39,7 @@ def exact_rgb(grey: NDArray[Sample], ab: Plane, *, saturation: float = 1.0) -> N
         grey: uint8 or uint16 (H, W), sRGB, 255 or 65535 is white.
         ab: float32 (m, n, 2), a and b in Lab units, at any size; as in `luma.chroma_planes`, at full size.
         saturation: factor on ab, 0 or more.
+        tones: of a picture whose tone curve is another than sRGB's.
 
     Returns:
         As `grey`, BGR (H, W, 3).
@@ -43,10 +47,12 @@ def exact_rgb(grey: NDArray[Sample], ab: Plane, *, saturation: float = 1.0) -> N
     Raises:
         ValueError: arrays of the wrong shape or type.
     """
-    return next(exact_bands(grey, ab, grey.shape[0], saturation=saturation))
+    return next(exact_bands(grey, ab, grey.shape[0], saturation=saturation, tones=tones))
 
 
-def exact_bands(grey: NDArray[Sample], ab: Plane, band: int, *, saturation: float = 1.0) -> Iterator[NDArray[Sample]]:
+def exact_bands(
+    grey: NDArray[Sample], ab: Plane, band: int, *, saturation: float = 1.0, tones: Tones | None = None
+) -> Iterator[NDArray[Sample]]:
     """Give the picture of `exact_rgb` from top to bottom, in bands of so many rows; the last may have fewer."""
     if grey.ndim != 2 or grey.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"grey is {grey.dtype} of the shape {grey.shape}, not uint8 or uint16 (H, W)")
@@ -55,7 +61,7 @@ def exact_bands(grey: NDArray[Sample], ab: Plane, band: int, *, saturation: floa
     height, width = grey.shape
     scale = np.float32(np.iinfo(grey.dtype).max / 255)
     top, out = 0, np.empty((min(band, height), width, 3), grey.dtype)
-    for strip in chroma_strips(grey, ab * np.float32(saturation), (height, width), 1, band):
+    for strip in chroma_strips(grey, ab * np.float32(saturation), (height, width), 1, band, tones):
         if strip.rows.start >= top + len(out):
             yield out
             top += len(out)

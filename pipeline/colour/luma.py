@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.chroma import chroma_strips
+from pipeline.colour.tones import Tones
 
 Plane = NDArray[np.uint8]
 
@@ -28,7 +29,12 @@ def halved(grey: Plane) -> Plane:
 
 
 def chroma_planes(
-    grey: Plane, ab: NDArray[np.float32], *, size: tuple[int, int] | None = None, saturation: float = 1.0
+    grey: Plane,
+    ab: NDArray[np.float32],
+    *,
+    size: tuple[int, int] | None = None,
+    saturation: float = 1.0,
+    tones: Tones | None = None,
 ) -> tuple[Plane, Plane]:
     """Return the Cb and Cr that give a grey picture the colour ab, its luma being left alone.
 
@@ -44,6 +50,7 @@ def chroma_planes(
         size: (H, W) of the picture, in pixels, when `grey` is halved: h = ceil(H / 2), w = ceil(W / 2). A decoder
             that delivers half the size, rounded up, is as good. None: `grey` is the picture itself.
         saturation: factor on ab, 0 or more.
+        tones: of a picture whose tone curve is another than sRGB's.
 
     Returns:
         cb, cr: uint8 (h, w), JFIF's full range (ITU-T T.871), 128 is grey.
@@ -58,7 +65,7 @@ def chroma_planes(
     if ab.ndim != 3 or ab.shape[2] != 2:
         raise ValueError(f"ab has the shape {ab.shape}, not (h, w, 2)")
     cb, cr = np.empty(grey.shape, np.uint8), np.empty(grey.shape, np.uint8)
-    for strip in chroma_strips(grey, ab * np.float32(saturation), size, step):
+    for strip in chroma_strips(grey, ab * np.float32(saturation), size, step, tones=tones):
         for plane, values in ((cb, strip.cb), (cr, strip.cr)):
             np.add(values, np.float32(128.5), out=values)  # converting cuts off, so half a level rounds
             np.copyto(plane[strip.rows, strip.columns], values, casting="unsafe")

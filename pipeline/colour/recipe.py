@@ -16,6 +16,7 @@ from pipeline.colour.hints import hinted, hinted_evenly
 from pipeline.colour.lightness import net_lightness
 from pipeline.colour.luma import chroma_planes, halved
 from pipeline.colour.signal import Signal
+from pipeline.colour.tones import Tones
 from pipeline.ground.hints import NO_HINTS, Hints
 from pipeline.ground.pixels import Sample, eight_bits, grey_of
 from pipeline.nets.net import Net
@@ -31,11 +32,13 @@ class Look:
         saturation: factor on the predicted chroma, 0 or more.
         lightness: what is kept: "luma", exactly, or "lab", as the tutorial does it.
         hints: what a person says of the picture's colours.
+        tones: of a picture whose tone curve is another than sRGB's; "lab" knows none.
     """
 
     saturation: float = 1.0
     lightness: str = "luma"
     hints: Hints = NO_HINTS
+    tones: Tones | None = None
 
     @property
     def left(self) -> float:
@@ -49,7 +52,7 @@ def predict(pixels: NDArray[Sample], net: Net, look: Look | None = None) -> NDAr
     Args:
         pixels: uint8 or uint16, BGR (H, W, 3) or grey (H, W), sRGB.
         net: what predicts ab.
-        look: whose hints are put to the answer; None: there are none.
+        look: whose hints are put to the answer, and whose tones the net is shown; None: there are none.
 
     Returns:
         float32 (h, w, 2), a and b in Lab units, at the net's own size, or with hints at a larger one.
@@ -58,9 +61,14 @@ def predict(pixels: NDArray[Sample], net: Net, look: Look | None = None) -> NDAr
         EngineError: the engine stopped working.
         ModelError: the net's answer is no colour.
     """
-    seen = eight_bits(pixels)
+    seen = as_shown(pixels, None if look is None else look.tones)
     ab = net.predict(net_lightness(seen, net.spec.input_size))
     return ab if look is None else with_hints(ab, seen, look)
+
+
+def as_shown(pixels: NDArray[Sample], tones: Tones | None) -> NDArray[np.uint8]:
+    """Return a picture, as `predict` takes it, in the tones in which it is looked at, sRGB."""
+    return eight_bits(pixels) if tones is None else tones.seen(pixels)
 
 
 def with_hints(ab: NDArray[np.float32], seen: NDArray[np.uint8], look: Look) -> NDArray[np.float32]:
@@ -91,12 +99,12 @@ def coloured(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look) -> ND
     """Put an answer of the net, float32 (h, w, 2) in Lab units, to a frame; the rest as `colorize`."""
     if look.lightness == "lab":
         return compose(eight_bits(pixels), ab, saturation=look.left)  # type: ignore[return-value]
-    return exact_rgb(grey_of(pixels), ab, saturation=look.left)
+    return exact_rgb(grey_of(pixels), ab, saturation=look.left, tones=look.tones)
 
 
 def bands(pixels: NDArray[Sample], ab: NDArray[np.float32], look: Look, rows: int) -> Iterator[NDArray[Sample]]:
     """Give the picture of `coloured` from top to bottom, in bands of so many rows; `look.lightness` is "luma"."""
-    return exact_bands(grey_of(pixels), ab, rows, saturation=look.left)
+    return exact_bands(grey_of(pixels), ab, rows, saturation=look.left, tones=look.tones)
 
 
 def planes(
@@ -115,11 +123,11 @@ def planes(
         cb, cr: uint8, JFIF's full range, 128 is grey.
     """
     if whole is not None:
-        return chroma_planes(grey, ab, size=whole, saturation=look.left)
+        return chroma_planes(grey, ab, size=whole, saturation=look.left, tones=look.tones)
     if not half:
-        return chroma_planes(grey, ab, saturation=look.left)
+        return chroma_planes(grey, ab, saturation=look.left, tones=look.tones)
     size = grey.shape[0], grey.shape[1]
-    return chroma_planes(halved(grey), ab, size=size, saturation=look.left)
+    return chroma_planes(halved(grey), ab, size=size, saturation=look.left, tones=look.tones)
 
 
 def frame_lightness(luma: NDArray[Any], signal: Signal, size: int) -> NDArray[np.float32]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline import __version__
 from pipeline.colour import recipe
-from pipeline.colour.recipe import bands, colorize, planes, predict
+from pipeline.colour.recipe import Look, bands, colorize, planes, predict
 from pipeline.ground.errors import ItemError
 from pipeline.ground.files import Bytes, unwritable
 from pipeline.ground.items import Picture
@@ -31,7 +31,7 @@ from pipeline.media.photo.jpeg.segments import Jpeg, behind, is_index, parse
 from pipeline.media.photo.jpeg.splice import Colour, colour, joined, refusal, splice
 from pipeline.media.photo.metadata import Metadata, gather, made_upright, orientation_of
 from pipeline.media.photo.orientation import as_stored
-from pipeline.media.photo.profile import coloured
+from pipeline.media.photo.profile import coloured, tones
 from pipeline.media.photo.read import read
 from pipeline.media.photo.write import LZW, check_size, encode, middle, with_alpha, worthwhile
 from pipeline.media.photo.xmp import Provenance, with_provenance
@@ -75,6 +75,11 @@ class Task:
     def settings(self) -> Settings:
         """The run's."""
         return self.tools.settings
+
+    @property
+    def look(self) -> Look:
+        """How colour is put to it, whose tones its copy's profile tells."""
+        return replace(self.tools.look, tones=tones(self.picture.profile, self.settings))
 
     @property
     def interleaved(self) -> bool:
@@ -201,8 +206,8 @@ def _coded_chroma(task: Task, grey_jpeg: bytes, jpeg: Jpeg, upright: NDArray[np.
     halved = task.picture.whole is not None and grey.shape == tuple(-(-side // 2) for side in whole)
     if grey.shape != whole and not halved:
         raise ItemError("its size is not what its header says")
-    ab = as_stored(predict(task.picture.pixels, task.net, task.tools.look), orientation)
-    cb, cr = planes(grey, ab, task.tools.look, half=task.half, whole=whole if halved else None)
+    ab = as_stored(predict(task.picture.pixels, task.net, task.look), orientation)
+    cb, cr = planes(grey, ab, task.look, half=task.half, whole=whole if halved else None)
     return colour(grey_jpeg, jpeg, cb, cr)
 
 
@@ -224,9 +229,9 @@ def _made(task: Task, reason: str, rest: bytes = b"") -> tuple[Bytes, tuple[str,
     All that stands behind the picture of a source that is a JPEG is `rest`, and stays.
     """
     grey = grey_of(eight_bits(task.picture.pixels))
-    ab = predict(task.picture.pixels, task.net, task.tools.look)
+    ab = predict(task.picture.pixels, task.net, task.look)
     jpeg = bytes(encode(grey, "jpg", task.settings.quality))
-    cb, cr = planes(luma.decoded(jpeg), ab, task.tools.look, half=task.half)
+    cb, cr = planes(luma.decoded(jpeg), ab, task.look, half=task.half)
     metadata = _carried(task, left=False).without(reason)
     data, lost = marks.written(splice(jpeg, cb, cr, keep=False), metadata)
     return data + rest, (*metadata.lost, *lost)
@@ -234,7 +239,7 @@ def _made(task: Task, reason: str, rest: bytes = b"") -> tuple[Bytes, tuple[str,
 
 def _arranged(task: Task) -> tuple[Bytes, tuple[str, ...]]:
     """Write the picture as it was and as it became, left and right, or with its caption, into one."""
-    shown, alpha = colorize(task.picture.pixels, task.net, task.tools.look), task.picture.alpha
+    shown, alpha = colorize(task.picture.pixels, task.net, task.look), task.picture.alpha
     reasons = list[str]()
     if task.settings.layout == "side-by-side":
         shown, alpha = _pair(task.picture.pixels, shown), None if alpha is None else np.hstack([alpha, alpha])
@@ -260,7 +265,7 @@ def _pair(before: NDArray[Any], made: NDArray[Any]) -> NDArray[Any]:
 def _encoded(task: Task) -> tuple[Bytes | Path, tuple[str, ...]]:
     if task.settings.lightness == "luma" and in_bands(task.picture.pixels, task.format):
         return _in_bands(task)
-    pixels = colorize(task.picture.pixels, task.net, task.tools.look)
+    pixels = colorize(task.picture.pixels, task.net, task.look)
     return _written(task, pixels, _carried(task))
 
 
@@ -268,9 +273,9 @@ def _in_bands(task: Task) -> tuple[Path, tuple[str, ...]]:
     """Write a large picture into a file of its own, never all of it in colour in memory."""
     pixels, metadata, size = task.picture.pixels, _carried(task), (task.picture.width, task.picture.height)
     strip = rows_of_strip(size[0], 4, pixels.dtype.itemsize)
-    ab = predict(pixels, task.net, task.tools.look)
+    ab = predict(pixels, task.net, task.look)
     rows = strip * max(1, _BAND_PIXELS // (size[0] * strip))
-    coloured = _with_alpha(task, bands(pixels, ab, task.tools.look, rows), rows)
+    coloured = _with_alpha(task, bands(pixels, ab, task.look, rows), rows)
     path = task.tools.scratch(f".{task.format}")
     try:
         with path.open("xb") as file:
@@ -282,7 +287,7 @@ def _in_bands(task: Task) -> tuple[Path, tuple[str, ...]]:
 
 def _tried(task: Task, ab: NDArray[np.float32]) -> NDArray[Any]:
     """Return rows of the middle in colour, be it those of other rows: what compression makes of them is the same."""
-    return recipe.coloured(middle(task.picture.pixels), ab, task.tools.look)
+    return recipe.coloured(middle(task.picture.pixels), ab, task.look)
 
 
 def _with_alpha(task: Task, coloured: Iterator[NDArray[Any]], rows: int) -> Iterator[NDArray[Any]]:

@@ -122,8 +122,12 @@ def _of(image: Image.Image) -> Metadata:
         except DAMAGE:
             lost.append(f"{name}: damaged")
     lost += _left(image)
-    profile = image.info.get("icc_profile") or _of_gamma(image)
-    return Metadata(**found, profile=bytes(profile), lost=tuple(lost))
+    return Metadata(**found, profile=profile_of(image), lost=tuple(lost))
+
+
+def profile_of(image: Image.Image) -> bytes:
+    """Return a picture's ICC profile, or what a PNG's gAMA stands for; empty where there is none."""
+    return bytes(image.info.get("icc_profile") or _of_gamma(image))
 
 
 def _left(image: Image.Image) -> list[str]:

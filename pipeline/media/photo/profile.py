@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.colour.tones import STEPS, Tones, apart
+from pipeline.ground.settings import Settings
 
 # In the profile connection space (D50), as s15Fixed16; they add up to its white exactly, so that greys stay neutral.
 _COLORANTS: Final = {
@@ -17,6 +24,12 @@ _ENTRY: Final = struct.Struct(">4sII")
 _MOST_TAGS: Final = 200
 _LEAST_GAMMA: Final = 0.01
 _NEAR_SRGB: Final = 0.01
+# Numbers that each kind of parametric curve has.
+_PARAMETERS: Final = {b"\0\0": 1, b"\0\1": 3, b"\0\2": 4, b"\0\3": 5, b"\0\4": 7}
+# Of lightness, on average: Gray Gamma 1.8 has 5.0, Dot Gain 20 % 5.9, which change colours less than a camera does.
+_APART: Final = 7.0
+_WHITE_FROM: Final = 0.8  # light of the last number, below which a curve is no picture's
+_KEPT: Final = 8
 
 
 def coloured(profile: bytes) -> bytes:
@@ -36,6 +49,57 @@ def coloured(profile: bytes) -> bytes:
         return b""
     curve = _tags(profile).get(b"kTRC", b"")
     return _matrix_profile(curve) if curve[:4] in (b"curv", b"para") else b""
+
+
+def tones(profile: bytes, settings: Settings) -> Tones | None:
+    """Return the tone curve by which a picture is shown to the net and coded, of the profile that its copy will have.
+
+    Args:
+        profile: ICC, of the source; empty where it has none.
+        settings: whose `lightness` "lab" knows sRGB alone.
+
+    Returns:
+        None: it is sRGB's, or so near that it makes no difference worth having, or there is none to be had.
+    """
+    return _tones(coloured(profile)) if profile and settings.lightness == "luma" else None
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _tones(profile: bytes) -> Tones | None:
+    light = _light(_tags(profile).get(b"gTRC", b""))
+    if light is None or not (np.isfinite(light).all() and light[-1] >= _WHITE_FROM and (np.diff(light) >= 0).all()):
+        return None
+    light = np.clip(light, 0, 1)
+    return Tones(light) if apart(light) > _APART else None
+
+
+def _light(curve: bytes) -> NDArray[np.float32] | None:
+    """Return linear light, float32 (256,), by a curve as ICC.1:2022 has it (10.6, 10.18); None where it is none."""
+    number = np.linspace(0, 1, STEPS)
+    if curve[:4] == b"curv":
+        count = int.from_bytes(curve[8:12], "big")
+        points = np.frombuffer(curve, ">u2", len(curve) // 2)[6 : 6 + count]
+        if len(points) != count or len(curve) < 12:
+            return None
+        if count < 2:
+            return (number ** (points[0] / 256 if count else 1.0)).astype(np.float32)
+        return np.interp(number, np.linspace(0, 1, count), points / 65535).astype(np.float32)
+    if curve[:4] == b"para" and (count := _PARAMETERS.get(curve[8:10], 0)) <= (len(curve) - 12) // 4:
+        numbers = np.frombuffer(curve, ">i4", (len(curve) // 4))[3 : 3 + count] / 65536
+        return _parametric(number, *numbers) if count else None
+    return None
+
+
+def _parametric(
+    x: NDArray[np.float64], g: float, a: float = 1, b: float = 0, c: float = 0, d: float | None = None, *offsets: float
+) -> NDArray[np.float32]:
+    """Return a power of a x + b, and below d a line; what has no meaning is NaN."""
+    e, f = offsets or (0.0, 0.0)
+    if d is None:  # the second and third kind have no line but a level, which is added to the power, too
+        d, c, e, f = -b / a if a else 0.0, 0.0, c, c
+    with np.errstate(all="ignore"):
+        made: NDArray[np.float32] = np.where(x >= d, (a * x + b) ** g + e, c * x + f).astype(np.float32)
+    return made
 
 
 def of_gamma(gamma: float) -> bytes:

@@ -37,6 +37,7 @@ from pipeline.media.photo.directories import DAMAGE
 from pipeline.media.photo.jpeg.segments import check
 from pipeline.media.photo.jpeg.warnings import end_of
 from pipeline.media.photo.memory import Shape, can_be_read, large, shape_of, shape_of_tiff
+from pipeline.media.photo.metadata import profile_of
 from pipeline.media.photo.refusal import header_size, refusal
 from pipeline.media.photo.samples import Meaning, parted, scaled
 
@@ -208,7 +209,7 @@ def _read(file: io.BufferedReader, limits: _Limits, page: int | None, damaged: b
     if format is PNG:
         decoded = replace(decoded, samples=png.with_transparency(decoded.samples, source.data()))
     phrase = _damage(source, decoded)
-    profile = (image.info.get("icc_profile") or b"") if image else b""
+    profile = profile_of(image) if image else b""
     notes = (*guessed.notes(image, format, source.data()), _named(source, decoded), source.note)
     picture = replace(_picture(decoded, _meaning(source, decoded), profile, phrase, damaged, *notes), end=source.end)
     if source.half and image is not None and decoded.decoder == OPENCV:

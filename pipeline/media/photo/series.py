@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.lightness import net_lightness
+from pipeline.colour.recipe import as_shown
 from pipeline.colour.reference import lab_of
 from pipeline.colour.series import Cells, Steered, cells_of
 from pipeline.ground import inside
 from pipeline.ground.errors import Cause, ItemError
 from pipeline.ground.files import sha256
 from pipeline.ground.hints import Exemplar
-from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
 from pipeline.ground.storage import brought, located
 from pipeline.media.photo.memory import Shape
+from pipeline.media.photo.profile import tones
 from pipeline.media.photo.read import read
 from pipeline.nets.net import Net
 
@@ -85,22 +86,23 @@ class Series:
                 raise _changed(exemplar, os.strerror(error.errno or 0)) from None
             if not same:
                 raise _changed(exemplar, "it was changed")
-            grey = eight_bits(_pixels(source, settings, room))
+            grey = _shown(source, settings, room)
         aspect, lightness = _aspect(grey), net_lightness(grey, net.spec.input_size)
         del grey  # one of the two is in memory at a time, as the guard counts
-        coloured = eight_bits(_pixels(made, settings, room))
-        if coloured.ndim == 2 or abs(_aspect(coloured) / aspect - 1) > _ASPECT:
+        approved = _shown(made, settings, room)
+        if approved.ndim == 2 or abs(_aspect(approved) / aspect - 1) > _ASPECT:
             return None
         ab = net.predict(lightness)
-        small: Any = cv2.resize(coloured, ab.shape[1::-1], interpolation=cv2.INTER_AREA)
+        small: Any = cv2.resize(approved, ab.shape[1::-1], interpolation=cv2.INTER_AREA)
         # Saturation is put to what comes out again.
-        approved = lab_of(small)[:, :, 1:] / np.float32(max(settings.saturation, _LEAST_SATURATION))
-        return lightness, ab, approved.astype(np.float32)
+        colours = lab_of(small)[:, :, 1:] / np.float32(max(settings.saturation, _LEAST_SATURATION))
+        return lightness, ab, colours.astype(np.float32)
 
 
-def _pixels(path: Path, settings: Settings, room: Room) -> NDArray[Any]:
-    pixels: NDArray[Any] = read(path, max_megapixels=settings.max_megapixels, damaged=True, room=room).pixels
-    return pixels
+def _shown(path: Path, settings: Settings, room: Room) -> NDArray[np.uint8]:
+    """Read a picture in the tones in which it is looked at, sRGB, as its copy is."""
+    picture = read(path, max_megapixels=settings.max_megapixels, damaged=True, room=room)
+    return as_shown(picture.pixels, tones(picture.profile, settings))
 
 
 def _aspect(pixels: NDArray[Any]) -> float:

@@ -115,7 +115,8 @@ def shown(source: Path, wanted: Sequence[Variant], settings: Settings, side: int
         for each in (each for each in wanted if each.model == model):
             if each.palette not in answers:
                 answers[each.palette] = repainted(net, each.palette).predict(small.lightness[net.spec.input_size])
-            made = coloured(small.pixels, answers[each.palette], Look(each.saturation, settings.lightness))
+            look = Look(each.saturation, settings.lightness, tones=small.tones)
+            made = coloured(small.pixels, answers[each.palette], look)
             yield Shown(small.shown(made), each.label)
 
 

@@ -19,7 +19,7 @@ from pipeline.archive.row import hints_in
 from pipeline.archive.spelling import unescape
 from pipeline.colour.palette import repainted
 from pipeline.colour.pointed import pointed
-from pipeline.colour.recipe import Look, coloured, with_hints
+from pipeline.colour.recipe import Look, as_shown, coloured, with_hints
 from pipeline.colour.verdict import judge
 from pipeline.ground.errors import Cause, ColorizeError, InputError
 from pipeline.ground.hints import Hints, own_mark
@@ -152,8 +152,8 @@ class Previews:
             answer += (hints.strokes, saturation)
         if answer not in prepared.answers:
             prepared.answers[answer] = asked.predict(small.lightness[size])
-        look = Look(saturation, settings.lightness, left)
-        ab = with_hints(prepared.answers[answer], small.pixels, look)
+        look = Look(saturation, settings.lightness, left, small.tones)
+        ab = with_hints(prepared.answers[answer], as_shown(small.pixels, small.tones), look)
         return jpeg(small.shown(coloured(small.pixels, ab, look)))
 
 

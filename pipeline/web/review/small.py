@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.colour.lightness import net_lightness
+from pipeline.colour.recipe import as_shown
+from pipeline.colour.tones import Tones
 from pipeline.ground.pixels import eight_bits
 from pipeline.ground.settings import Settings
+from pipeline.media.photo.profile import coloured, tones
 from pipeline.media.photo.read import read
 from pipeline.web.gallery.rendition import in_srgb, opaque
 
@@ -27,13 +30,15 @@ class Small:
 
     Attributes:
         pixels: uint8, BGR (H, W, 3) or grey (H, W), upright and small.
-        profile: ICC, of `pixels`.
+        profile: ICC, of `pixels` in colour.
+        tones: their tone curve, where it is far from sRGB's.
         lightness: what a net sees of the whole picture, by the side of its input: float32 (S, S), 0..100.
     """
 
     pixels: NDArray[np.uint8]
     profile: bytes
     lightness: Mapping[int, NDArray[np.float32]]
+    tones: Tones | None = None
 
     def shown(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring pixels that are made of these to sRGB: uint8 RGB (H, W, 3)."""
@@ -54,13 +59,13 @@ def read_small(source: Path, settings: Settings, side: int, sizes: Iterable[int]
         ItemError, FileNotFoundError: as `read`.
     """
     picture = read(source, max_megapixels=settings.max_megapixels, damaged=settings.on_damage == "done")
-    seen = eight_bits(picture.pixels)
-    lightness = {size: net_lightness(seen, size) for size in set(sizes)}
+    seen, curve = eight_bits(picture.pixels), tones(picture.profile, settings)
+    lightness = {size: net_lightness(as_shown(picture.pixels, curve), size) for size in set(sizes)}
     pixels, scale = opaque(seen, picture.alpha), side / max(seen.shape[:2])
     if scale < 1:
         small = max(1, round(seen.shape[1] * scale)), max(1, round(seen.shape[0] * scale))
         pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
-    return Small(pixels, picture.profile, lightness)
+    return Small(pixels, coloured(picture.profile), lightness, curve)
 
 
 def read_poster(source: Path, side: int, sizes: Iterable[int]) -> Small:
