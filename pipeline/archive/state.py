@@ -361,7 +361,7 @@ def take_back(output: Path, is_ours: Callable[[str], bool]) -> Iterator[str]:
     count = 0
     try:
         for place, abort in uploads.abandoned(there.address):
-            if is_ours(place):
+            if is_ours(place) or place == MANIFEST or place.startswith(f"{FOLDER}/"):
                 abort()
                 count += 1
     except OSError as error:
