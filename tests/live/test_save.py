@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +46,16 @@ def test_a_film_that_is_kept_can_be_decoded_and_each_frame_has_its_time(
     record(path, times, encoder=encoder)
     assert times_of(path) == pytest.approx(times, abs=0.0011)
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_an_encoder_takes_no_realtime_priority_also_where_root_runs_it(tmp_path: Path) -> None:
+    if not available()["av1"]:
+        pytest.skip("this FFmpeg has no av1")
+    with Recorder(tmp_path / "kept.mkv", FilmOptions(encoder="av1")) as recorder:
+        recorder.add(Frame(0, 0.0, 0.0, in_colour(64, 96)), in_colour(64, 96))
+        threads = [int(each.name) for each in Path("/proc/self/task").iterdir()]
+        assert {os.sched_getscheduler(each) for each in threads} == {os.SCHED_OTHER}
 
 
 def test_its_colours_are_those_that_were_shown(tmp_path: Path) -> None:

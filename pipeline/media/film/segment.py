@@ -19,6 +19,7 @@ from pipeline.media.film.index import Index
 from pipeline.media.film.options import FilmOptions
 from pipeline.media.film.paint import Canvas, beside, canvas, coloured, kept, lightness_of, upright
 from pipeline.media.film.planes import luma_of, sized
+from pipeline.media.film.priority import stay_ordinary
 from pipeline.media.film.reading import frames_of
 from pipeline.media.film.shape import deinterlaced, painted, written
 from pipeline.media.film.source import BITEXACT
@@ -79,6 +80,7 @@ def piece(source: Path, index: Index, span: range, net: Net, options: FilmOption
                 frame.pts, frame.dts, frame.time_base = number - span.start, None, 1 / index.rate
                 frame.duration = 1
                 out.mux(stream.encode(frame))
+                stay_ordinary()
             out.mux(stream.encode(None))
     except FFmpegError as error:
         raise unwritten(error, "A part of the film", "the encoder refuses the film: ") from None

@@ -21,6 +21,7 @@ from pipeline.media.film.containers import CONTAINERS, Container, named
 from pipeline.media.film.encoders import add_picture, settle_encoder
 from pipeline.media.film.index import Geometry, Index
 from pipeline.media.film.options import FilmOptions
+from pipeline.media.film.priority import stay_ordinary
 from pipeline.web.live.frame import Frame, Pixels
 
 _TICKS: Final = 1000  # a second: what Matroska counts in
@@ -77,6 +78,7 @@ class Recorder:
             if self._file is None:
                 self._open(coloured.shape[1], coloured.shape[0])
             self._out.mux(self._stream.encode(self._timed(coloured, frame.at)))
+            stay_ordinary()
             assert self._file is not None
             self._file.flush()
         except (FFmpegError, OSError) as error:
