@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.archive.runs import Runs
 from pipeline.archive.schema import Claim
 from pipeline.archive.spelling import escape, unescape
-from pipeline.ground.items import Kind, Stamp
+from pipeline.ground.items import Kind, StoodAt
 
 CLAIM = (
     "INSERT OR REPLACE INTO claims (key, output, copy_output, run_id, pending, source_size, source_mtime_ns, kind, "
@@ -21,7 +21,7 @@ _OWNERS = (
 )
 
 
-def _stood(said: str) -> tuple[Stamp | None, Stamp | None]:
+def _stood(said: str) -> StoodAt:
     output, copy = json.loads(said) if said else (None, None)
     return output and (output[0], output[1]), copy and (copy[0], copy[1])
 

@@ -9,7 +9,7 @@ from pipeline.archive.discover import Found
 from pipeline.archive.journal import Known
 from pipeline.archive.names import Names
 from pipeline.ground.errors import Cause
-from pipeline.ground.items import Forecast, Result, Seen, Stamp, Status
+from pipeline.ground.items import Forecast, Result, Seen, Status, StoodAt
 
 
 class Action(StrEnum):
@@ -61,7 +61,7 @@ class Decision(NamedTuple):
     adopt: int | None = None
     forecast: Forecast | None = None
     because: Because = Because.OTHER
-    stood: tuple[Stamp | None, Stamp | None] = (None, None)
+    stood: StoodAt = (None, None)
 
 
 def settled(found: Found, status: Status, cause: Cause, reason: str) -> Decision:

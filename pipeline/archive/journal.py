@@ -88,7 +88,7 @@ class Journal(Claims):
         place = result.filed.place if result.filed else ""
         output = escape(place)
         values = row_of(result, output=output, kind=kind, fingerprint=fingerprint, finished_at=now(), run_id=run_id)
-        values["output_mtime_ns"] = self._time_of(result.filed)
+        values["output_mtime_ns"] = shelf.time_of(self.output, result.filed) if result.filed else 0
         with self.speaking():
             stands = self.db.execute(_STANDS, (result.key,)).fetchone()
             claimed, found, (status, made, made_size, digest) = stands[:2], stands[2:4], stands[4:]
@@ -111,15 +111,6 @@ class Journal(Claims):
             self.drop_fact(f"{LEFT}{output}")
             kept = earlier is not None and (self.owners(earlier.place) or is_one(self.output, earlier.place, place))
         return None if kept else earlier
-
-    def _time_of(self, filed: Filed | None) -> int:
-        if filed is not None and filed.mtime_ns:
-            return filed.mtime_ns
-        if filed is not None:
-            with suppress(OSError):
-                found = shelf.look(self.output, filed.place)
-                return found.st_mtime_ns if found.st_size == filed.size else 0
-        return 0
 
     def _older(self, claimed: Sequence[str | None], known: Set[str | None]) -> str:
         """Return a claimed name under which something of ours lies that no row has any more, or nothing.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.ground.items import Kind, Stamp
+from pipeline.ground.items import Kind, StoodAt
 
 APPLICATION_ID = 0x436F6C72  # "Colr": tells our file from any other SQLite database
 
@@ -137,4 +137,4 @@ class Claim:
     size: int
     mtime_ns: int
     company: bool = False
-    stood: tuple[Stamp | None, Stamp | None] = (None, None)
+    stood: StoodAt = (None, None)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.colour.lightness import bilinear_taps, grey_lightness
+from pipeline.colour.tones import in_srgb
 
 # Measured on 1 MB of second-level cache: less and the calls cost more than they do, more and the floats spill.
 _STRIP_PIXELS = 36864
@@ -118,8 +119,7 @@ def _gamma_table() -> NDArray[np.uint8]:
     """Return sRGB bytes, truncated, of linear light in steps of 1 / 65535 (IEC 61966-2-1)."""
     # Each entry stands for the middle of its step; even where sRGB is steepest a step is a twentieth of a level.
     linear = np.minimum((np.arange(65536) + 0.5) / 65535, 1)
-    value = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (value * 255 + 1e-9).astype(np.uint8)
+    return (in_srgb(linear) * 255 + 1e-9).astype(np.uint8)
 
 
 def _down_weights(

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.colour.tones import in_srgb
+
 Matrix = Literal["bt601", "bt709", "bt2020"]
 
 # Weights of red and blue in luma (ITU-R BT.601, BT.709, BT.2020).
@@ -180,7 +182,7 @@ def _srgb(lab: NDArray[np.float32]) -> NDArray[np.float32]:
 @functools.cache
 def _gamma() -> NDArray[np.float32]:
     linear = np.minimum((np.arange(65536) + 0.5) / 65535, 1)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
+    return in_srgb(linear).astype(np.float32)
 
 
 def _shrunk(luma: NDArray[Any]) -> NDArray[Any]:

@@ -245,6 +245,7 @@ class Twin:
 
 
 Stamp = tuple[int, int]  # size and time in nanoseconds of a file, as its storage says them
+StoodAt = tuple[Stamp | None, Stamp | None]  # at an item's output and at its copy's name; None: nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +287,7 @@ class Unit:
     twin: Twin | None = None
     alone: bool = False
     hints: Hints = NO_HINTS
-    stood: tuple[Stamp | None, Stamp | None] = (None, None)
+    stood: StoodAt = (None, None)
 
 
 @dataclass(frozen=True, slots=True)

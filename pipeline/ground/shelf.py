@@ -20,7 +20,7 @@ from typing import Final
 
 from pipeline.ground import files, inside, uploads
 from pipeline.ground.errors import Cause, ItemError, OutputError
-from pipeline.ground.items import Stamp
+from pipeline.ground.items import Filed, Stamp
 from pipeline.ground.storage import Entry, Origin, Taken, brought, fetch, scan
 from pipeline.ground.uploads import Stood
 
@@ -145,6 +145,23 @@ def look(root: Path, place: str) -> os.stat_result:
         return inside.look(root, place)
     with _asked(shelf, "read"):
         return _at(shelf, place).stat()
+
+
+def time_of(root: Path, filed: Filed) -> int:
+    """Return the time of an output, which tells it later from what somebody makes of it.
+
+    Returns:
+        0: it does not stand there as it was written.
+
+    Raises:
+        OutputError: the storage does not say.
+    """
+    if filed.mtime_ns:
+        return filed.mtime_ns
+    with suppress(OSError):
+        found = look(root, filed.place)
+        return found.st_mtime_ns if found.st_size == filed.size else 0
+    return 0
 
 
 def is_taken(root: Path, place: str) -> bool:

@@ -247,15 +247,10 @@ class Tools:
         return Filed(place, *written, mtime_ns)
 
     def seen(self, filed: Filed) -> Filed:
-        """Return an output with its time, which tells it later from what somebody makes of it.
-
-        The worker looks, who has just written it: a driver of thousands has not the time.
+        """Return an output with its time: the worker looks, who has just written it, since a driver of thousands has
+        not the time.
         """
-        try:
-            found = inside.look(self.job.output, filed.place)
-        except OSError:
-            return filed
-        return replace(filed, mtime_ns=found.st_mtime_ns) if found.st_size == filed.size else filed
+        return replace(filed, mtime_ns=shelf.time_of(self.job.output, filed))
 
     def scratch(self, suffix: str) -> Path:
         """Return the path of an unfinished file that nobody else has."""

@@ -13,19 +13,16 @@ import pytest
 
 from pipeline.ground.errors import ClusterError
 from pipeline.run.executors.fleet import Lost, Member
+from tests.live.stand_ins import until
 from tests.run.executor_bench import children
 
 dask = pytest.importorskip("pipeline.run.executors.dask", reason="extra: dask")
 PATIENCE = 100.0  # seconds
 
 
-def until(fleet: dask.Dask, there: Callable[[Mapping[str, Member]], bool]) -> list[str]:
+def members(fleet: dask.Dask, there: Callable[[Mapping[str, Member]], bool]) -> list[str]:
     """Return the names of the members once they are as they are to be."""
-    end = time.monotonic() + PATIENCE
-    while not there(members := fleet.members()):
-        assert time.monotonic() < end, members
-        time.sleep(0.05)
-    return sorted(members)
+    return sorted(until(lambda: there(found := fleet.members()) and found, PATIENCE))
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def fleet(begun: Callable[[str], str]) -> Iterator[dask.Dask]:
     """Both workers of a cluster."""
     found = dask.Dask(begun("dask"), 2)
     try:
-        until(found, lambda members: len(members) == 2)
+        members(found, lambda both: len(both) == 2)
         yield found
     finally:
         found.close()
@@ -52,10 +49,7 @@ def test_an_answer_that_is_fetched_together_with_that_of_a_lost_worker_is_not_lo
     monkeypatch.setattr(client, "_gather_remote", wait_and_fetch)
     one, other = fleet.members()
     calls = [fleet.call(name, "pid", os.getpid) for name in (one, other)]
-    end = time.monotonic() + PATIENCE
-    while len(client._gather_keys or ()) < 2:  # the second waits for what the first has asked
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: len(client._gather_keys or ()) >= 2, PATIENCE)  # the second waits for what the first has asked
     fleet._roll.leave(one)
     with pytest.raises(Lost):
         calls[0].result(PATIENCE)
@@ -68,16 +62,12 @@ def test_a_worker_whose_answer_alone_was_lost_is_there_again_under_another_name(
     before = set(fleet.members())
     gone, other = sorted(before)
     call = fleet.call(gone, "nap", time.sleep, 3600)
-    end = time.monotonic() + PATIENCE
-    while not fleet._client.futures:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    (key,) = fleet._client.futures
+    (key,) = until(lambda: fleet._client.futures, PATIENCE)
     fleet._client.futures[key].cancel()
     with pytest.raises(Lost):
         call.result(PATIENCE)
     fleet._refreshed = 0.0
-    after = until(fleet, lambda members: len(members) == 2)
+    after = members(fleet, lambda found: len(found) == 2)
     assert other in after
     assert gone not in after
     assert {name.split()[0] for name in after} == {name.split()[0] for name in before}
@@ -90,9 +80,9 @@ def test_a_nanny_that_dask_has_closed_is_begun_anew(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(dask, "_REFRESH", 0.5)
     fleet = dask.Dask("", 1)
     try:
-        (name,) = until(fleet, lambda members: len(members) == 1)
+        (name,) = members(fleet, lambda found: len(found) == 1)
         fleet._cluster.sync(fleet._cluster.workers[0].close)
-        (again,) = until(fleet, lambda members: len(members) == 1 and name not in members)
+        (again,) = members(fleet, lambda found: len(found) == 1 and name not in found)
         assert fleet.call(again, "pid", os.getpid).result(PATIENCE)
     finally:
         fleet.close()

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Final
 
 # Linux alone has policies by thread; who begins this program as a realtime one has his reasons.
-_LINUX: Final = sys.platform == "linux"
-_ORDINARY: Final = _LINUX and os.sched_getscheduler(0) == os.SCHED_OTHER
+_ORDINARY: Final = sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def stay_ordinary() -> None:

@@ -61,12 +61,12 @@ def tones(profile: bytes, settings: Settings) -> Tones | None:
     Returns:
         None: it is sRGB's, or so near that it makes no difference worth having, or there is none to be had.
     """
-    return _tones(coloured(profile)) if profile and settings.lightness == "luma" else None
+    return _tones(profile) if profile and settings.lightness == "luma" else None
 
 
 @functools.lru_cache(maxsize=_KEPT)
 def _tones(profile: bytes) -> Tones | None:
-    light = _light(_tags(profile).get(b"gTRC", b""))
+    light = _light(_tags(coloured(profile)).get(b"gTRC", b""))
     if light is None or not (np.isfinite(light).all() and light[-1] >= _WHITE_FROM and (np.diff(light) >= 0).all()):
         return None
     light = np.clip(light, 0, 1)

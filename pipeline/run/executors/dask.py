@@ -119,7 +119,7 @@ class Dask:
     async def _call(
         self, done: Future[Any], member: str, key: str, function: Callable[..., Any], arguments: tuple[Any, ...]
     ) -> None:
-        address = member.split(" ", 1)[0]
+        address = _address(member)
         future = self._client.submit(
             function, *arguments, key=key, workers=[address], allow_other_workers=False, pure=False
         )
@@ -139,8 +139,8 @@ class Dask:
         error = Lost() if answer.cancelled() else answer.exception()
         if type(error).__name__ in _LOSSES:
             # Where the news of its loss does not follow, the worker is as new: it is asked again whether it can work.
-            if self._names.get(address := member.split(" ", 1)[0]) == member:
-                del self._names[address]
+            if self._names.get(_address(member)) == member:
+                del self._names[_address(member)]
             self._roll.leave(member)
             return
         with contextlib.suppress(InvalidStateError):  # lost at this very moment
@@ -151,7 +151,7 @@ class Dask:
 
     def end(self, member: str) -> None:
         """See `Fleet.end`; a worker without a nanny is told to close, and is left where it does not."""
-        address = member.split(" ", 1)[0]
+        address = _address(member)
         self._ending.add(address)
         self._gone(address)
 
@@ -237,6 +237,10 @@ def _from_any_thread(lost: asyncio.Future[None]) -> None:
 
     with contextlib.suppress(RuntimeError):  # the loop is closed
         lost.get_loop().call_soon_threadsafe(note)
+
+
+def _address(member: str) -> str:
+    return member.split(" ", 1)[0]
 
 
 def _noted(answer: asyncio.Future[Any]) -> None:

@@ -60,7 +60,8 @@ def read_small(source: Path, settings: Settings, side: int, sizes: Iterable[int]
     """
     picture = read(source, max_megapixels=settings.max_megapixels, damaged=settings.on_damage == "done")
     seen, curve = eight_bits(picture.pixels), tones(picture.profile, settings)
-    lightness = {size: net_lightness(as_shown(picture.pixels, curve), size) for size in set(sizes)}
+    looks = seen if curve is None else as_shown(picture.pixels, curve)
+    lightness = {size: net_lightness(looks, size) for size in set(sizes)}
     pixels, scale = opaque(seen, picture.alpha), side / max(seen.shape[:2])
     if scale < 1:
         small = max(1, round(seen.shape[1] * scale)), max(1, round(seen.shape[0] * scale))
